@@ -1,0 +1,83 @@
+/* compute/type.h - what a value is. ENGINE.md section 2 of the design; see docs/ARCHITECTURE.md.
+ * Booleans are LONG 0/1 with a face, times LONG ms since 1970 UTC. Long arithmetic wraps. NaN is one value and sorts last. */
+#ifndef COMPUTE_TYPE_H
+#define COMPUTE_TYPE_H
+#include "weir/arena.h"
+#include "weir/error.h"
+#include "weir/str.h"
+
+typedef enum weir_kind {
+    WEIR_UNKNOWN,
+    WEIR_LONG,
+    WEIR_FLOAT,
+    WEIR_DOUBLE,
+    WEIR_STRING,
+    WEIR_ARRAY,
+    WEIR_COMPLEX,
+} weir_kind;
+
+typedef enum weir_face { /* SQL's view: coercion and printing, never arithmetic */
+    WEIR_FACE_NONE,
+    WEIR_FACE_BOOLEAN,
+    WEIR_FACE_TIMESTAMP,
+    WEIR_FACE_DATE,
+    WEIR_FACE_DECIMAL,
+} weir_face;
+
+typedef struct weir_complex { /* json, thetaSketch, hyperUnique ...: an entry of one table (complex.c) */
+    const char *name;         /* as in Druid's COMPLEX<name> */
+} weir_complex;
+
+typedef struct weir_type {
+    uint8_t kind;  /* weir_kind */
+    uint8_t elem;  /* weir_kind of an array's elements */
+    uint8_t face;  /* weir_face */
+    bool multi;    /* STRING whose rows may be lists: Druid's multi-value dimension */
+    const weir_complex *complex;
+} weir_type;
+
+#define WEIR_TYPE(k) ((weir_type){.kind = (k)})
+static inline bool weir_type_is_number(weir_type t)
+{
+    return t.kind == WEIR_LONG || t.kind == WEIR_FLOAT || t.kind == WEIR_DOUBLE;
+}
+bool weir_type_eq(weir_type a, weir_type b); /* kind, elem, complex */
+/* "LONG" "STRING" "ARRAY<LONG>" "COMPLEX<hyperUnique>"; out has room for 64 bytes. */
+weir_str weir_type_name(weir_type type, char out[64]);
+bool weir_type_parse(weir_str name, weir_type *out); /* any case; false: no such type */
+const weir_complex *weir_complex_find(weir_str name); /* NULL: not known */
+
+/* One value: literals, bounds, EXPLAIN, metadata and tests; never one per row. */
+typedef struct weir_value {
+    weir_type type; /* kind UNKNOWN: untyped null */
+    bool is_null;
+    union {
+        int64_t l;
+        double d; /* FLOAT and DOUBLE */
+        weir_str s; /* STRING; COMPLEX as its serialised bytes */
+        struct {
+            const struct weir_value *at;
+            uint32_t count;
+        } array;
+    } as;
+} weir_value;
+
+static inline weir_value weir_value_null(void)
+{
+    return (weir_value){.is_null = true};
+}
+static inline weir_value weir_value_long(int64_t l)
+{
+    return (weir_value){.type = WEIR_TYPE(WEIR_LONG), .as.l = l};
+}
+static inline weir_value weir_value_double(double d)
+{
+    return (weir_value){.type = WEIR_TYPE(WEIR_DOUBLE), .as.d = d};
+}
+static inline weir_value weir_value_str(weir_str s)
+{
+    return (weir_value){.type = WEIR_TYPE(WEIR_STRING), .as.s = s};
+}
+/* Druid's conversions of one value (text.c): string to number gives null when it does not parse. */
+weir_value weir_value_cast(weir_arena *arena, weir_value value, weir_kind to);
+#endif

@@ -1,0 +1,96 @@
+/* include/weir/catalog.h - which segments answer for which time: tables, their views, and the one place that commits.
+ * A view is published whole by one pointer swap under the table's lock (docs/PROTOCOL.md, section 4); queries hold it, so a roll-over is never visible.
+ * Everything here may be called by any thread unless said otherwise. */
+#ifndef WEIR_CATALOG_H
+#define WEIR_CATALOG_H
+#include "weir/realtime.h"
+#include "weir/table_log.h"
+
+typedef struct weir_catalog weir_catalog;
+typedef struct weir_table weir_table;
+
+typedef struct weir_catalog_options {
+    weir_store *store;        /* borrowed */
+    const weir_clock *clock;  /* borrowed */
+    weir_str node;            /* advertised host:port, for `node` in commits */
+    const char *work_path;    /* folder for local files under way and cached segments */
+    bool threads;             /* false: the simulation calls weir_catalog_step itself */
+    int32_t poll_ms;          /* how often the log's end is asked for others' commits; 0: 1000 */
+} weir_catalog_options;
+/* Lists the tables and folds their logs. */
+weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error *err);
+void weir_catalog_close(weir_catalog *catalog); /* ends its threads */
+weir_table *weir_catalog_table(weir_catalog *catalog, weir_str name);    /* NULL: unknown. Lives as long as the catalog */
+/* Commits `create` if the table is new. */
+weir_table *weir_catalog_table_create(weir_catalog *catalog, weir_str name, weir_error *err);
+/* Names of tables that have segments or live rows, ascending; in `arena`. */
+size_t weir_catalog_tables(weir_catalog *catalog, weir_arena *arena, weir_str **out);
+weir_store *weir_catalog_store(weir_catalog *catalog);
+/* Simulation: polls every table's log once. */
+void weir_catalog_step(weir_catalog *catalog);
+/* A sentence when a table stopped (newer format, breach of the log): /status/health is red. */
+bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err);
+
+weir_str weir_table_name(const weir_table *table);
+weir_log_state *weir_table_state(weir_table *table); /* a reference, as of now */
+bool weir_table_refresh(weir_table *table, weir_error *err); /* folds to the log's end and publishes */
+
+/* Commits (section 5): folds, validates, puts, retries what is unknown with the same bytes, folds, publishes. Blocks the caller (hand-off and API threads, never
+ * ingest or queries); commits of one table go one after the other. Takes ownership of `commit`. */
+typedef enum weir_commit_result {
+    WEIR_COMMIT_LANDED,
+    WEIR_COMMIT_INVALID, /* err's sentence begins with the rule; *rule is set */
+    WEIR_COMMIT_GIVEN_UP, /* `give_up` came true, or the store refused for good: unknown whether it lands */
+} weir_commit_result;
+/* `give_up` (may be NULL) is asked between tries. `refill` (may be NULL) is called with the folded state before each validation, so that removes can be recomputed. */
+weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit, bool (*give_up)(void *self), void *self, int *rule, weir_error *err);
+
+/* Live rows. A generation: rows of one ingest thread between two seals, with the range of each source. */
+typedef struct weir_generation weir_generation; /* refcounted; the table's list holds one reference */
+typedef struct weir_generation_source {
+    weir_source_key key;
+    uint64_t epoch;
+    int64_t from, to;   /* to: set when sealed */
+    weir_anchor anchor;
+    weir_counts counts;
+    bool masked;        /* decided by the table at publish and fold; never unset */
+} weir_generation_source;
+/* Begins a generation and publishes it. Sources are added as they are assigned; the index is the row's source number. Holder: one per ingest thread. */
+weir_generation *weir_generation_begin(weir_table *table, uint64_t holder, weir_schema *schema, weir_budget *budget);
+uint8_t weir_generation_add_source(weir_generation *gen, const weir_source_key *key, uint64_t epoch, int64_t from); /* ingest thread; publishes */
+weir_realtime *weir_generation_rows(weir_generation *gen);
+/* Ends the generation: `to`, anchors and counts per source, in the order of add_source. Its rows stay visible. Ingest thread. */
+void weir_generation_seal(weir_generation *gen, const weir_generation_source *ends, uint32_t count);
+/* Sources as the table sees them now (masked ones among them). Copies into `arena`. */
+uint32_t weir_generation_sources(weir_generation *gen, weir_arena *arena, weir_generation_source **out, weir_mask *masked);
+/* Takes it out of the view without a commit: nothing in it (all masked, or no rows and no range). */
+void weir_generation_drop(weir_generation *gen);
+weir_generation *weir_generation_ref(weir_generation *gen);
+void weir_generation_unref(weir_generation *gen);
+/* Whether the rows of `key` held by `holder` still fit the log: (epoch, G1.from == next). Where they do, *position is the end of the newest generation. */
+bool weir_table_holds(weir_table *table, uint64_t holder, const weir_source_key *key, int64_t *position);
+/* The own file of a segment just uploaded becomes the cache's copy. */
+void weir_table_adopt_file(weir_table *table, weir_str segment_id, const char *path);
+
+/* What one query sees of one table, held until unref. */
+typedef struct weir_view {
+    weir_str table;
+    uint64_t version;          /* of the log */
+    uint32_t count;
+    weir_rows *const *rows;    /* frozen, by interval start; then live snapshots */
+    uint64_t *revs;            /* with rows[i]->uid the key of caches */
+    struct weir_schema *schema; /* of the newest rows; NULL: none */
+    weir_str *problems;        /* per rows[i]: empty, or why it could not be opened (the query fails with it when it needs those rows) */
+} weir_view;
+weir_view *weir_table_view(weir_table *table); /* opens segments that no query has opened yet */
+void weir_view_unref(weir_view *view);
+
+/* Figures for /metrics and the dashboard. */
+typedef struct weir_table_stats {
+    uint64_t frozen_segments, frozen_rows, frozen_bytes, frozen_events;
+    uint64_t live_segments, live_rows, live_bytes, live_events;
+    uint64_t commits, commit_retries;
+    int64_t min_ms, max_ms; /* of all rows; min > max: no rows */
+} weir_table_stats;
+void weir_table_stats_get(weir_table *table, weir_table_stats *out);
+#endif

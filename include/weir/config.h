@@ -1,0 +1,19 @@
+/* include/weir/config.h - the settings of `weir serve`: defaults, then a small JSON file, then flags. One table (base/config.c) names them
+ * all: README's table is checked against it. */
+#ifndef WEIR_CONFIG_H
+#define WEIR_CONFIG_H
+#include "weir/buf.h"
+#include "weir/error.h"
+
+typedef struct weir_config {
+    const char *listen, *data, *node, *log_level, *log_format;
+    int64_t workers, query_memory_bytes, ingest_memory_bytes, query_timeout_ms, ingest_threads;
+    bool demo;
+    int64_t demo_events_per_second;
+} weir_config;
+void weir_config_defaults(weir_config *config);
+/* Unknown members are refused by name, wrong types too. Strings live in `arena`. */
+bool weir_config_read(const char *path, weir_arena *arena, weir_config *config, weir_error *err);
+bool weir_config_set(weir_config *config, const char *name, const char *value, weir_error *err); /* as from a flag */
+void weir_config_help(weir_buf *out); /* name, default, meaning; one a line */
+#endif

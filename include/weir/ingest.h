@@ -1,0 +1,59 @@
+/* include/weir/ingest.h - how rows get in: supervisors over Kafka, batch loads from files.
+ * A supervisor is Druid's Kafka supervisor spec; it lives in the table log and is resumed at start. Any thread may call. */
+#ifndef WEIR_INGEST_H
+#define WEIR_INGEST_H
+#include "weir/catalog.h"
+
+typedef struct weir_ingest weir_ingest;
+struct weir_event_source; /* ingest/source.h: Kafka, or the simulation's */
+typedef struct weir_ingest_options {
+    weir_catalog *catalog;   /* borrowed */
+    const weir_clock *clock;
+    size_t memory_bytes;     /* of live rows; 0: a quarter of the machine's */
+    weir_str node;           /* advertised host:port: group.instance.id */
+    const char *work_path;   /* folder for segments being frozen */
+    uint32_t thread_count;   /* ingest threads per supervisor at most (taskCount); 0: 1 */
+} weir_ingest_options;
+weir_ingest *weir_ingest_new(const weir_ingest_options *options, weir_error *err);
+/* Starts the supervisors that the tables' logs name. */
+bool weir_ingest_resume_all(weir_ingest *ingest, weir_error *err);
+/* SIGTERM: stops appending, hands off, commits (at most 8 s), leaves the groups. */
+void weir_ingest_stop(weir_ingest *ingest);
+void weir_ingest_free(weir_ingest *ingest);
+
+/* The supervisor API; each writes a JSON body on success and on failure sets err (BAD_REQUEST names the field, NOT_FOUND). */
+bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out, weir_error *err);
+bool weir_supervisor_list(weir_ingest *ingest, bool full, bool state, weir_buf *out, weir_error *err);
+bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_status(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_health(weir_ingest *ingest, weir_str id, bool *healthy, weir_buf *out, weir_error *err);
+bool weir_supervisor_stats(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_suspend(weir_ingest *ingest, weir_str id, bool suspend, weir_buf *out, weir_error *err); /* false: resume */
+bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* seal and commit now; returns after the commit */
+/* The last 100 bad events per reason: {"unparseable":[{time, partition, offset, reason, input}...], "thrownAway":[...]}. */
+bool weir_supervisor_errors(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+/* Prometheus lines of ingest. */
+void weir_ingest_metrics(weir_ingest *ingest, weir_buf *out);
+
+/* weir load: the same decode, transform, append and freeze over files (JSON lines, also .gz .zst .lz4). */
+typedef struct weir_load_options {
+    weir_catalog *catalog;
+    const weir_clock *clock;
+    weir_str spec_json;          /* index_parallel task, or a supervisor spec's dataSchema and inputFormat */
+    uint32_t file_count;
+    const char *const *files;    /* none: the spec's inputSource (local baseDir, filter) */
+    const char *work_path;
+    weir_str label;              /* empty: the spec's id, or drawn */
+    size_t memory_bytes;         /* of rows not yet frozen; 0: half of the machine's */
+    void (*progress)(void *self, uint64_t bytes, uint64_t bytes_total, uint64_t rows); /* may be NULL */
+    void *self;
+} weir_load_options;
+typedef struct weir_load_result {
+    weir_counts counts;
+    uint64_t segments, bytes, version;
+    bool already_done; /* the label had been committed */
+} weir_load_result;
+bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir_error *err);
+#endif

@@ -1,0 +1,54 @@
+/* include/weir/segment.h - frozen segments: one immutable file each. Bytes: docs/FORMAT.md and segments/format.h. */
+#ifndef WEIR_SEGMENT_H
+#define WEIR_SEGMENT_H
+#include "weir/rows.h"
+#include "weir/schema.h"
+
+/* Where a file's bytes come from. Mapped whole today; by column chunk from the store later (prepare). Owned by the segment. */
+typedef struct weir_bytes {
+    const uint8_t *at;
+    size_t size;
+    void (*release)(void *self);
+    void *self;
+} weir_bytes;
+bool weir_bytes_map(const char *path, weir_bytes *out, weir_error *err); /* mmap */
+
+typedef struct weir_segment weir_segment; /* refcounted; is a weir_rows */
+/* Checks the footer's checksum and every offset in it; blocks are checked on first use. `name` is for errors. Takes ownership of `bytes` (also when it fails). */
+bool weir_segment_open(const char *name, weir_bytes bytes, weir_segment **out, weir_error *err);
+/* The same with the footer's known hash (from the table log). */
+bool weir_segment_open_expect(const char *name, weir_bytes bytes, uint64_t footer_xxh3, weir_segment **out, weir_error *err);
+weir_rows *weir_segment_rows(weir_segment *seg); /* borrowed */
+weir_segment *weir_segment_ref(weir_segment *seg);
+void weir_segment_unref(weir_segment *seg);
+bool weir_segment_verify(weir_segment *seg, weir_error *err); /* every checksum, every value decodes, every index agrees with its column */
+/* Columns, types, encodings per chunk, cardinalities, bytes by part, checksums: `weir segment`. */
+void weir_segment_describe(weir_segment *seg, bool per_chunk, weir_json *out);
+
+/* Makes one file, column after column; rows are in their final order. One thread. */
+typedef struct weir_segment_writer weir_segment_writer;
+typedef struct weir_file { /* append-only sink: a local file, a buffer in tests, with faults in the simulation */
+    void *self;
+    bool (*append)(void *self, const void *bytes, size_t size, weir_error *err);
+} weir_file;
+typedef struct weir_segment_info {
+    uint64_t bytes, footer_bytes, footer_xxh3;
+    uint32_t rows;
+    int64_t min_time, max_time; /* inclusive */
+} weir_segment_info;
+/* `schema` may be NULL. `thorough`: LZ4-HC for dictionaries (compaction, load). */
+weir_segment_writer *weir_segment_writer_new(weir_file file, const weir_schema *schema, uint32_t row_count, bool thorough);
+bool weir_segment_put_time(weir_segment_writer *w, const int64_t *times, weir_error *err); /* first; need not ascend */
+/* nulls: bit set = null, or NULL. */
+bool weir_segment_put_long(weir_segment_writer *w, weir_str name, bool metric, const int64_t *values, const uint64_t *nulls, weir_error *err);
+bool weir_segment_put_double(weir_segment_writer *w, weir_str name, bool metric, const double *values, const uint64_t *nulls, weir_error *err);
+bool weir_segment_put_float(weir_segment_writer *w, weir_str name, bool metric, const float *values, const uint64_t *nulls, weir_error *err);
+/* values[1..value_count) sorted in UTF-16 order and distinct, values[0] unused (null); ids per row.
+ * offsets NULL: one id a row. Else row r holds ids[offsets[r]..offsets[r+1]) (offsets: row_count + 1), null rows have their bit in `nulls`, empty lists do not. */
+bool weir_segment_put_string(weir_segment_writer *w, weir_str name, bool index, uint32_t value_count, const weir_str *values,
+                             const uint32_t *ids, const uint32_t *offsets, const uint64_t *nulls, weir_error *err);
+bool weir_segment_put_complex(weir_segment_writer *w, weir_str name, const weir_complex *type, const weir_str *values, const uint64_t *nulls, weir_error *err);
+/* Writes the footer. The writer is freed in any case. */
+bool weir_segment_writer_end(weir_segment_writer *w, weir_segment_info *out, weir_error *err);
+void weir_segment_writer_abandon(weir_segment_writer *w);
+#endif

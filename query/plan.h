@@ -1,0 +1,125 @@
+/* query/plan.h - what a query does: a tree of nodes over batches. Front ends (native_*.c, sql) lower to it, run_*.c runs it, write_*.c print from it.
+ * Read-only after weir_plan_check: every name is resolved to a number, so a plan can be run by many threads, printed and cached.
+ * Nodes here: ROWS FILTER PROJECT AGG SORT UNION. JOIN, UNNEST and WINDOW have their place in the enum and come later. */
+#ifndef QUERY_PLAN_H
+#define QUERY_PLAN_H
+#include "compute/agg.h"
+#include "compute/calendar.h"
+#include "compute/order.h"
+#include "query/filter.h"
+#include "weir/catalog.h"
+
+typedef enum weir_node_kind {
+    WEIR_NODE_ROWS, WEIR_NODE_FILTER, WEIR_NODE_PROJECT, WEIR_NODE_AGG, WEIR_NODE_SORT, WEIR_NODE_UNION,
+    WEIR_NODE_JOIN, WEIR_NODE_UNNEST, WEIR_NODE_WINDOW,
+} weir_node_kind;
+
+typedef struct weir_node weir_node;
+
+typedef struct weir_virtual { /* one shadows a real column of its name */
+    weir_str name;
+    const weir_expr *expr;
+    weir_type type; /* asked for; UNKNOWN: as inferred */
+} weir_virtual;
+
+typedef enum weir_row_order { WEIR_ORDER_NONE, WEIR_ORDER_TIME_ASC, WEIR_ORDER_TIME_DESC } weir_row_order;
+typedef struct weir_node_rows {
+    uint32_t table_count;          /* tables are concatenated (union data source) */
+    const weir_str *tables;
+    weir_node *child;              /* a subquery instead of tables */
+    uint32_t interval_count;
+    const weir_interval *intervals; /* merged, ascending; time outside is cut away */
+    weir_filter *filter;           /* normal form, or NULL */
+    uint32_t virtual_count;
+    const weir_virtual *virtuals;
+    uint32_t column_count;
+    const weir_str *columns;       /* outputs, by name: real or virtual; a column that no segment has is null. "__time" is LONG */
+    uint8_t order;                 /* weir_row_order */
+} weir_node_rows;
+
+typedef struct weir_node_filter {
+    weir_node *child;
+    const weir_expr *predicate;    /* over the child's output names; true rows stay */
+    weir_filter *filter;           /* or a filter tree over them (having) */
+} weir_node_filter;
+
+typedef struct weir_node_project {
+    weir_node *child;
+    uint32_t count;
+    const weir_str *names;
+    const weir_expr *const *exprs; /* over the child's output names; a plain column passes through */
+} weir_node_project;
+
+typedef struct weir_key {
+    weir_str name;
+    const weir_expr *expr;         /* over the child's outputs; most often a column */
+    weir_type type;                /* output type; UNKNOWN: of the expression. A STRING asked of a long column groups by its text */
+    weir_filter *list_filter;      /* listFiltered, regexFiltered, prefixFiltered: which elements of a row count (column name is the key's) */
+} weir_key;
+typedef struct weir_agg_use {
+    weir_agg_spec spec;            /* args over the child's outputs */
+    weir_filter *filter;           /* "filtered", over the ROWS node's columns and virtuals; normal form; NULL: none */
+    bool raw;                      /* output not finalized (a post-aggregator reads the state) */
+} weir_agg_use;
+typedef enum weir_agg_shape { WEIR_SHAPE_TIMESERIES, WEIR_SHAPE_TOPN, WEIR_SHAPE_GROUPBY } weir_agg_shape;
+typedef struct weir_node_agg {
+    weir_node *child;              /* ROWS in all but nested queries */
+    weir_granularity bucket;       /* ALL: one bucket */
+    bool fill, descending;         /* timeseries: empty buckets (ENGINE.md section 8), newest first */
+    uint32_t key_count, agg_count;
+    const weir_key *keys;
+    const weir_agg_use *aggs;
+    uint32_t set_count;            /* grouping sets: bit k of a mask = key k is present; 0: one set of all keys */
+    const uint64_t *sets;
+    bool empty_row;                /* one row of empty states where nothing matched */
+    bool skip_empty_lists;         /* topN: a row whose list is empty is in no group; else it counts as null */
+    uint8_t shape;                 /* weir_agg_shape: what EXPLAIN and "all"'s timestamp rule call it */
+} weir_node_agg;
+/* Outputs of AGG: column 0 "__bucket" LONG (start ms; for ALL: the timestamp rule of the shape), then keys, then aggs, then "__set" LONG (index of the grouping set) when set_count > 0. */
+
+typedef struct weir_sort_key {
+    uint32_t column;               /* of the child's outputs */
+    bool descending, nulls_last;
+    const weir_ordering *ordering; /* strings; NULL: lexicographic */
+} weir_sort_key;
+typedef struct weir_node_sort {
+    weir_node *child;
+    uint32_t key_count;
+    const weir_sort_key *keys;     /* none: arrival order, stops early */
+    int64_t limit, offset;         /* limit -1: none */
+    bool per_bucket;               /* limit counts within each value of column 0 */
+    bool by_rank;                  /* (for the runner) unused by front ends */
+} weir_node_sort;
+
+typedef struct weir_node_union {
+    uint32_t child_count;
+    weir_node *const *children;    /* same output columns */
+} weir_node_union;
+
+struct weir_node {
+    uint8_t kind;
+    uint32_t output_count;         /* set by weir_plan_check */
+    const weir_str *output_names;
+    const weir_type *output_types; /* UNKNOWN where it depends on the segments (a ROWS column); resolved when the plan is bound */
+    union {
+        weir_node_rows rows;
+        weir_node_filter filter;
+        weir_node_project project;
+        weir_node_agg agg;
+        weir_node_sort sort;
+        weir_node_union merge;
+    } as;
+};
+
+typedef struct weir_plan {
+    weir_arena *arena; /* owner */
+    weir_node *root;
+} weir_plan;
+/* Resolves names, types what can be typed, asserts the shape. Errors name the thing ("no column 'x' to order by"). */
+bool weir_plan_check(weir_plan *plan, weir_error *err);
+/* Canonical bytes of ROWS and AGG after rewrite: key of caches, checked in partials. */
+uint64_t weir_plan_fingerprint(const weir_node *leaf);
+void weir_plan_print(const weir_plan *plan, weir_buf *out); /* a line per node, indented */
+/* query/rewrite.c: fold constants, `__time` conjuncts into intervals, unused columns out, ... in place before weir_plan_check. */
+bool weir_plan_rewrite(weir_plan *plan, weir_error *err);
+#endif
