@@ -2,11 +2,14 @@
 #include "weir/buf.h"
 #include <math.h>
 
+/* As Jackson: only objects indent, arrays stay on their line. */
 static void indent(weir_json *json)
 {
     weir_buf_byte(json->out, '\n');
-    for (int i = 0; i < json->depth; i++) {
-        weir_buf_put(json->out, "  ", 2);
+    for (int level = 1; level <= json->depth; level++) {
+        if (!(json->arrays >> (level & 63) & 1)) {
+            weir_buf_put(json->out, "  ", 2);
+        }
     }
 }
 

@@ -47,7 +47,7 @@ typedef struct weir_json {
     bool pretty;        /* two blanks a level, as Jackson's default pretty printer */
     uint16_t depth;
     bool comma, after_key; /* state */
-    uint64_t arrays;    /* bit per level: an array (pretty printing keeps arrays on a line) */
+    uint64_t arrays;    /* bit per level (modulo 64): an array (pretty printing keeps arrays on a line) */
 } weir_json;
 
 void weir_json_begin_object(weir_json *json);

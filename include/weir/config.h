@@ -15,5 +15,6 @@ void weir_config_defaults(weir_config *config);
 /* Unknown members are refused by name, wrong types too. Strings live in `arena`. */
 bool weir_config_read(const char *path, weir_arena *arena, weir_config *config, weir_error *err);
 bool weir_config_set(weir_config *config, const char *name, const char *value, weir_error *err); /* as from a flag */
+bool weir_config_is_flag(const char *name); /* takes no value on the command line */
 void weir_config_help(weir_buf *out); /* name, default, meaning; one a line */
 #endif

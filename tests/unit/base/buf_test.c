@@ -63,6 +63,31 @@ static void json_is_compact_with_commas_in_their_places(void **state)
     weir_buf_done(&out);
 }
 
+static void pretty_json_is_as_jackson_prints_it(void **state)
+{
+    weir_buf out = {0};
+    weir_json json = {.out = &out, .pretty = true};
+    (void)state;
+    weir_json_begin_array(&json);
+    weir_json_begin_object(&json);
+    weir_json_member_text(&json, "t", "x");
+    weir_json_key(&json, WEIR_STR("r"));
+    weir_json_begin_object(&json);
+    weir_json_member_long(&json, "n", 1);
+    weir_json_end_object(&json);
+    weir_json_key(&json, WEIR_STR("a"));
+    weir_json_begin_array(&json);
+    weir_json_long(&json, 1);
+    weir_json_long(&json, 2);
+    weir_json_end_array(&json);
+    weir_json_end_object(&json);
+    weir_json_end_array(&json);
+    weir_str want = WEIR_STR("[ {\n  \"t\" : \"x\",\n  \"r\" : {\n    \"n\" : 1\n  },\n  \"a\" : [ 1, 2 ]\n} ]");
+    assert_int_equal(out.size, want.size);
+    assert_memory_equal(out.at, want.at, want.size);
+    weir_buf_done(&out);
+}
+
 static void varints_read_back_and_stop_at_the_end(void **state)
 {
     (void)state;
@@ -86,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_print_as_java_prints_them),
         cmocka_unit_test(json_is_compact_with_commas_in_their_places),
+        cmocka_unit_test(pretty_json_is_as_jackson_prints_it),
         cmocka_unit_test(varints_read_back_and_stop_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
