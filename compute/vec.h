@@ -22,7 +22,7 @@ struct weir_dict {
     const weir_dict_ops *ops;
     uint32_t count; /* ids are < count; 1 = only null */
     bool sorted;
-    uint64_t uid; /* of the dictionary behind it, unique in the process: key of caches; a live one grows under the same uid */
+    uint64_t uid; /* of the dictionary behind it (weir/uid.h): key of caches; a live one grows under the same uid */
 };
 
 typedef enum weir_form {

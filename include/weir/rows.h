@@ -86,7 +86,7 @@ struct weir_rows {
     weir_str id;            /* Druid's segment id, "table_start_end_version[_n]": scan and segmentMetadata print it */
     weir_interval interval; /* of the rows' bucket, or the hull of the rows */
     bool live;
-    uint64_t uid;           /* unique in the process: key of caches together with rev */
+    uint64_t uid;           /* from weir/uid.h: key of caches together with rev */
     const struct weir_schema *schema; /* NULL: unknown (in-memory tables) */
 };
 #endif
