@@ -17,12 +17,16 @@ typedef struct weir_leaf_type {
     weir_verdict (*string)(const weir_leaf *leaf, weir_str value);
     weir_verdict (*lng)(const weir_leaf *leaf, int64_t value);   /* may be NULL */
     weir_verdict (*dbl)(const weir_leaf *leaf, double value);    /* may be NULL */
+    weir_verdict (*flt)(const weir_leaf *leaf, float value);     /* of FLOAT columns (0.1 is not 0.1f); may be NULL: as string */
     /* Optional: spans of ids of a *sorted* dictionary whose verdict is TRUE (all other non-null ids are FALSE). Returns the count, or UINT32_MAX when not known or
      * more than `capacity`. */
     uint32_t (*spans)(const weir_leaf *leaf, const weir_dict *dict, weir_id_span *out, uint32_t capacity);
     /* Optional: TRUE rows are exactly the non-null longs in [lo, hi] (empty: lo > hi). False: not one range. */
     bool (*long_range)(const weir_leaf *leaf, int64_t *lo, int64_t *hi);
+    /* The same for doubles and, with widened bounds, for floats, in the order of Double.compare: -0.0 < 0.0, NaN above infinity. No lower bound: -infinity,
+     * closed; no upper bound: NaN, closed (so NaN rows match). */
     bool (*double_range)(const weir_leaf *leaf, double *lo, bool *lo_open, double *hi, bool *hi_open);
+    bool (*float_range)(const weir_leaf *leaf, double *lo, bool *lo_open, double *hi, bool *hi_open);
     /* Canonical parameters, for fingerprints. */
     void (*print)(const weir_leaf *leaf, weir_buf *out);
 } weir_leaf_type;
@@ -31,7 +35,8 @@ struct weir_leaf {
     const weir_leaf_type *type;
     weir_str column;            /* name of a column or virtual column of the ROWS node; empty when `expr` is set */
     const weir_expr *expr;      /* else the value judged is this expression's (extraction function, expression filter) */
-    weir_verdict null_verdict;  /* of a null: TRUE for "is null", UNKNOWN otherwise (FALSE where the filter says so) */
+    weir_verdict null_verdict;  /* of a null (also of a column that is not there): TRUE for "is null", UNKNOWN otherwise (FALSE where the filter says so) */
+    weir_verdict null_number;   /* of a null in a LONG, FLOAT or DOUBLE column: differs for `bound` (recorded: upper bound alone matches null strings, not null numbers) */
     const void *params;         /* the type's own, prepared: sets sorted, regex compiled (thread-safe to match) */
 };
 

@@ -79,8 +79,8 @@ typedef struct weir_node_agg {
 
 typedef struct weir_sort_key {
     uint32_t column;               /* of the child's outputs */
-    bool descending, nulls_last;
-    const weir_ordering *ordering; /* strings; NULL: lexicographic */
+    bool descending, nulls_last;   /* nulls_last is absolute: direction does not turn it */
+    const weir_ordering *ordering; /* strings; NULL: lexicographic. Numbers sort by value whatever it says */
 } weir_sort_key;
 typedef struct weir_node_sort {
     weir_node *child;
