@@ -19,10 +19,14 @@ size_t weir_time_print(char out[40], int64_t ms);
 /* With the zone's offset ("2024-03-11T00:00:00.000-04:00"), "Z" for zero offset of UTC. */
 struct weir_zone_rules;
 size_t weir_time_print_zone(char out[40], int64_t ms, const struct weir_zone_rules *zone);
-/* Java's Double.parseDouble as Druid's string-to-number coercion uses it ("1e3", "NaN", " 8", "0x10" no...); false = null. */
+/* Guava's Doubles.tryParse, which Druid's string-to-number coercion uses: "1e3" "1.5f" ".5" "NaN" "-Infinity" "0x1p3"; no blanks,
+ * no "0x10"; false = null. */
 bool weir_text_to_double(weir_str text, double *out);
-/* Druid's string to long: Guava's Longs.tryParse, then via double. */
+/* Druid's string to long in aggregators and expressions: the whole text as a long, else via double ("1.9" is 1). */
 bool weir_text_to_long(weir_str text, int64_t *out);
+/* Druid's string to long for dimensions and for filter values: "1", "1.0", "1e3", but "1.9" is null. */
+bool weir_text_to_long_exact(weir_str text, int64_t *out);
+int64_t weir_double_to_long(double d); /* Java's (long): saturates, NaN is 0 */
 /* Timestamps of events: timestampSpec formats. format: iso millis posix micro nano auto ruby, or a Joda pattern. */
 typedef struct weir_time_format weir_time_format;
 const weir_time_format *weir_time_format_new(weir_arena *arena, weir_str format, weir_error *err);

@@ -26,7 +26,7 @@ struct weir_dict {
 };
 
 typedef enum weir_form {
-    WEIR_CONST, /* one value for all n rows: at.*[0] (at.ids[0] when dict is set), null when bit 0 of nulls is set */
+    WEIR_CONST, /* one value for all n rows: at.*[0] (at.ids[0] when dict is set; at.offsets[0..1] when items is set), null when bit 0 of nulls is set */
     WEIR_FLAT,  /* n values */
     WEIR_DICT,  /* n ids of `dict`; id 0 is null, `nulls` is not used */
     WEIR_LIST,  /* n + 1 offsets into `items` (FLAT or DICT); a null row has its bit in nulls, an empty one equal offsets */
@@ -63,6 +63,8 @@ static inline uint32_t weir_words(uint32_t n)
 {
     return (n + 63) / 64;
 }
+/* 10^scale, for SCALED. */
+double weir_scale(uint8_t scale);
 /* Whether row i is null, whatever the form. */
 bool weir_vec_is_null(const weir_vec *vec, uint32_t i);
 weir_vec weir_vec_null(weir_type type, uint32_t n); /* CONST null */
@@ -74,7 +76,8 @@ bool weir_vec_flatten(const weir_vec *vec, weir_scratch *s, weir_vec *out, weir_
 void weir_vec_gather(const weir_vec *vec, const uint16_t *rows, uint32_t n, weir_scratch *s, weir_vec *out);
 /* Rows [from, from + n). No copy where it can be helped. */
 void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch *s, weir_vec *out);
-/* Druid's cast of a column to another kind (fn_cast of expressions, columns of another type). Never fails per row: unparsable = null. */
+/* Druid's cast of a column to another kind (fn_cast of expressions, columns of another type). Never fails per row: unparsable = null.
+ * Lists stay lists, each element cast; what has no conversion (complex) becomes null. */
 bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out, weir_error *err);
 /* Row i as a value; for tests, metadata and writers of few rows. Bytes are in `arena`. */
 bool weir_vec_value(const weir_vec *vec, uint32_t i, weir_arena *arena, weir_value *out, weir_error *err);
