@@ -50,9 +50,12 @@ void weir_engine_cancel(weir_engine *engine, weir_str query_id); /* DELETE /drui
 
 /* Druid's error body for an error that happened outside a query too. */
 void weir_error_body(const weir_error *err, weir_str remote, weir_buf *out);
-/* GET /druid/v2/datasources, /druid/v2/datasources/{name}[?interval=...][&full]; false: err says (NOT_FOUND never: Druid answers an empty object). */
+/* GET /druid/v2/datasources: names, ascending. */
 void weir_engine_datasources(weir_engine *engine, weir_buf *out);
-bool weir_engine_datasource(weir_engine *engine, weir_str name, weir_str interval, bool full, weir_buf *out, weir_error *err);
+/* GET /druid/v2/datasources/{name}: columns of the segments that touch `interval` ("": the last week, as in Druid). FULL: by segment interval.
+ * An unknown name has no columns. False: the interval could not be read. */
+typedef enum weir_datasource_part { WEIR_DATASOURCE_BOTH, WEIR_DATASOURCE_FULL, WEIR_DATASOURCE_DIMENSIONS, WEIR_DATASOURCE_METRICS } weir_datasource_part;
+bool weir_engine_datasource(weir_engine *engine, weir_str name, weir_str interval, weir_datasource_part part, weir_buf *out, weir_error *err);
 
 typedef struct weir_query_stats { /* per query type */
     const char *type;

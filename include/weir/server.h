@@ -11,7 +11,6 @@ typedef struct weir_server_options {
     weir_ingest *ingest;
     weir_catalog *catalog;
     const weir_clock *clock;
-    uint32_t loop_count;    /* 0: 1 */
     size_t max_body_bytes;  /* 0: 16 MiB */
     void (*metrics)(void *self, weir_buf *out); /* more Prometheus lines (the demo's), or NULL */
     void *self;

@@ -1,0 +1,50 @@
+/* query/answer.h - one answer under way: bytes on their way from the run's sink to the web, with room for 256 KiB in flight.
+ * Shared by the engine (which fills) and the web (which takes); the lock guards what both touch. */
+#ifndef QUERY_ANSWER_H
+#define QUERY_ANSWER_H
+#include <pthread.h>
+#include "query/native.h"
+#include "query/run.h"
+#include "weir/query.h"
+
+#define WEIR_ANSWER_HEAD_BYTES (64u << 10)  /* nothing is given before so much is there, or the end */
+#define WEIR_ANSWER_FLIGHT_BYTES (256u << 10)
+
+struct weir_answer {
+    _Atomic uint32_t refs;
+    weir_engine *engine;
+    struct weir_answer *before, *after; /* in the engine's list, under its lock */
+    int64_t start_us;
+    bool pretty;
+    weir_str body, remote, query_id, type; /* owned */
+    weir_ctl ctl;
+
+    pthread_mutex_t lock; /* guards down to the empty line */
+    weir_buf pending;
+    bool open;        /* bytes may be taken: 64 KiB came together, or the end */
+    bool ended, wake_wanted, run_waits;
+    bool broken;      /* failed after bytes were given */
+    weir_error error; /* code WEIR_OK: none */
+    weir_query_run *run;
+    weir_answer_wake wake;
+
+    /* Of whoever runs the query: one thread at a time. */
+    weir_arena *arena;
+    weir_native_query *native;
+    weir_native_writer *writer;
+    weir_view **views;
+    uint32_t view_count;
+    weir_buf fresh; /* what the writer appends to */
+};
+
+weir_answer *weir_answer_new(weir_engine *engine, const weir_request *request, weir_answer_wake wake);
+/* Moves fresh bytes to where the web takes them. */
+void weir_answer_flush(weir_answer *answer);
+bool weir_answer_has_room(weir_answer *answer);
+/* The last call of the engine's side: `err` NULL or OK for a whole answer. */
+void weir_answer_end(weir_answer *answer, const weir_error *err);
+/* The run exists from now on; it may have ended already. */
+void weir_answer_started(weir_answer *answer, weir_query_run *run);
+/* Makes a waiting run look at its ctl, or at the room. */
+void weir_answer_poke(weir_answer *answer);
+#endif

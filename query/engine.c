@@ -1,0 +1,393 @@
+/* query/engine.c - admission, deadlines, ids and figures of queries. A request is parsed and planned on one of two planning threads, run by the
+ * scheduler's workers, and taken by the web as bytes. A ticker looks at the deadlines of what waits for a slow client or for its turn. */
+#include "query/engine.h"
+#include "query/answer.h"
+#include "weir/log.h"
+#include "weir/pool.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_MS 300000
+#define DEFAULT_MAX_QUERIES 1000
+#define TICK_MS 50
+#define PLANNERS 2
+
+const double weir_latency_bounds_ms[15] = {0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 60000};
+
+static const char *const type_names[] = {"timeseries", "topN",         "groupBy",         "scan",
+                                         "search",     "timeBoundary", "segmentMetadata", "dataSourceMetadata",
+                                         "other"};
+#define TYPE_COUNT (sizeof(type_names) / sizeof(*type_names))
+
+struct weir_engine {
+    weir_engine_options options;
+    weir_sched *sched;
+    weir_pool *planners;
+    weir_budget budget; /* of all queries; parent of each query's */
+    pthread_t ticker;
+
+    pthread_mutex_t lock; /* guards down to the empty line; taken before an answer's lock */
+    pthread_cond_t changed;
+    weir_answer *active;  /* planned or running */
+    weir_answer *first_waiting, *last_waiting; /* linked by `after` */
+    uint32_t running, waiting;
+    bool ending;
+    weir_query_stats stats[TYPE_COUNT];
+};
+
+static weir_query_stats *stats_of(weir_engine *engine, weir_str type)
+{
+    size_t i = 0;
+    while (i + 1 < TYPE_COUNT && !weir_str_is(type, type_names[i])) {
+        i++;
+    }
+    return &engine->stats[i];
+}
+
+static void count_end(weir_engine *engine, const weir_answer *answer, weir_err code)
+{
+    weir_query_stats *stats = stats_of(engine, answer->type);
+    int64_t us = weir_monotonic_us(engine->options.clock) - answer->start_us;
+    stats->count++;
+    stats->cancelled += code == WEIR_ERR_CANCELLED;
+    stats->timed_out += code == WEIR_ERR_TIMEOUT;
+    stats->failed += code != WEIR_OK && code != WEIR_ERR_CANCELLED && code != WEIR_ERR_TIMEOUT;
+    stats->rows_out += answer->writer ? weir_native_writer_rows(answer->writer) : 0;
+    stats->latency_us_sum += (uint64_t)us;
+    for (size_t i = 0; i < 15; i++) {
+        stats->latency_le[i] += (double)us <= weir_latency_bounds_ms[i] * 1000;
+    }
+    stats->latency_le[15]++;
+}
+
+static void plan_job(void *self);
+
+/* Out of the list and the counts; the next waiting query gets its turn. */
+static void leave(weir_engine *engine, weir_answer *answer, weir_err code)
+{
+    pthread_mutex_lock(&engine->lock);
+    *(answer->before ? &answer->before->after : &engine->active) = answer->after;
+    if (answer->after) {
+        answer->after->before = answer->before;
+    }
+    count_end(engine, answer, code);
+    engine->running--;
+    weir_answer *next = engine->first_waiting;
+    if (next) {
+        engine->first_waiting = next->after;
+        engine->last_waiting = next->after ? engine->last_waiting : NULL;
+        engine->waiting--;
+        next->before = NULL;
+        next->after = engine->active;
+        if (engine->active) {
+            engine->active->before = next;
+        }
+        engine->active = next;
+        engine->running++;
+    }
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    if (next) {
+        weir_pool_submit(engine->planners, plan_job, next);
+    }
+}
+
+/* The end of every query, good or bad: bytes to the web, figures, memory back. The engine's reference is the last thing it touches. */
+static void finish(weir_answer *answer, const weir_error *err)
+{
+    weir_answer_end(answer, err);
+    leave(answer->engine, answer, err ? err->code : WEIR_OK);
+    if (answer->writer) {
+        weir_native_writer_done(answer->writer);
+    }
+    for (uint32_t i = 0; i < answer->view_count; i++) {
+        if (answer->views[i]->version > 0) { /* else an empty view of no table */
+            weir_view_unref(answer->views[i]);
+        }
+    }
+    weir_answer_unref(answer);
+}
+
+static bool sink_batch(void *self, const weir_batch *batch, weir_error *err)
+{
+    weir_answer *answer = self;
+    if (!weir_native_writer_batch(answer->writer, batch, err)) {
+        return false;
+    }
+    if (answer->fresh.size >= WEIR_ANSWER_HEAD_BYTES / 2) {
+        weir_answer_flush(answer);
+    }
+    return true;
+}
+
+static bool sink_ready(void *self)
+{
+    return weir_answer_has_room(self);
+}
+
+static void sink_end(void *self, const weir_error *err)
+{
+    weir_answer *answer = self;
+    weir_error own = {0};
+    bool ok = !err || err->code == WEIR_OK;
+    if (ok && !weir_native_writer_end(answer->writer, &own)) {
+        err = &own;
+    }
+    finish(answer, err);
+}
+
+/* A view of a table that does not exist: over no rows, as Druid answers. */
+static weir_view *empty_view(weir_arena *arena, weir_str table)
+{
+    weir_view *view = WEIR_ARENA_NEW(arena, weir_view);
+    view->table = table;
+    return view;
+}
+
+static void take_views(weir_answer *answer)
+{
+    const weir_native_query *native = answer->native;
+    answer->views = WEIR_ARENA_ARRAY(answer->arena, weir_view *, native->table_count);
+    for (uint32_t i = 0; i < native->table_count; i++) {
+        weir_table *table = weir_catalog_table(answer->engine->options.catalog, native->tables[i]);
+        answer->views[i] = table ? weir_table_view(table) : empty_view(answer->arena, native->tables[i]);
+    }
+    answer->view_count = native->table_count;
+}
+
+/* Deadline, budget and id as the query's context says. */
+static void apply_context(weir_answer *answer)
+{
+    const weir_engine_options *options = &answer->engine->options;
+    const weir_native_context *context = &answer->native->context;
+    int64_t timeout_ms = context->timeout_ms >= 0 ? context->timeout_ms : options->default_timeout_ms;
+    answer->ctl.deadline_us = timeout_ms > 0 && timeout_ms < INT64_MAX / 2000 ? answer->start_us + timeout_ms * 1000 : 0;
+    if (context->max_memory_bytes > 0 && (size_t)context->max_memory_bytes < answer->ctl.budget.limit_bytes) {
+        answer->ctl.budget.limit_bytes = (size_t)context->max_memory_bytes;
+    }
+    answer->type = answer->native->type;
+    if (answer->query_id.size == 0 && context->query_id.size > 0) {
+        weir_str id = weir_str_dup(context->query_id);
+        pthread_mutex_lock(&answer->engine->lock); /* cancel reads ids under it */
+        free((void *)answer->query_id.at);
+        answer->query_id = id;
+        pthread_mutex_unlock(&answer->engine->lock);
+    }
+}
+
+static void draw_query_id(weir_answer *answer)
+{
+    const weir_clock *clock = answer->engine->options.clock;
+    uint64_t a = weir_random(clock), b = weir_random(clock);
+    char text[40];
+    snprintf(text, sizeof(text), "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xFFFF),
+             (unsigned)(a & 0xFFF), (unsigned)((b >> 48 & 0x3FFF) | 0x8000), (unsigned long long)(b & 0xFFFFFFFFFFFF));
+    weir_str id = weir_str_dup(weir_str_of(text));
+    pthread_mutex_lock(&answer->engine->lock);
+    free((void *)answer->query_id.at);
+    answer->query_id = id;
+    pthread_mutex_unlock(&answer->engine->lock);
+}
+
+static bool run_meta(weir_answer *answer, weir_error *err)
+{
+    return weir_native_meta(answer->native, answer->views, answer->view_count, &answer->ctl, answer->pretty,
+                            &answer->fresh, err);
+}
+
+static bool start_run(weir_answer *answer, weir_error *err)
+{
+    weir_native_query *native = answer->native;
+    weir_type *types = WEIR_ARENA_ARRAY(answer->arena, weir_type, native->plan->root->output_count + 1);
+    if (!weir_run_types(native->plan, answer->views, answer->view_count, answer->arena, types, err)) {
+        return false;
+    }
+    answer->writer = weir_native_writer_new(native, answer->views, answer->view_count, types, answer->pretty, &answer->fresh);
+    weir_run_options options = {.priority = native->context.priority};
+    weir_sink sink = {answer, sink_batch, sink_ready, sink_end};
+    atomic_fetch_add(&answer->refs, 1); /* for the line after start: the run may end before it */
+    weir_query_run *run = weir_run_start(answer->engine->sched, native->plan, answer->views, answer->view_count, &answer->ctl,
+                                         &options, sink);
+    weir_answer_started(answer, run);
+    weir_answer_unref(answer);
+    return true;
+}
+
+static bool plan_query(weir_answer *answer, weir_error *err)
+{
+    answer->native = weir_native_parse(answer->arena, answer->body, err);
+    if (answer->native) {
+        apply_context(answer);
+    }
+    if (answer->query_id.size == 0) {
+        draw_query_id(answer);
+    }
+    if (!answer->native || !weir_ctl_check(&answer->ctl, err)) {
+        return false;
+    }
+    take_views(answer);
+    return weir_native_bind(answer->native, answer->views, answer->view_count, err);
+}
+
+static void plan_job(void *self)
+{
+    weir_answer *answer = self;
+    weir_error err = {0};
+    if (!plan_query(answer, &err)) {
+        finish(answer, &err);
+    } else if (!answer->native->plan) {
+        finish(answer, run_meta(answer, &err) ? NULL : &err);
+    } else if (!start_run(answer, &err)) {
+        finish(answer, &err);
+    }
+}
+
+weir_answer *weir_engine_native(weir_engine *engine, const weir_request *request, weir_answer_wake wake)
+{
+    weir_answer *answer = weir_answer_new(engine, request, wake);
+    answer->start_us = weir_monotonic_us(engine->options.clock);
+    answer->type = WEIR_STR("other");
+    answer->ctl.clock = engine->options.clock;
+    answer->ctl.budget = (weir_budget){.parent = &engine->budget, .name = "query", .limit_bytes = engine->options.query_memory_bytes};
+    pthread_mutex_lock(&engine->lock);
+    bool turn = engine->running < engine->options.max_queries;
+    if (turn) {
+        engine->running++;
+        answer->after = engine->active;
+        if (engine->active) {
+            engine->active->before = answer;
+        }
+        engine->active = answer;
+    } else {
+        engine->waiting++;
+        *(engine->last_waiting ? &engine->last_waiting->after : &engine->first_waiting) = answer;
+        engine->last_waiting = answer;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (turn) {
+        weir_pool_submit(engine->planners, plan_job, answer);
+    }
+    return answer;
+}
+
+static void end_query(weir_answer *answer, weir_stop why)
+{
+    uint32_t go = WEIR_GO;
+    atomic_compare_exchange_strong(&answer->ctl.stop, &go, (uint32_t)why);
+    weir_answer_poke(answer);
+}
+
+void weir_engine_cancel(weir_engine *engine, weir_str query_id)
+{
+    pthread_mutex_lock(&engine->lock);
+    for (weir_answer *a = engine->active; a; a = a->after) {
+        if (weir_str_eq(a->query_id, query_id)) {
+            end_query(a, WEIR_STOP_CANCEL);
+        }
+    }
+    for (weir_answer *a = engine->first_waiting; a; a = a->after) {
+        if (weir_str_eq(a->query_id, query_id)) {
+            end_query(a, WEIR_STOP_CANCEL);
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void *tick(void *self)
+{
+    weir_engine *engine = self;
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->ending || engine->active) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TICK_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
+        int64_t now = weir_monotonic_us(engine->options.clock);
+        for (weir_answer *a = engine->active; a; a = a->after) {
+            if (engine->ending) {
+                end_query(a, WEIR_STOP_CANCEL);
+            } else if (a->ctl.deadline_us && now > a->ctl.deadline_us) {
+                end_query(a, WEIR_STOP_DEADLINE);
+            }
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return NULL;
+}
+
+static void fill_defaults(weir_engine_options *options)
+{
+    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    options->worker_count = options->worker_count ? options->worker_count : (uint32_t)(cores > 0 ? cores : 1);
+    options->memory_bytes = options->memory_bytes ? options->memory_bytes : machine / 4;
+    options->query_memory_bytes = options->query_memory_bytes ? options->query_memory_bytes : options->memory_bytes / 2;
+    options->default_timeout_ms = options->default_timeout_ms ? options->default_timeout_ms : DEFAULT_TIMEOUT_MS;
+    options->max_queries = options->max_queries ? options->max_queries : DEFAULT_MAX_QUERIES;
+}
+
+weir_engine *weir_engine_new(const weir_engine_options *options)
+{
+    weir_engine *engine = weir_calloc(1, sizeof(*engine));
+    engine->options = *options;
+    fill_defaults(&engine->options);
+    engine->budget = (weir_budget){.name = "process", .limit_bytes = engine->options.memory_bytes};
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        engine->stats[i].type = type_names[i];
+    }
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->changed, NULL);
+    engine->sched = weir_sched_new(engine->options.worker_count, engine->options.clock);
+    engine->planners = weir_pool_new("plan", PLANNERS);
+    if (pthread_create(&engine->ticker, NULL, tick, engine) != 0) {
+        weir_die("cannot start the engine's ticker");
+    }
+    return engine;
+}
+
+void weir_engine_free(weir_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->ending = true;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    pthread_join(engine->ticker, NULL);
+    weir_pool_free(engine->planners);
+    weir_sched_free(engine->sched);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+size_t weir_engine_stats(weir_engine *engine, weir_query_stats *out, size_t capacity)
+{
+    size_t n = capacity < TYPE_COUNT ? capacity : TYPE_COUNT;
+    pthread_mutex_lock(&engine->lock);
+    memcpy(out, engine->stats, n * sizeof(*out));
+    pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
+void weir_engine_load_get(weir_engine *engine, weir_engine_load *out)
+{
+    pthread_mutex_lock(&engine->lock);
+    out->running = engine->running;
+    out->waiting = engine->waiting;
+    pthread_mutex_unlock(&engine->lock);
+    out->memory_used_bytes = engine->budget.used_bytes;
+    out->memory_limit_bytes = engine->budget.limit_bytes;
+}
+
+weir_catalog *weir_engine_catalog(const weir_engine *engine)
+{
+    return engine->options.catalog;
+}
+
+const weir_clock *weir_engine_clock(const weir_engine *engine)
+{
+    return engine->options.clock;
+}

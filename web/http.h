@@ -1,0 +1,42 @@
+/* web/http.h - between h2o and the routes: a request as plain strings, a reply as a buffer.
+ * A route is a row of a table (routes.c): quick ones run on the loop, slow ones (commits, hand-offs) on a small pool and come back as a message;
+ * a query's answer streams (route_query.c). Nothing else includes h2o. */
+#ifndef WEB_HTTP_H
+#define WEB_HTTP_H
+#include "weir/server.h"
+
+typedef struct weir_call {
+    const weir_server_options *doors; /* engine, ingest, catalog */
+    weir_str method, path, query;     /* path without the query string, trailing slashes cut off */
+    weir_str body, content_type, remote;
+    weir_str arg;                     /* what `*` in the route's pattern stood for, percent-decoded */
+    weir_arena *arena;
+    /* the reply */
+    int status;                       /* 200 unless set */
+    const char *reply_type;           /* application/json unless set */
+    const char *allow;                /* 405's header */
+    weir_buf out;
+} weir_call;
+
+typedef enum weir_route_kind { WEIR_ROUTE_QUICK, WEIR_ROUTE_SLOW, WEIR_ROUTE_QUERY } weir_route_kind;
+typedef struct weir_route {
+    const char *method;  /* "GET"; GET serves HEAD too */
+    const char *pattern; /* one `*` stands for one path segment, at the end or within */
+    uint8_t kind;
+    void (*run)(weir_call *call); /* NULL for QUERY */
+} weir_route;
+/* Finds the route; sets call->arg. NULL: call->status is 404, or 405 with `allow`. */
+const weir_route *weir_route_find(weir_call *call);
+
+/* reply.c: the only place that writes an error body. */
+void weir_reply_error(weir_call *call, const weir_error *err);
+/* ok: the body is in call->out; else the error's. */
+void weir_reply(weir_call *call, bool ok, const weir_error *err);
+/* Value of ?name=..., decoded; false: absent. An empty value for `?name`. */
+bool weir_call_param(weir_call *call, const char *name, weir_str *out);
+
+weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blank);
+
+/* metrics.c: Prometheus text of everything. */
+void weir_metrics_write(const weir_server_options *doors, weir_buf *out);
+#endif

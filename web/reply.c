@@ -1,0 +1,61 @@
+/* web/reply.c - replies and what a request's strings say. */
+#include "web/http.h"
+
+void weir_reply_error(weir_call *call, const weir_error *err)
+{
+    call->out.size = 0;
+    call->status = weir_err_status(err->code);
+    call->reply_type = "application/json";
+    weir_error_body(err, call->remote, &call->out);
+}
+
+void weir_reply(weir_call *call, bool ok, const weir_error *err)
+{
+    if (!ok) {
+        weir_reply_error(call, err);
+    }
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blank)
+{
+    char *out = weir_arena_alloc(arena, text.size + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        if (c == '%' && i + 2 < text.size && hex_digit(text.at[i + 1]) >= 0 && hex_digit(text.at[i + 2]) >= 0) {
+            c = (char)(hex_digit(text.at[i + 1]) * 16 + hex_digit(text.at[i + 2]));
+            i += 2;
+        } else if (c == '+' && plus_is_blank) {
+            c = ' ';
+        }
+        out[n++] = c;
+    }
+    return (weir_str){out, n};
+}
+
+bool weir_call_param(weir_call *call, const char *name, weir_str *out)
+{
+    weir_str left = call->query;
+    while (left.size > 0) {
+        const char *amp = memchr(left.at, '&', left.size);
+        size_t size = amp ? (size_t)(amp - left.at) : left.size;
+        const char *equals = memchr(left.at, '=', size);
+        size_t name_size = equals ? (size_t)(equals - left.at) : size;
+        if (weir_str_eq((weir_str){left.at, name_size}, weir_str_of(name))) {
+            weir_str value = equals ? (weir_str){equals + 1, size - name_size - 1} : WEIR_STR("");
+            *out = weir_percent_decode(call->arena, value, true);
+            return true;
+        }
+        size += amp != NULL;
+        left = (weir_str){left.at + size, left.size - size};
+    }
+    return false;
+}

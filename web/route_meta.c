@@ -1,0 +1,123 @@
+/* web/route_meta.c - status, health, data sources, metrics. Druid's clients read /status for `version` and decode memory.* as integers. */
+#include "web/routes.h"
+#include <stdio.h>
+#include <unistd.h>
+
+#define DRUID_VERSION "33.0.0" /* the release whose API is spoken: Turnilo and Grafana's plugin read it */
+
+void weir_route_cancel(weir_call *call)
+{
+    weir_engine_cancel(call->doors->engine, call->arg);
+    call->status = 202;
+}
+
+void weir_route_datasources(weir_call *call)
+{
+    weir_engine_datasources(call->doors->engine, &call->out);
+}
+
+static void datasource(weir_call *call, weir_datasource_part part)
+{
+    weir_error err = {0};
+    weir_str interval = {0}, full;
+    weir_call_param(call, "interval", &interval);
+    part = part == WEIR_DATASOURCE_BOTH && weir_call_param(call, "full", &full) ? WEIR_DATASOURCE_FULL : part;
+    weir_reply(call, weir_engine_datasource(call->doors->engine, call->arg, interval, part, &call->out, &err), &err);
+}
+
+void weir_route_datasource(weir_call *call)
+{
+    datasource(call, WEIR_DATASOURCE_BOTH);
+}
+
+void weir_route_datasource_dimensions(weir_call *call)
+{
+    datasource(call, WEIR_DATASOURCE_DIMENSIONS);
+}
+
+void weir_route_datasource_metrics(weir_call *call)
+{
+    datasource(call, WEIR_DATASOURCE_METRICS);
+}
+
+void weir_route_loadstatus(weir_call *call)
+{
+    weir_buf_text(&call->out, "{\"inventoryInitialized\":true}");
+}
+
+void weir_route_readiness(weir_call *call)
+{
+    weir_error err;
+    call->status = weir_catalog_healthy(call->doors->catalog, &err) ? 200 : 503;
+}
+
+void weir_route_self_discovered(weir_call *call)
+{
+    weir_buf_text(&call->out, "{\"selfDiscovered\":true}");
+}
+
+static int64_t resident_bytes(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file) {
+        if (fscanf(file, "%*s %ld", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(file);
+    }
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+void weir_route_status(weir_call *call)
+{
+    weir_json json = {.out = &call->out};
+    int64_t machine = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), used = resident_bytes();
+    weir_json_begin_object(&json);
+    weir_json_member_text(&json, "version", DRUID_VERSION);
+    weir_json_member_text(&json, "weir", WEIR_VERSION);
+    weir_json_key(&json, WEIR_STR("modules"));
+    weir_json_begin_array(&json);
+    weir_json_begin_object(&json);
+    weir_json_member_text(&json, "name", "weir");
+    weir_json_member_text(&json, "artifact", "weir");
+    weir_json_member_text(&json, "version", WEIR_VERSION);
+    weir_json_end_object(&json);
+    weir_json_end_array(&json);
+    weir_json_key(&json, WEIR_STR("memory"));
+    weir_json_begin_object(&json);
+    weir_json_member_long(&json, "maxMemory", machine);
+    weir_json_member_long(&json, "totalMemory", machine);
+    weir_json_member_long(&json, "freeMemory", machine - used);
+    weir_json_member_long(&json, "usedMemory", used);
+    weir_json_member_long(&json, "directMemory", 0);
+    weir_json_end_object(&json);
+    weir_json_end_object(&json);
+}
+
+void weir_route_health(weir_call *call)
+{
+    weir_error err = {0};
+    if (weir_catalog_healthy(call->doors->catalog, &err)) {
+        weir_buf_text(&call->out, "true");
+    } else {
+        err.code = WEIR_ERR_CORRUPT;
+        weir_reply_error(call, &err);
+        call->status = 503;
+    }
+}
+
+void weir_route_properties(weir_call *call)
+{
+    weir_json json = {.out = &call->out};
+    weir_json_begin_object(&json);
+    weir_json_member_text(&json, "weir.version", WEIR_VERSION);
+    weir_json_member_str(&json, "weir.listen", call->doors->listen);
+    weir_json_end_object(&json);
+}
+
+void weir_route_metrics(weir_call *call)
+{
+    call->reply_type = "text/plain; version=0.0.4";
+    weir_metrics_write(call->doors, &call->out);
+}

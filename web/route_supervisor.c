@@ -1,0 +1,84 @@
+/* web/route_supervisor.c - Druid's supervisor API: HTTP in, one call, HTTP out. */
+#include "web/routes.h"
+
+static bool flag(weir_call *call, const char *name)
+{
+    weir_str value;
+    return weir_call_param(call, name, &value) && !weir_str_is(value, "false");
+}
+
+void weir_route_supervisor_post(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_post(call->doors->ingest, call->body, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_list(weir_call *call)
+{
+    weir_error err = {0};
+    bool ok = weir_supervisor_list(call->doors->ingest, flag(call, "full"), flag(call, "state"), &call->out, &err);
+    weir_reply(call, ok, &err);
+}
+
+void weir_route_supervisor_spec(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_spec(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_status(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_status(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_health(weir_call *call)
+{
+    weir_error err = {0};
+    bool healthy = false;
+    bool ok = weir_supervisor_health(call->doors->ingest, call->arg, &healthy, &call->out, &err);
+    call->status = healthy ? 200 : 503;
+    weir_reply(call, ok, &err);
+}
+
+void weir_route_supervisor_stats(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_stats(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_errors(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_errors(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_suspend(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_suspend(call->doors->ingest, call->arg, true, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_resume(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_suspend(call->doors->ingest, call->arg, false, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_terminate(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_terminate(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_reset(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_reset(call->doors->ingest, call->arg, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_handoff(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_handoff(call->doors->ingest, call->arg, &call->out, &err), &err);
+}

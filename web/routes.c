@@ -1,0 +1,88 @@
+/* web/routes.c - the route table: every path that weir answers, once. Druid's paths first. */
+#include "web/routes.h"
+
+#define QUICK WEIR_ROUTE_QUICK
+#define SLOW WEIR_ROUTE_SLOW
+
+static const weir_route routes[] = {
+    {"POST", "/druid/v2", WEIR_ROUTE_QUERY, NULL},
+    {"DELETE", "/druid/v2/*", QUICK, weir_route_cancel},
+    {"GET", "/druid/v2/datasources", QUICK, weir_route_datasources},
+    {"GET", "/druid/v2/datasources/*", QUICK, weir_route_datasource},
+    {"GET", "/druid/v2/datasources/*/dimensions", QUICK, weir_route_datasource_dimensions},
+    {"GET", "/druid/v2/datasources/*/metrics", QUICK, weir_route_datasource_metrics},
+    {"GET", "/druid/broker/v1/loadstatus", QUICK, weir_route_loadstatus},
+    {"GET", "/druid/broker/v1/readiness", QUICK, weir_route_readiness},
+    {"GET", "/druid/historical/v1/readiness", QUICK, weir_route_readiness},
+
+    {"POST", "/druid/indexer/v1/supervisor", SLOW, weir_route_supervisor_post},
+    {"GET", "/druid/indexer/v1/supervisor", QUICK, weir_route_supervisor_list},
+    {"GET", "/druid/indexer/v1/supervisor/*", QUICK, weir_route_supervisor_spec},
+    {"GET", "/druid/indexer/v1/supervisor/*/status", QUICK, weir_route_supervisor_status},
+    {"GET", "/druid/indexer/v1/supervisor/*/health", QUICK, weir_route_supervisor_health},
+    {"GET", "/druid/indexer/v1/supervisor/*/stats", QUICK, weir_route_supervisor_stats},
+    {"GET", "/druid/indexer/v1/supervisor/*/parseErrors", QUICK, weir_route_supervisor_errors},
+    {"POST", "/druid/indexer/v1/supervisor/*/suspend", SLOW, weir_route_supervisor_suspend},
+    {"POST", "/druid/indexer/v1/supervisor/*/resume", SLOW, weir_route_supervisor_resume},
+    {"POST", "/druid/indexer/v1/supervisor/*/terminate", SLOW, weir_route_supervisor_terminate},
+    {"POST", "/druid/indexer/v1/supervisor/*/shutdown", SLOW, weir_route_supervisor_terminate},
+    {"POST", "/druid/indexer/v1/supervisor/*/reset", SLOW, weir_route_supervisor_reset},
+    {"POST", "/druid/indexer/v1/supervisor/*/handoff", SLOW, weir_route_supervisor_handoff},
+
+    {"GET", "/status", QUICK, weir_route_status},
+    {"GET", "/status/health", QUICK, weir_route_health},
+    {"GET", "/status/properties", QUICK, weir_route_properties},
+    {"GET", "/status/selfDiscovered", QUICK, weir_route_readiness},
+    {"GET", "/status/selfDiscovered/status", QUICK, weir_route_self_discovered},
+    {"GET", "/metrics", QUICK, weir_route_metrics},
+
+    {"GET", "/", QUICK, weir_route_dashboard},
+    {"GET", "/dashboard/*", QUICK, weir_route_dashboard_file},
+    {"GET", "/api/tables", QUICK, weir_route_tables},
+};
+#define ROUTE_COUNT (sizeof(routes) / sizeof(*routes))
+
+/* The star takes one segment that is not empty. */
+static bool matches(const char *pattern, weir_str path, weir_str *arg)
+{
+    const char *star = strchr(pattern, '*');
+    if (!star) {
+        return weir_str_is(path, pattern);
+    }
+    weir_str head = {pattern, (size_t)(star - pattern)}, tail = weir_str_of(star + 1);
+    if (!weir_str_starts(path, head) || path.size <= head.size + tail.size) {
+        return false;
+    }
+    weir_str middle = {path.at + head.size, path.size - head.size - tail.size};
+    if (memchr(middle.at, '/', middle.size) ||
+        !weir_str_eq((weir_str){middle.at + middle.size, tail.size}, tail)) {
+        return false;
+    }
+    *arg = middle;
+    return true;
+}
+
+const weir_route *weir_route_find(weir_call *call)
+{
+    weir_str method = weir_str_is(call->method, "HEAD") ? WEIR_STR("GET") : call->method, arg = {0};
+    weir_buf allow = {0};
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (!matches(routes[i].pattern, call->path, &arg)) {
+            continue;
+        }
+        if (weir_str_is(method, routes[i].method)) {
+            call->arg = weir_percent_decode(call->arena, arg, false);
+            weir_buf_done(&allow);
+            return &routes[i];
+        }
+        weir_buf_printf(&allow, "%s%s", allow.size ? "," : "", routes[i].method);
+    }
+    call->status = 404;
+    if (allow.size > 0) {
+        weir_buf_text(&allow, ",OPTIONS");
+        call->status = 405;
+        call->allow = weir_arena_text(call->arena, weir_buf_view(&allow));
+    }
+    weir_buf_done(&allow);
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_dashboard.c. */
+#ifndef WEB_ROUTES_H
+#define WEB_ROUTES_H
+#include "web/http.h"
+
+void weir_route_cancel(weir_call *call);
+void weir_route_datasources(weir_call *call);
+void weir_route_datasource(weir_call *call);
+void weir_route_datasource_dimensions(weir_call *call);
+void weir_route_datasource_metrics(weir_call *call);
+void weir_route_loadstatus(weir_call *call);
+void weir_route_readiness(weir_call *call);
+void weir_route_status(weir_call *call);
+void weir_route_health(weir_call *call);
+void weir_route_properties(weir_call *call);
+void weir_route_self_discovered(weir_call *call);
+void weir_route_metrics(weir_call *call);
+
+void weir_route_supervisor_post(weir_call *call);
+void weir_route_supervisor_list(weir_call *call);
+void weir_route_supervisor_spec(weir_call *call);
+void weir_route_supervisor_status(weir_call *call);
+void weir_route_supervisor_health(weir_call *call);
+void weir_route_supervisor_stats(weir_call *call);
+void weir_route_supervisor_errors(weir_call *call);
+void weir_route_supervisor_suspend(weir_call *call);
+void weir_route_supervisor_resume(weir_call *call);
+void weir_route_supervisor_terminate(weir_call *call);
+void weir_route_supervisor_reset(weir_call *call);
+void weir_route_supervisor_handoff(weir_call *call);
+
+void weir_route_dashboard(weir_call *call);
+void weir_route_dashboard_file(weir_call *call);
+void weir_route_tables(weir_call *call);
+#endif
