@@ -1,0 +1,187 @@
+/* cli/cmd_serve.c - weir serve: the parts put together, started in order, stopped in the reverse one.
+ * SIGTERM or SIGINT: ingestion hands off and leaves its groups while queries are still answered; a second signal ends at once. */
+#include "cli/cli.h"
+#include "cli/data_dir.h"
+#include "cli/demo.h"
+#include "weir/config.h"
+#include "weir/log.h"
+#include "weir/server.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct service {
+    weir_arena *arena;
+    weir_config config;
+    weir_data_dir data;
+    weir_catalog *catalog;
+    weir_engine *engine;
+    weir_ingest *ingest;
+    weir_server *server;
+    weir_demo *demo;
+} service;
+
+static void print_help(void)
+{
+    weir_buf settings = {0};
+    weir_config_help(&settings);
+    printf("usage: weir serve [--config FILE] [--SETTING VALUE]...\n"
+           "  Every setting is a flag (--query-memory-bytes 2G) and a member of the JSON file; flags win.\n\n%.*s",
+           WEIR_STR_ARG(weir_buf_view(&settings)));
+    weir_buf_done(&settings);
+}
+
+/* --config first, so that the other flags win wherever they stand. */
+static bool read_flags(service *s, int argc, char **argv, weir_error *err)
+{
+    weir_config_defaults(&s->config);
+    for (int i = 1; i + 1 < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && !weir_config_read(argv[i + 1], s->arena, &s->config, err)) {
+            return false;
+        }
+    }
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) != 0) {
+            return weir_fail(err, WEIR_ERR_BAD_REQUEST, "'%s' is no flag", argv[i]);
+        }
+        const char *name = argv[i] + 2, *value = "true";
+        if (!weir_config_is_flag(name)) {
+            if (i + 1 == argc) {
+                return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s needs a value", argv[i]);
+            }
+            value = argv[++i];
+        }
+        if (strcmp(name, "config") != 0 && !weir_config_set(&s->config, name, value, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool setup_log(const weir_config *config, weir_error *err)
+{
+    weir_level level;
+    bool json = strcmp(config->log_format, "json") == 0;
+    if (!weir_log_level(config->log_level, &level)) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "log_level: '%s' is none of debug, info, warn, error", config->log_level);
+    }
+    if (!json && strcmp(config->log_format, "text") != 0) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "log_format: '%s' is neither text nor json", config->log_format);
+    }
+    weir_log_setup(level, json);
+    return true;
+}
+
+static bool start_storage(service *s, weir_error *err)
+{
+    const char *node = s->config.node[0] ? s->config.node : s->config.listen;
+    if (!weir_data_dir_open(s->config.data, s->arena, &s->data, err) ||
+        !weir_store_probe(s->data.store, &weir_clock_system, err)) {
+        return false;
+    }
+    weir_catalog_options options = {.store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node),
+                                    .work_path = s->data.work_path, .threads = true};
+    s->catalog = weir_catalog_open(&options, err);
+    return s->catalog != NULL;
+}
+
+static bool start_service(service *s, weir_error *err)
+{
+    const char *node = s->config.node[0] ? s->config.node : s->config.listen;
+    s->engine = weir_engine_new(&(weir_engine_options){
+        .catalog = s->catalog, .clock = &weir_clock_system, .worker_count = (uint32_t)s->config.workers,
+        .memory_bytes = (size_t)s->config.query_memory_bytes, .default_timeout_ms = s->config.query_timeout_ms});
+    s->ingest = weir_ingest_new(&(weir_ingest_options){
+        .catalog = s->catalog, .clock = &weir_clock_system, .memory_bytes = (size_t)s->config.ingest_memory_bytes,
+        .node = weir_str_of(node), .work_path = s->data.work_path, .thread_count = (uint32_t)s->config.ingest_threads}, err);
+    if (!s->ingest || (s->config.demo && !(s->demo = weir_demo_start(s->ingest, s->catalog, s->config.demo_events_per_second, err)))) {
+        return false;
+    }
+    s->server = weir_server_start(&(weir_server_options){
+        .listen = weir_str_of(s->config.listen), .engine = s->engine, .ingest = s->ingest, .catalog = s->catalog,
+        .clock = &weir_clock_system}, err);
+    return s->server && weir_ingest_resume_all(s->ingest, err);
+}
+
+static void stop(service *s)
+{
+    if (s->demo) {
+        weir_demo_quiet(s->demo);
+    }
+    if (s->ingest) {
+        weir_ingest_stop(s->ingest);
+    }
+    if (s->server) {
+        weir_server_stop(s->server);
+    }
+    if (s->engine) {
+        weir_engine_free(s->engine);
+    }
+    if (s->ingest) {
+        weir_ingest_free(s->ingest);
+    }
+    if (s->demo) {
+        weir_demo_free(s->demo);
+    }
+    if (s->catalog) {
+        weir_catalog_close(s->catalog);
+    }
+    if (s->data.store) {
+        weir_data_dir_close(&s->data);
+    }
+    weir_arena_free(s->arena);
+}
+
+static void end_at_once(int signal_number)
+{
+    _exit(128 + signal_number);
+}
+
+static void wait_for_signal(void)
+{
+    sigset_t set;
+    int number;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigwait(&set, &number);
+    weir_log(WEIR_INFO, "serve", "%s: handing off what is live, then ending; once more ends at once", number == SIGINT ? "SIGINT" : "SIGTERM");
+    signal(SIGINT, end_at_once);
+    signal(SIGTERM, end_at_once);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int weir_cmd_serve(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            print_help();
+            return 0;
+        }
+    }
+    service s = {.arena = weir_arena_new()};
+    weir_error err = {0};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* every thread inherits it; main waits for them */
+    signal(SIGPIPE, SIG_IGN);
+    if (!read_flags(&s, argc, argv, &err) || !setup_log(&s.config, &err)) {
+        fprintf(stderr, "weir serve: %s\n", err.message);
+        weir_arena_free(s.arena);
+        return 2;
+    }
+    bool ok = start_storage(&s, &err) && start_service(&s, &err);
+    if (ok) {
+        const char *colon = strrchr(s.config.listen, ':');
+        weir_log(WEIR_INFO, "serve", "weir %s answers at http://%.*s:%u/ (data in %s)", WEIR_VERSION,
+                 (int)(colon - s.config.listen), s.config.listen, weir_server_port(s.server), s.config.data);
+        wait_for_signal();
+    } else {
+        fprintf(stderr, "weir serve: %s\n", err.message);
+    }
+    stop(&s);
+    return ok ? 0 : 1;
+}
