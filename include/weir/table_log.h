@@ -49,6 +49,7 @@ typedef enum weir_op {
 typedef struct weir_commit {
     weir_arena *arena;
     uint64_t version, prev; /* set when it is put */
+    uint64_t hash;          /* xxh3 of its line: set by weir_commit_read */
     weir_str table, table_id, txn, node, label;
     int64_t at_ms;
     uint8_t op;
@@ -68,8 +69,13 @@ weir_commit *weir_commit_new(uint8_t op, const weir_clock *clock); /* draws txn 
 void weir_commit_free(weir_commit *commit);
 void weir_commit_add_range(weir_commit *commit, const weir_range *range);  /* copies */
 void weir_commit_add_segment(weir_commit *commit, const weir_added *added);
+void weir_commit_add_removed(weir_commit *commit, const weir_removed *removed);
+void weir_commit_add_hidden(weir_commit *commit, const weir_removed *hidden);
+void weir_commit_set_supervisor(weir_commit *commit, weir_str id, weir_str spec, bool suspended); /* spec: JSON text, or "null" */
+weir_str weir_commit_text(weir_commit *commit, weir_str text); /* a copy in the commit's arena: labels, config, claim ids */
 void weir_commit_write(const weir_commit *commit, weir_buf *out);
-bool weir_commit_read(weir_str name, weir_str bytes, weir_commit **out, weir_error *err); /* checks the hash; unknown fields: CORRUPT with "newer weir needed" */
+/* Checks the hash and every member. An unknown member, word or format: CORRUPT with "newer weir needed". `name` is for errors. */
+bool weir_commit_read(weir_str name, weir_str bytes, weir_commit **out, weir_error *err);
 
 /* state(N): immutable, refcounted; a fold makes the next. */
 typedef struct weir_source_state {
@@ -86,9 +92,13 @@ typedef struct weir_segment_state {
     const weir_interval *hides;
 } weir_segment_state;
 typedef struct weir_supervisor_state {
-    weir_str id, spec;
+    weir_str id, spec; /* spec: JSON text; "null" once terminated */
     bool suspended;
 } weir_supervisor_state;
+typedef struct weir_claim_state {
+    weir_claim claim;
+    uint64_t version, beats; /* of its commit; renews since */
+} weir_claim_state;
 typedef struct weir_gap {
     weir_range range;
     uint64_t version;
@@ -108,13 +118,18 @@ const weir_segment_state *const *weir_log_segments(const weir_log_state *state, 
 const weir_supervisor_state *weir_log_supervisors(const weir_log_state *state, size_t *count);
 const weir_gap *weir_log_gaps(const weir_log_state *state, size_t *count);
 bool weir_log_has_label(const weir_log_state *state, weir_str label);
-weir_str weir_log_config(const weir_log_state *state);
+const weir_claim_state *weir_log_claims(const weir_log_state *state, size_t *count);
+bool weir_log_has_tombstone(const weir_log_state *state, weir_str id);
+weir_str weir_log_table(const weir_log_state *state);
+weir_str weir_log_config(const weir_log_state *state); /* JSON object; empty: nothing set */
 /* V1..V7 of section 3. False: the sentence begins with the rule's name ("V2: ..."); `rule` says which (1..7). */
 bool weir_log_valid(const weir_log_state *state, const weir_commit *commit, int *rule, weir_error *err);
 /* The next state. Asserts validity again and fails with CORRUPT on a breach. `hash`: xxh3 of the commit's line. */
 bool weir_log_fold(const weir_log_state *state, const weir_commit *commit, uint64_t hash, weir_log_state **out, weir_error *err);
 
 /* Checkpoints (section 2). */
+#define WEIR_CHECKPOINT_EVERY 100u
+#define WEIR_CHECKPOINTS_KEPT 3u
 void weir_checkpoint_write(const weir_log_state *state, weir_buf *out);
 bool weir_checkpoint_read(weir_str name, weir_str bytes, weir_log_state **out, weir_error *err);
 
@@ -127,6 +142,8 @@ weir_str weir_segment_id_new(weir_arena *arena, uint64_t base, const weir_clock 
 bool weir_log_load(weir_store *store, weir_str table, weir_log_state **out, weir_error *err);
 /* Folds what others committed since. *out is a new reference (the same state when nothing is new). */
 bool weir_log_catch_up(weir_store *store, weir_log_state *state, weir_log_state **out, weir_error *err);
+/* Puts the checkpoint of `state` and deletes those older than the last WEIR_CHECKPOINTS_KEPT. A failure is harmless: a checkpoint is a hint. */
+bool weir_checkpoint_put(weir_store *store, const weir_log_state *state, weir_error *err);
 /* Names of all tables in the store. */
 bool weir_log_tables(weir_store *store, bool (*see)(void *self, weir_str table), void *self, weir_error *err);
 #endif
