@@ -1,0 +1,382 @@
+/* ingest/transform.c - see ingest/transform.h. Column by column: the times decide which events
+ * stay, then each column is one loop. */
+#include "ingest/transform.h"
+#include "ingest/convert.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct bound_metric { /* a metric bound to the types that its inputs had in some batch */
+    uint64_t kinds;           /* 4 bits an argument */
+    weir_agg_bound bound;
+    struct bound_metric *next;
+} bound_metric;
+typedef struct metric {
+    const weir_agg_spec *spec;
+    weir_type stored;
+    const uint32_t *columns; /* per argument; WEIR_NO_COLUMN: the time */
+    bound_metric *bounds;
+} metric;
+
+struct weir_transform {
+    weir_spec *spec;
+    weir_fields *fields;
+    weir_arena *arena;
+    weir_scratch scratch;
+    uint32_t time_column;
+    uint32_t *dimension_columns;
+    metric *metrics;
+    uint8_t *discovered; /* per column of fields: weir_kind that it has by now */
+    uint32_t discovered_count;
+    /* Run under way. */
+    weir_events *events;
+    weir_reject_sink sink;
+    uint32_t rows[WEIR_EVENTS_MAX], row_count;
+    uint64_t with_error[WEIR_EVENTS_MAX / 64];
+};
+
+weir_time_window weir_transform_window(const weir_spec *spec, int64_t now_ms)
+{
+    weir_time_window window = {INT64_MIN, INT64_MAX};
+    if (spec->has_late_period) {
+        window.min_ms = now_ms - spec->late_period_ms;
+    }
+    if (spec->has_late_start) {
+        window.min_ms = spec->late_start_ms;
+    }
+    if (spec->has_early_period) { /* as at the begin of one of Druid's tasks */
+        window.max_ms = now_ms + spec->task_duration_ms + spec->early_period_ms;
+    }
+    return window;
+}
+
+static bool bind_arguments(weir_transform *t, metric *m, weir_error *err)
+{
+    const weir_agg_spec *spec = m->spec;
+    uint32_t *columns = WEIR_ARENA_ARRAY(t->arena, uint32_t, spec->arg_count + 1);
+    for (uint32_t a = 0; a < spec->arg_count; a++) {
+        if (spec->args[a]->kind != WEIR_EXPR_COLUMN) {
+            return weir_fail(err, WEIR_ERR_UNSUPPORTED,
+                             "dataSchema.metricsSpec: metric '%.*s' has an expression as its "
+                             "input, which is not supported yet",
+                             WEIR_STR_ARG(spec->name));
+        }
+        weir_str name = spec->args[a]->name;
+        columns[a] =
+            weir_str_is(name, "__time") ? WEIR_NO_COLUMN : weir_fields_column(t->fields, name);
+    }
+    m->columns = columns;
+    return spec->arg_count <= 16 ||
+           weir_fail(err, WEIR_ERR_UNSUPPORTED,
+                     "dataSchema.metricsSpec: metric '%.*s' has more than 16 inputs",
+                     WEIR_STR_ARG(spec->name));
+}
+
+weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_error *err)
+{
+    const weir_schema *schema = spec->schema;
+    weir_transform *t = weir_calloc(1, sizeof(weir_transform));
+    t->spec = weir_spec_ref(spec);
+    t->fields = fields;
+    t->arena = weir_arena_new();
+    t->time_column = weir_fields_column(fields, spec->time_column);
+    t->dimension_columns = WEIR_ARENA_ARRAY(t->arena, uint32_t, schema->dimension_count + 1);
+    for (uint32_t i = 0; i < schema->dimension_count; i++) {
+        t->dimension_columns[i] = weir_fields_column(fields, schema->dimensions[i].name);
+    }
+    t->metrics = WEIR_ARENA_ARRAY(t->arena, metric, schema->metric_count + 1);
+    for (uint32_t i = 0; i < schema->metric_count; i++) {
+        metric *m = &t->metrics[i];
+        m->spec = &schema->metrics[i];
+        if (!weir_agg_stored_type(m->spec, &m->stored, err) || !bind_arguments(t, m, err)) {
+            weir_transform_free(t);
+            return NULL;
+        }
+    }
+    return t;
+}
+
+void weir_transform_free(weir_transform *t)
+{
+    if (t) {
+        weir_scratch_done(&t->scratch);
+        weir_arena_free(t->arena);
+        weir_spec_unref(t->spec);
+        free(t->discovered);
+        free(t);
+    }
+}
+
+/* Times. */
+
+static bool read_time(const weir_transform *t, weir_cell cell, int64_t *out)
+{
+    const weir_spec *spec = t->spec;
+    switch ((weir_cell_kind)cell.kind) {
+    case WEIR_CELL_STRING:
+        return weir_time_format_parse(spec->time_format, (weir_str){cell.as.at, cell.size}, out);
+    case WEIR_CELL_LONG:
+        return weir_time_format_long(spec->time_format, cell.as.l, out);
+    case WEIR_CELL_DOUBLE:
+        return weir_time_format_double(spec->time_format, cell.as.d, out);
+    case WEIR_CELL_NULL:
+    case WEIR_CELL_ABSENT:
+        *out = spec->missing_time_ms;
+        return spec->has_missing_time;
+    case WEIR_CELL_TRUE:
+    case WEIR_CELL_FALSE:
+    case WEIR_CELL_JSON:
+    case WEIR_CELL_LIST:
+        break;
+    }
+    return false;
+}
+
+static void reject(weir_transform *t, weir_reject reason, uint32_t event, const char *sentence)
+{
+    t->sink.call(t->sink.self, reason, t->events->records[event], sentence);
+}
+
+static void reject_time(weir_transform *t, uint32_t event, weir_cell cell)
+{
+    char sentence[300];
+    weir_str text = cell.kind == WEIR_CELL_STRING
+                        ? (weir_str){cell.as.at, cell.size < 100 ? cell.size : 100}
+                    : cell.kind == WEIR_CELL_NULL || cell.kind == WEIR_CELL_ABSENT
+                        ? WEIR_STR("null")
+                        : WEIR_STR("not a string or number of that format");
+    snprintf(sentence, sizeof(sentence),
+             "timestamp [%.*s] is unparseable (column '%.*s', format %.*s)", WEIR_STR_ARG(text),
+             (int)(t->spec->time_column.size < 60 ? t->spec->time_column.size : 60),
+             t->spec->time_column.at,
+             (int)(t->spec->time_format_name.size < 60 ? t->spec->time_format_name.size : 60),
+             t->spec->time_format_name.at);
+    reject(t, WEIR_REJECT_UNPARSEABLE, event, sentence);
+}
+
+static bool in_intervals(const weir_spec *spec, int64_t ms)
+{
+    for (uint32_t i = 0; i < spec->interval_count; i++) {
+        if (ms >= spec->intervals[i].start_ms && ms < spec->intervals[i].end_ms) {
+            return true;
+        }
+    }
+    return spec->interval_count == 0;
+}
+
+static void reject_window(weir_transform *t, uint32_t event, int64_t ms, weir_time_window window)
+{
+    char time[40], bound[40], sentence[200];
+    bool late = ms < window.min_ms;
+    int time_size = (int)weir_time_print(time, ms),
+        bound_size = (int)weir_time_print(bound, late ? window.min_ms : window.max_ms);
+    snprintf(sentence, sizeof(sentence), "timestamp [%.*s] is %s [%.*s]", time_size, time,
+             late ? "before the minimum message time" : "not before the maximum message time",
+             bound_size, bound);
+    reject(t, late ? WEIR_REJECT_LATE : WEIR_REJECT_EARLY, event, sentence);
+}
+
+/* Fills rows and their times. */
+static void choose_rows(weir_transform *t, weir_time_window window, int64_t *times)
+{
+    t->row_count = 0;
+    for (uint32_t i = 0; i < t->events->n; i++) {
+        weir_cell cell = weir_events_at(t->events, t->time_column, i);
+        int64_t ms;
+        if (!read_time(t, cell, &ms) || ms < weir_interval_eternity.start_ms ||
+            ms >= weir_interval_eternity.end_ms) {
+            reject_time(t, i, cell);
+        } else if (ms < window.min_ms || ms >= window.max_ms) {
+            reject_window(t, i, ms, window);
+        } else if (!in_intervals(t->spec, ms)) {
+            reject(t, WEIR_REJECT_FILTERED, i, "the time is in none of granularitySpec.intervals");
+        } else {
+            times[t->row_count] = ms;
+            t->rows[t->row_count++] = i;
+        }
+    }
+}
+
+/* Columns. */
+
+static void see_bad(void *self, uint32_t row, const char *sentence)
+{
+    weir_transform *t = self;
+    if (!weir_bit(t->with_error, row)) {
+        weir_bit_set(t->with_error, row);
+        reject(t, WEIR_REJECT_WITH_ERROR, t->rows[row], sentence);
+    }
+}
+
+static weir_convert converter(weir_transform *t, weir_str column)
+{
+    return (weir_convert){.events = t->events,
+                          .rows = t->rows,
+                          .n = t->row_count,
+                          .scratch = &t->scratch,
+                          .column = column,
+                          .bad = see_bad,
+                          .self = t};
+}
+
+static void put_dimension(weir_transform *t, const weir_dimension *dimension, uint32_t column,
+                          weir_vec *out)
+{
+    weir_convert c = converter(t, dimension->name);
+    if (dimension->type.kind == WEIR_STRING) {
+        weir_convert_string(&c, column, (weir_multi)dimension->multi, out);
+    } else {
+        weir_convert_number(&c, column, (weir_kind)dimension->type.kind, out);
+    }
+}
+
+/* The kind of a discovered column only ever widens: LONG, DOUBLE, STRING. UNKNOWN: nothing but
+ * nulls and objects so far. */
+static weir_kind discovered_kind(weir_transform *t, uint32_t column)
+{
+    while (t->discovered_count < t->fields->column_count) {
+        uint32_t capacity = t->discovered_count * 2 + 64;
+        capacity = capacity < t->fields->column_count ? t->fields->column_count : capacity;
+        t->discovered = weir_realloc(t->discovered, capacity);
+        memset(t->discovered + t->discovered_count, WEIR_UNKNOWN, capacity - t->discovered_count);
+        t->discovered_count = capacity;
+    }
+    weir_convert c = converter(t, t->fields->columns[column].name);
+    uint32_t values = t->events->columns[column].kinds &
+                      ~(WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL) |
+                        WEIR_CELL_BIT(WEIR_CELL_JSON));
+    weir_kind now = values == 0                       ? WEIR_UNKNOWN
+                    : t->spec->schema->discover_typed ? weir_convert_natural(&c, column)
+                                                      : WEIR_STRING;
+    if (now > (weir_kind)t->discovered[column]) {
+        t->discovered[column] = (uint8_t)now;
+    }
+    return values == 0 ? WEIR_UNKNOWN : (weir_kind)t->discovered[column];
+}
+
+/* Objects are not discovered: their cells count as null. */
+ * made of the column. */
+static void hide_objects(weir_transform *t, uint32_t column)
+{
+    weir_cells *cells = &t->events->columns[column];
+    if (cells->kinds & WEIR_CELL_BIT(WEIR_CELL_JSON)) {
+        for (uint32_t i = 0; i < cells->filled; i++) {
+            cells->at[i].kind =
+                cells->at[i].kind == WEIR_CELL_JSON ? WEIR_CELL_NULL : cells->at[i].kind;
+        }
+    }
+}
+
+static void put_discovered(weir_transform *t, weir_input *out, weir_str *names, weir_vec *columns)
+{
+    for (uint32_t i = 0; i < t->events->column_count; i++) {
+        weir_kind kind = t->fields->columns[i].discovered ? discovered_kind(t, i) : WEIR_UNKNOWN;
+        if (kind == WEIR_UNKNOWN) {
+            continue;
+        }
+        weir_convert c = converter(t, t->fields->columns[i].name);
+        names[out->column_count] = c.column;
+        hide_objects(t, i);
+        if (kind == WEIR_STRING) {
+            weir_convert_string(&c, i, WEIR_MULTI_SORTED_ARRAY, &columns[out->column_count++]);
+        } else {
+            weir_convert_number(&c, i, kind, &columns[out->column_count++]);
+        }
+    }
+}
+
+/* Metrics. */
+
+static bool find_bound(weir_transform *t, metric *m, const weir_vec *args, weir_agg_bound **out,
+                       weir_error *err)
+{
+    uint64_t kinds = 0;
+    for (uint32_t a = 0; a < m->spec->arg_count; a++) {
+        kinds |= (uint64_t)(args[a].type.kind | (args[a].form == WEIR_LIST) << 3) << (4 * a);
+    }
+    for (bound_metric *b = m->bounds; b; b = b->next) {
+        if (b->kinds == kinds) {
+            *out = &b->bound;
+            return true;
+        }
+    }
+    weir_type *types = WEIR_ARENA_ARRAY(t->arena, weir_type, m->spec->arg_count + 1);
+    for (uint32_t a = 0; a < m->spec->arg_count; a++) {
+        types[a] = args[a].type;
+    }
+    bound_metric *fresh = WEIR_ARENA_NEW(t->arena, bound_metric);
+    if (!weir_agg_bind(m->spec, types, t->arena, &fresh->bound, err)) {
+        return weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name));
+    }
+    fresh->kinds = kinds;
+    fresh->next = m->bounds;
+    m->bounds = fresh;
+    *out = &fresh->bound;
+    return true;
+}
+
+static void put_argument(weir_transform *t, const metric *m, uint32_t a, const int64_t *times,
+                         weir_vec *out)
+{
+    uint32_t column = m->columns[a];
+    if (column == WEIR_NO_COLUMN) {
+        *out = (weir_vec){.type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = t->row_count};
+        out->at.l = times;
+        return;
+    }
+    weir_convert c = converter(t, m->spec->args[a]->name);
+    if (weir_type_is_number(m->stored)) {
+        weir_convert_metric(&c, column, m->stored.kind == WEIR_LONG ? WEIR_LONG : WEIR_DOUBLE, out);
+        return;
+    }
+    weir_kind kind = weir_convert_natural(&c, column);
+    if (kind == WEIR_LONG || kind == WEIR_DOUBLE) {
+        weir_convert_number(&c, column, kind, out);
+    } else {
+        weir_convert_string(&c, column, WEIR_MULTI_ARRAY, out);
+    }
+}
+
+static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_vec *out,
+                       weir_error *err)
+{
+    weir_vec *args = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, m->spec->arg_count + 1);
+    weir_agg_bound *bound;
+    for (uint32_t a = 0; a < m->spec->arg_count; a++) {
+        put_argument(t, m, a, times, &args[a]);
+    }
+    return find_bound(t, m, args, &bound, err) &&
+           (m->spec->agg->row(bound, args, t->row_count, &t->scratch, out, err) ||
+            weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name)));
+}
+
+bool weir_transform_run(weir_transform *t, weir_events *events, weir_time_window window,
+                        weir_reject_sink sink, weir_input *out, weir_error *err)
+{
+    const weir_schema *schema = t->spec->schema;
+    weir_scratch_rewind(&t->scratch, (weir_mark){0});
+    weir_events_grow(events, t->fields);
+    t->events = events;
+    t->sink = sink;
+    memset(t->with_error, 0, sizeof(t->with_error));
+    int64_t *times = WEIR_SCRATCH_ARRAY(&t->scratch, int64_t, events->n + 1);
+    choose_rows(t, window, times);
+    uint32_t most = events->column_count + schema->dimension_count + schema->metric_count;
+    weir_str *names = WEIR_SCRATCH_ARRAY(&t->scratch, weir_str, most + 1);
+    weir_vec *columns = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, most + 1);
+    *out = (weir_input){.n = t->row_count, .times = times, .names = names, .columns = columns};
+    for (uint32_t i = 0; i < schema->dimension_count; i++) {
+        names[out->column_count] = schema->dimensions[i].name;
+        put_dimension(t, &schema->dimensions[i], t->dimension_columns[i],
+                      &columns[out->column_count++]);
+    }
+    for (uint32_t i = 0; i < schema->metric_count; i++) {
+        names[out->column_count] = schema->metrics[i].name;
+        if (!put_metric(t, &t->metrics[i], times, &columns[out->column_count++], err)) {
+            return false;
+        }
+    }
+    if (schema->discover) {
+        put_discovered(t, out, names, columns);
+    }
+    return true;
+}
