@@ -36,6 +36,7 @@ typedef struct weir_program weir_program; /* immutable; any thread may run it */
 /* One output per expression. Errors: unknown function, wrong argument count or types. Constants are folded, common subtrees run once. */
 const weir_program *weir_program_new(weir_arena *arena, const weir_expr *const *exprs, uint32_t count,
                                      const weir_shape *shape, int64_t now_ms, weir_error *err);
+/* UNKNOWN: always null. Booleans have the face BOOLEAN. */
 weir_type weir_program_type(const weir_program *program, uint32_t output);
 /* Which inputs are read: true when column i of the shape is used. */
 bool weir_program_uses(const weir_program *program, uint32_t input);
@@ -47,9 +48,16 @@ typedef struct weir_run {
     weir_error *err;
     struct weir_expr_cache *cache; /* derived dictionaries and tables of this worker; NULL: none */
 } weir_run;
+/* Results by dictionary id of one worker, by (program, dictionary); DICT outputs point into it, so it outlives what is made of them.
+ * A derived dictionary's count is fixed from the start (ids not given out yet read as ""), so its find() only knows what
+ * was given out. Tables stop being made at 256 MB. Budget is forced. NULL is fine to free. */
 struct weir_expr_cache *weir_expr_cache_new(weir_budget *budget);
 void weir_expr_cache_free(struct weir_expr_cache *cache);
+size_t weir_expr_cache_bytes(const struct weir_expr_cache *cache);
 /* inputs: one vector per column of the shape that the program uses (others may be zeroed), all of n rows. Only rows of `sel` must be
  * right and only they may fail. False: run->err says why. */
+/* Outputs come in any form: a bare column is passed through; a string of one DICT column is DICT of a derived dictionary; over a
+ * multi-value column used as a scalar, strings are LIST of type STRING multi and numbers LIST of type ARRAY (null and [] rows count
+ * as one null element). Rows that are not selected are unspecified, but valid to read. */
 bool weir_program_run(const weir_program *program, weir_run *run, const weir_vec *inputs, const weir_sel *sel, uint32_t n, weir_vec *outputs);
 #endif

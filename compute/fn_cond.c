@@ -1,0 +1,409 @@
+/* compute/fn_cond.c - what decides: && || ! if case_searched case_simple nvl coalesce, and tests
+ * for null, true and false. Branches run on the rows that take them and on no others, so a branch
+ * not taken cannot fail. Logic is three-valued as in SQL; a number is true when it is positive,
+ * text when it is "true" in any case. */
+#include "compute/fn_util.h"
+
+static bool is_true(const weir_vec *vec, uint32_t i)
+{
+    switch ((weir_kind)vec->type.kind) {
+    case WEIR_LONG:
+        return weir_arg_long(vec, i) > 0;
+    case WEIR_DOUBLE:
+        return weir_arg_double(vec, i) > 0;
+    case WEIR_STRING:
+        return weir_str_eq_nocase(weir_arg_str(vec, i), WEIR_STR("true"));
+    case WEIR_UNKNOWN:
+    case WEIR_FLOAT:
+    case WEIR_ARRAY:
+    case WEIR_COMPLEX:
+        break;
+    }
+    return false;
+}
+
+static weir_type boolean_type(void)
+{
+    return (weir_type){.kind = WEIR_LONG, .face = WEIR_FACE_BOOLEAN};
+}
+
+static weir_sel sel_of(const uint16_t *rows, uint32_t count, uint32_t n)
+{
+    if (count == 0) {
+        return weir_sel_none(n);
+    }
+    return count == n ? weir_sel_all(n)
+                      : (weir_sel){.kind = WEIR_SEL_LIST, .n = n, .count = count, .rows = rows};
+}
+
+/* ---- && || ! ---- */
+
+/* One operand that is `decides` decides; else one null makes null; else the result is !decides.
+ * Decided rows are not looked at again. */
+static bool run_logic(weir_run *run, weir_args *args, uint32_t arg_count, const weir_sel *sel,
+                      uint32_t n, bool decides, weir_vec *out)
+{
+    int64_t *result = weir_out_longs(run, n, out);
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(run->scratch, uint64_t, weir_words(n) + 1);
+    uint16_t *rows = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, n + 1);
+    memset(nulls, 0, sizeof(*nulls) * (weir_words(n) + 1));
+    weir_sel open = *sel;
+    bool any_null = false;
+    for (uint32_t k = 0; k < arg_count && open.kind != WEIR_SEL_NONE; k++) {
+        weir_vec vec;
+        if (!weir_args_eval(args, k, &open, &vec)) {
+            return false;
+        }
+        uint16_t *left =
+            k + 1 < arg_count ? WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, open.count + 1) : rows;
+        uint32_t count = 0;
+        FOR_ROWS(&open, i)
+        {
+            if (weir_arg_null(&vec, i)) {
+                weir_bit_set(nulls, i);
+                any_null = true;
+            } else if (is_true(&vec, i) == decides) {
+                result[i] = decides;
+                nulls[i >> 6] &= ~(1ull << (i & 63));
+                continue;
+            }
+            result[i] = !decides;
+            left[count++] = (uint16_t)i;
+        }
+        open = sel_of(left, count, n);
+    }
+    out->nulls = any_null ? nulls : NULL;
+    return true;
+}
+
+static bool run_and(const weir_fn_call *call, weir_run *run, weir_args *args, const weir_sel *sel,
+                    uint32_t n, weir_vec *out)
+{
+    return run_logic(run, args, call->arg_count, sel, n, false, out);
+}
+
+static bool run_or(const weir_fn_call *call, weir_run *run, weir_args *args, const weir_sel *sel,
+                   uint32_t n, weir_vec *out)
+{
+    return run_logic(run, args, call->arg_count, sel, n, true, out);
+}
+
+static bool infer_boolean(weir_fn_call *call, weir_error *err)
+{
+    (void)err;
+    call->type = boolean_type();
+    return true;
+}
+
+static bool run_not(const weir_fn_call *call, weir_run *run, const weir_vec *args,
+                    const weir_sel *sel, uint32_t n, weir_vec *out)
+{
+    (void)call;
+    int64_t *result = weir_out_longs(run, n, out);
+    FOR_ROWS(sel, i)
+    {
+        result[i] = !is_true(&args[0], i);
+    }
+    return true;
+}
+
+/* ---- branches ---- */
+
+/* Rows that each branch was chosen for, put together at the end. */
+typedef struct merge {
+    weir_run *run;
+    const weir_fn_call *call;
+    uint32_t n, count, row_count; /* rows that a branch was chosen for */
+    weir_vec *branches;
+    uint16_t *chosen; /* per row: branch + 1; 0: none, null */
+} merge;
+
+static merge merge_begin(weir_run *run, const weir_fn_call *call, uint32_t n)
+{
+    merge m = {.run = run, .call = call, .n = n};
+    m.branches = WEIR_SCRATCH_ARRAY(run->scratch, weir_vec, call->arg_count + 1);
+    m.chosen = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, n + 1);
+    memset(m.chosen, 0, sizeof(*m.chosen) * n);
+    return m;
+}
+
+static void merge_add(merge *m, const weir_vec *vec, const weir_sel *sel)
+{
+    m->branches[m->count++] = *vec;
+    m->row_count += sel->count;
+    FOR_ROWS(sel, i)
+    {
+        m->chosen[i] = (uint16_t)m->count;
+    }
+}
+
+static void merge_lists(merge *m, weir_vec *out)
+{
+    weir_scratch *s = m->run->scratch;
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, m->n + 1), total = 0;
+    for (uint32_t i = 0; i < m->n; i++) {
+        offsets[i] = total;
+        const weir_vec *vec = m->chosen[i] ? &m->branches[m->chosen[i] - 1] : NULL;
+        if (!vec || weir_vec_is_null(vec, i)) {
+            weir_out_null(m->run, m->n, out, i);
+        } else {
+            uint32_t at = weir_arg_at(vec, i);
+            total += vec->at.offsets[at + 1] - vec->at.offsets[at];
+        }
+    }
+    offsets[m->n] = total;
+    weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, total + 1);
+    int64_t *numbers = (int64_t *)(void *)values;
+    weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+    *items = (weir_vec){.type = WEIR_TYPE(m->call->type.elem), .form = WEIR_FLAT, .n = total};
+    items->at.s = values;
+    bool wide = items->type.kind == WEIR_STRING || items->type.kind == WEIR_COMPLEX;
+    for (uint32_t i = 0, to = 0; i < m->n; i++) {
+        const weir_vec *vec = m->chosen[i] ? &m->branches[m->chosen[i] - 1] : NULL;
+        if (!vec || weir_vec_is_null(vec, i)) {
+            continue;
+        }
+        uint32_t at = weir_arg_at(vec, i);
+        for (uint32_t k = vec->at.offsets[at]; k < vec->at.offsets[at + 1]; k++, to++) {
+            bool null = weir_vec_is_null(vec->items, k);
+            if (null) {
+                weir_out_null(m->run, total, items, to);
+            }
+            if (wide) {
+                values[to] = null ? (weir_str){0} : vec->items->at.s[k];
+            } else {
+                numbers[to] = null ? 0 : vec->items->at.l[k];
+            }
+        }
+    }
+    out->form = WEIR_LIST;
+    out->at.offsets = offsets;
+    out->items = items;
+}
+
+static bool merge_end(merge *m, const weir_sel *sel, weir_vec *out)
+{
+    weir_kind kind = (weir_kind)m->call->type.kind;
+    if (m->count == 1 && m->row_count == sel->count) {
+        *out = m->branches[0];
+        return true;
+    }
+    if (kind == WEIR_ARRAY) {
+        merge_lists(m, out);
+        return true;
+    }
+    bool wide = kind == WEIR_STRING || kind == WEIR_COMPLEX || kind == WEIR_UNKNOWN;
+    weir_str *strings = wide ? weir_out_strings(m->run, m->n, out) : NULL;
+    int64_t *numbers = wide ? NULL : weir_out_longs(m->run, m->n, out);
+    FOR_ROWS(sel, i)
+    {
+        const weir_vec *vec = m->chosen[i] ? &m->branches[m->chosen[i] - 1] : NULL;
+        if (!vec || weir_arg_null(vec, i)) {
+            weir_out_null(m->run, m->n, out, i);
+        } else if (wide) {
+            strings[i] = weir_arg_str(vec, i);
+        } else {
+            numbers[i] = weir_arg_long(vec, i);
+        }
+    }
+    return true;
+}
+
+/* One type for all results, from argument `first` in steps of `step`, and the last one if it is an
+ * else. */
+static bool infer_results(weir_fn_call *call, uint32_t first, uint32_t step, bool has_else,
+                          weir_error *err)
+{
+    weir_type type = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = first; i < call->arg_count + step - 1; i += step) {
+            bool at_else = i >= call->arg_count;
+            if (at_else && !has_else) {
+                break;
+            }
+            uint32_t k = at_else ? call->arg_count - 1 : i;
+            if (pass == 0) {
+                weir_type a = type, b = call->arg_types[k];
+                b.multi = false;
+                b.face = 0;
+                bool same = weir_type_eq(a, b) || a.kind == WEIR_UNKNOWN || b.kind == WEIR_UNKNOWN;
+                bool special = a.kind == WEIR_ARRAY || b.kind == WEIR_ARRAY ||
+                               a.kind == WEIR_COMPLEX || b.kind == WEIR_COMPLEX;
+                if (special && !same && !weir_type_of_both(a, b, &type)) {
+                    return weir_fn_fail(call, err, "results have types that do not go together");
+                }
+                if (!special || same) {
+                    type = weir_type_of_function(a, b);
+                }
+            } else {
+                call->arg_types[k] = type;
+            }
+        }
+    }
+    call->type = type;
+    return true;
+}
+
+static bool infer_if(weir_fn_call *call, weir_error *err)
+{
+    return infer_results(call, 1, 1, false, err);
+}
+
+static bool infer_first(weir_fn_call *call, weir_error *err)
+{
+    return infer_results(call, 0, 1, false, err);
+}
+
+static bool infer_case(weir_fn_call *call, weir_error *err)
+{
+    return infer_results(call, 1, 2, call->arg_count % 2 == 1, err);
+}
+
+/* if is a case_searched of one condition. */
+static bool run_case(const weir_fn_call *call, weir_run *run, weir_args *args, const weir_sel *sel,
+                     uint32_t n, weir_vec *out)
+{
+    merge m = merge_begin(run, call, n);
+    weir_sel open = *sel;
+    uint32_t k = 0;
+    for (; k + 1 < call->arg_count && open.kind != WEIR_SEL_NONE; k += 2) {
+        weir_vec test, result;
+        if (!weir_args_eval(args, k, &open, &test)) {
+            return false;
+        }
+        uint16_t *yes = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, open.count + 1);
+        uint16_t *no = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, open.count + 1);
+        uint32_t yes_count = 0, no_count = 0;
+        FOR_ROWS(&open, i)
+        {
+            bool take = !weir_arg_null(&test, i) && is_true(&test, i);
+            yes[yes_count] = no[no_count] = (uint16_t)i;
+            yes_count += take;
+            no_count += !take;
+        }
+        open = sel_of(no, no_count, n);
+        weir_sel taken = sel_of(yes, yes_count, n);
+        if (yes_count > 0) {
+            if (!weir_args_eval(args, k + 1, &taken, &result)) {
+                return false;
+            }
+            merge_add(&m, &result, &taken);
+        }
+    }
+    if (call->arg_count % 2 == 1 && open.kind != WEIR_SEL_NONE) {
+        weir_vec result;
+        if (!weir_args_eval(args, call->arg_count - 1, &open, &result)) {
+            return false;
+        }
+        merge_add(&m, &result, &open);
+    }
+    return merge_end(&m, sel, out);
+}
+
+static bool run_first(const weir_fn_call *call, weir_run *run, weir_args *args, const weir_sel *sel,
+                      uint32_t n, weir_vec *out)
+{
+    merge m = merge_begin(run, call, n);
+    weir_sel open = *sel;
+    for (uint32_t k = 0; k < call->arg_count && open.kind != WEIR_SEL_NONE; k++) {
+        weir_vec vec;
+        if (!weir_args_eval(args, k, &open, &vec)) {
+            return false;
+        }
+        uint16_t *has = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, open.count + 1);
+        uint16_t *none = WEIR_SCRATCH_ARRAY(run->scratch, uint16_t, open.count + 1);
+        uint32_t has_count = 0, none_count = 0;
+        FOR_ROWS(&open, i)
+        {
+            bool null = weir_arg_null(&vec, i);
+            has[has_count] = none[none_count] = (uint16_t)i;
+            has_count += !null;
+            none_count += null;
+        }
+        weir_sel found = sel_of(has, has_count, n);
+        merge_add(&m, &vec, &found);
+        open = sel_of(none, none_count, n);
+    }
+    return merge_end(&m, sel, out);
+}
+
+/* case_simple(x, v1, r1, ..., else) is case_searched(x == v1, r1, ..., else). */
+static const weir_expr *rewrite_simple(const weir_expr *call, weir_arena *arena)
+{
+    const weir_expr **args = WEIR_ARENA_ARRAY(arena, const weir_expr *, call->arg_count);
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        const weir_expr *pair[2] = {call->args[0], call->args[i]};
+        bool value = i % 2 == 1 && i + 1 < call->arg_count;
+        args[i - 1] = value ? weir_expr_call(arena, "==", 2, pair) : call->args[i];
+    }
+    return weir_expr_call(arena, "case_searched", call->arg_count - 1, args);
+}
+
+/* ---- tests ---- */
+
+static bool run_test(weir_run *run, const weir_vec *arg, const weir_sel *sel, uint32_t n,
+                     bool of_null, bool of_true, bool of_false, weir_vec *out)
+{
+    int64_t *result = weir_out_longs(run, n, out);
+    if (!of_null && !arg->nulls && of_true && of_false) {
+        for (uint32_t i = 0; i < n; i++) {
+            result[i] = 1;
+        }
+        return true;
+    }
+    FOR_ROWS(sel, i)
+    {
+        result[i] = weir_arg_null(arg, i) ? of_null
+                    : of_true == of_false ? of_true
+                    : is_true(arg, i)     ? of_true
+                                          : of_false;
+    }
+    return true;
+}
+
+#define TEST(name, of_null, of_true, of_false)                                                     \
+    static bool name(const weir_fn_call *call, weir_run *run, const weir_vec *args,                \
+                     const weir_sel *sel, uint32_t n, weir_vec *out)                               \
+    {                                                                                              \
+        (void)call;                                                                                \
+        return run_test(run, &args[0], sel, n, of_null, of_true, of_false, out);                   \
+    }
+TEST(run_is_null, true, false, false)
+TEST(run_not_null, false, true, true)
+TEST(run_is_true, false, true, false)
+TEST(run_is_false, false, false, true)
+TEST(run_not_true, true, false, true)
+TEST(run_not_false, true, true, false)
+
+#define ONE(text, run_it, more)                                                                    \
+    {                                                                                              \
+        .name = text, .min_args = 1, .max_args = 1, .flags = WEIR_FN_PURE | (more),                \
+        .infer = infer_boolean, .run = (run_it),                                                   \
+    }
+#define LAZY(text, min, max, infer_it, run_it)                                                     \
+    {                                                                                              \
+        .name = text, .min_args = min, .max_args = max, .flags = WEIR_FN_PURE | WEIR_FN_LAZY_ARGS, \
+        .infer = (infer_it), .run_lazy = (run_it),                                                 \
+    }
+/* if(test, yes, no) has the layout of case_searched(test, yes, no). */
+static const weir_fn fns[] = {
+    LAZY("&&", 1, 255, infer_boolean, run_and),
+    LAZY("||", 1, 255, infer_boolean, run_or),
+    ONE("!", run_not, WEIR_FN_NULL_IF_ANY_NULL),
+    LAZY("if", 3, 3, infer_if, run_case),
+    LAZY("case_searched", 2, 255, infer_case, run_case),
+    {.name = "case_simple",
+     .min_args = 3,
+     .max_args = 255,
+     .flags = WEIR_FN_PURE,
+     .rewrite = rewrite_simple},
+    LAZY("nvl", 2, 2, infer_first, run_first),
+    LAZY("coalesce", 1, 255, infer_first, run_first),
+    ONE("isnull", run_is_null, 0),
+    ONE("notnull", run_not_null, 0),
+    ONE("istrue", run_is_true, 0),
+    ONE("isfalse", run_is_false, 0),
+    ONE("nottrue", run_not_true, 0),
+    ONE("notfalse", run_not_false, 0),
+};
+const weir_fn_set weir_fns_cond = WEIR_FN_SET(fns);
