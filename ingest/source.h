@@ -35,6 +35,7 @@ typedef struct weir_event_source weir_event_source;
 typedef struct weir_event_source_ops {
     /* Next thing, waiting at most wait_ms. take_records false: backpressure, only the group's events are polled. */
     void (*poll)(weir_event_source *source, int wait_ms, bool take_records, weir_source_event *out);
+    /* The whole assignment anew; each partition begins at its offset. */
     bool (*assign)(weir_event_source *source, const int32_t *partitions, const int64_t *offsets, uint32_t count, weir_error *err);
     bool (*give)(weir_event_source *source, weir_error *err); /* after REVOKED or LOST: unassign */
     bool (*watermarks)(weir_event_source *source, int32_t partition, int64_t *low, int64_t *high, weir_error *err); /* asks the broker; high: read_committed end */
@@ -53,6 +54,8 @@ typedef struct weir_source_options {
     const struct json_t *consumer_properties; /* the spec's */
     size_t prefetch_bytes;
 } weir_source_options;
+/* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "ioConfig.consumerProperties.X". No I/O. */
+bool weir_kafka_check(const struct json_t *consumer_properties, weir_error *err);
 weir_event_source *weir_kafka_open(const weir_source_options *options, weir_error *err);
 /* What opens sources; the simulation has its own. */
 typedef weir_event_source *(*weir_source_open)(void *self, const weir_source_options *options, weir_error *err);

@@ -254,7 +254,6 @@ static weir_kind discovered_kind(weir_transform *t, uint32_t column)
 }
 
 /* Objects are not discovered: their cells count as null. */
- * made of the column. */
 static void hide_objects(weir_transform *t, uint32_t column)
 {
     weir_cells *cells = &t->events->columns[column];
