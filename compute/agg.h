@@ -42,7 +42,8 @@ typedef struct weir_agg_bound {
     const struct weir_agg *agg;
     const weir_agg_spec *spec;
     uint32_t arg_count;
-    const weir_type *arg_types;
+    const weir_type *arg_types; /* of the columns as they are */
+    weir_type *take;        /* set by plan: the kinds that add_* accept; callers cast first (weir_agg_args). UNKNOWN: any kind and form, LIST too */
     uint32_t state_size;    /* bytes, a multiple of 8 */
     weir_type out_type;     /* finalized */
     weir_type raw_type;     /* not finalized: COMPLEX for sketches, else == out_type */
@@ -59,7 +60,7 @@ typedef struct weir_agg {
     /* argument types -> state_size, types, prepared. Memory from `arena`. b->agg, spec, arg_count, arg_types are set. */
     bool (*plan)(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
     void (*init)(const weir_agg_bound *b, void *state);
-    /* One group: the rows of `sel` of arguments that have n rows. */
+    /* One group: the rows of `sel` of arguments (cast by weir_agg_args) that have sel->n rows. */
     void (*add_one)(const weir_agg_bound *b, weir_heap *h, void *state, const weir_vec *args, const weir_sel *sel, weir_scratch *s);
     /* Row i of the arguments goes to the state at states + groups[i] * stride; groups[i] == WEIR_NO_ID: skip. Arguments may be any form but LIST is
      * only passed where the aggregator asked for it (plan). */
@@ -75,6 +76,8 @@ typedef struct weir_agg {
 const weir_agg *weir_agg_find(weir_str type); /* NULL: unknown */
 const weir_agg *const *weir_agg_all(size_t *count);
 bool weir_agg_bind(const weir_agg_spec *spec, const weir_type *arg_types, weir_arena *arena, weir_agg_bound *out, weir_error *err);
+/* Casts arguments to the kinds that the aggregator takes; most often nothing is to be done. `out` has b->arg_count vectors. */
+bool weir_agg_args(const weir_agg_bound *b, const weir_vec *args, weir_scratch *s, weir_vec *out, weir_error *err);
 /* Type of the column that a metric is stored as. */
 bool weir_agg_stored_type(const weir_agg_spec *spec, weir_type *out, weir_error *err);
 /* The spec that merges the stored column `spec->name` (roll-up at seal, freeze, compaction; segmentMetadata's aggregators). */

@@ -1,0 +1,161 @@
+/* compute/agg_minmax.c - {long,double,float}{Min,Max}. As Java's Math.min and max: NaN wins. Zero rows or only nulls: null. */
+#include "compute/agg_table.h"
+#include "weir/hot.h"
+#include <math.h>
+
+#define LESS(a, b) ((a) < (b))
+#define MORE(a, b) ((a) > (b))
+#define LESS_OR_NAN(a, b) ((a) < (b) || (a) != (a))
+#define MORE_OR_NAN(a, b) ((a) > (b) || (a) != (a))
+
+#define NAME min_long
+#define VALUE int64_t
+#define FIRST INT64_MAX
+#define BETTER LESS
+#include "compute/agg_minmax.inc"
+#define NAME max_long
+#define VALUE int64_t
+#define FIRST INT64_MIN
+#define BETTER MORE
+#include "compute/agg_minmax.inc"
+#define NAME min_double
+#define VALUE double
+#define FIRST (double)INFINITY
+#define BETTER LESS_OR_NAN
+#include "compute/agg_minmax.inc"
+#define NAME max_double
+#define VALUE double
+#define FIRST (double)-INFINITY
+#define BETTER MORE_OR_NAN
+#include "compute/agg_minmax.inc"
+#define NAME min_float
+#define VALUE float
+#define FIRST INFINITY
+#define BETTER LESS_OR_NAN
+#include "compute/agg_minmax.inc"
+#define NAME max_float
+#define VALUE float
+#define FIRST -INFINITY
+#define BETTER MORE_OR_NAN
+#include "compute/agg_minmax.inc"
+
+static bool is_min(const weir_agg_bound *b)
+{
+    return b->agg == &weir_agg_long_min || b->agg == &weir_agg_double_min || b->agg == &weir_agg_float_min;
+}
+
+static void meet_long(weir_number_state *state, int64_t value, bool min)
+{
+    if (!state->seen || (min ? LESS(value, state->value.l) : MORE(value, state->value.l))) {
+        state->value.l = value;
+    }
+    state->seen = 1;
+}
+
+static void meet_double(weir_number_state *state, double value, bool min)
+{
+    if (!state->seen || (min ? LESS_OR_NAN(value, state->value.d) : MORE_OR_NAN(value, state->value.d))) {
+        state->value.d = value;
+    }
+    state->seen = 1;
+}
+
+static int64_t best_long(const int64_t *values, const uint16_t *rows, uint32_t n, bool min)
+{
+    return rows ? (min ? min_long_rows(values, rows, n) : max_long_rows(values, rows, n)) : min ? min_long(values, n) : max_long(values, n);
+}
+
+static double best_double(const weir_vec *vec, const uint16_t *rows, uint32_t n, bool min)
+{
+    if (vec->form == WEIR_SCALED) {
+        return (double)best_long(vec->at.l, rows, n, min) / weir_scale(vec->scale);
+    }
+    if (vec->type.kind == WEIR_FLOAT) {
+        const float *f = vec->at.f;
+        return (double)(rows ? (min ? min_float_rows(f, rows, n) : max_float_rows(f, rows, n)) : min ? min_float(f, n) : max_float(f, n));
+    }
+    const double *d = vec->at.d;
+    return rows ? (min ? min_double_rows(d, rows, n) : max_double_rows(d, rows, n)) : min ? min_double(d, n) : max_double(d, n);
+}
+
+static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
+{
+    static const uint16_t first[1] = {0};
+    const uint16_t *rows = NULL;
+    uint32_t n = sel->count;
+    (void)h;
+    if (n > 0 && args->form == WEIR_CONST) {
+        rows = first;
+        n = args->nulls && weir_bit(args->nulls, 0) ? 0 : 1;
+    } else if (n > 0 && (sel->kind != WEIR_SEL_ALL || args->nulls)) {
+        rows = weir_agg_rows(args, sel, s, &n);
+    }
+    if (n == 0) {
+        return;
+    }
+    if (args->type.kind == WEIR_LONG) {
+        meet_long(state, best_long(args->at.l, rows, n, is_min(b)), is_min(b));
+    } else {
+        meet_double(state, best_double(args, rows, n, is_min(b)), is_min(b));
+    }
+}
+
+#define ADD_MANY(name, meet)                                                                             \
+    static inline void name(void *states, size_t stride, const uint32_t *groups, const weir_vec *vec, uint32_t n, bool min) \
+    {                                                                                                      \
+        uint32_t step = vec->form == WEIR_CONST ? 0 : 1;                                                    \
+        double scale = vec->form == WEIR_SCALED ? weir_scale(vec->scale) : 1;                               \
+        (void)scale;                                                                                       \
+        for (uint32_t i = 0; i < n; i++) {                                                                  \
+            uint32_t at = i * step;                                                                        \
+            if (groups[i] != WEIR_NO_ID && !(vec->nulls && weir_bit(vec->nulls, at))) {                     \
+                weir_number_state *state = (weir_number_state *)(void *)((char *)states + groups[i] * stride); \
+                meet;                                                                                      \
+            }                                                                                              \
+        }                                                                                                  \
+    }
+ADD_MANY(many_long, meet_long(state, vec->at.l[at], min))
+ADD_MANY(many_double, meet_double(state, vec->at.d[at], min))
+ADD_MANY(many_float, meet_double(state, (double)vec->at.f[at], min))
+ADD_MANY(many_scaled, meet_double(state, (double)vec->at.l[at] / scale, min))
+
+static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
+{
+    bool min = is_min(b);
+    (void)h, (void)s;
+    if (args->form == WEIR_SCALED) {
+        many_scaled(states, stride, groups, args, n, min);
+    } else if (args->type.kind == WEIR_LONG) {
+        many_long(states, stride, groups, args, n, min);
+    } else if (args->type.kind == WEIR_FLOAT) {
+        many_float(states, stride, groups, args, n, min);
+    } else {
+        many_double(states, stride, groups, args, n, min);
+    }
+}
+
+static void merge(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from_bytes)
+{
+    const weir_number_state *from = from_bytes;
+    (void)h, (void)from_heap;
+    if (!from->seen) {
+        return;
+    }
+    if (b->out_type.kind == WEIR_LONG) {
+        meet_long(into, from->value.l, is_min(b));
+    } else {
+        meet_double(into, from->value.d, is_min(b));
+    }
+}
+
+#define MINMAX(id, name, sql)                                                                              \
+    const weir_agg id = {.type = name, .sql_name = sql, .params = weir_number_params, .param_count = 1, .combining = name, \
+                         .plan = weir_number_plan, .init = weir_number_init, .add_one = add_one, .add_many = add_many, \
+                         .merge = merge, .finish = weir_number_finish, .save = weir_number_save, .load = weir_number_load, \
+                         .row = weir_number_row}
+MINMAX(weir_agg_long_min, "longMin", "MIN");
+MINMAX(weir_agg_long_max, "longMax", "MAX");
+MINMAX(weir_agg_double_min, "doubleMin", NULL);
+MINMAX(weir_agg_double_max, "doubleMax", NULL);
+MINMAX(weir_agg_float_min, "floatMin", NULL);
+MINMAX(weir_agg_float_max, "floatMax", NULL);

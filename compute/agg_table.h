@@ -1,0 +1,33 @@
+/* compute/agg_table.h - the aggregators, an entry a line; each lives in the file of its name. */
+#ifndef COMPUTE_AGG_TABLE_H
+#define COMPUTE_AGG_TABLE_H
+#include "compute/agg.h"
+
+extern const weir_agg weir_agg_count;
+extern const weir_agg weir_agg_long_sum, weir_agg_double_sum, weir_agg_float_sum;
+extern const weir_agg weir_agg_long_min, weir_agg_long_max, weir_agg_double_min, weir_agg_double_max, weir_agg_float_min,
+    weir_agg_float_max;
+
+/* What most aggregators over one number share. The parameters: "fieldName" (or "expression"). */
+extern const weir_param weir_number_params[1];
+/* A state of sums, minima and maxima. Zero rows: not seen, null. */
+typedef struct weir_number_state {
+    union {
+        int64_t l;
+        double d;
+    } value;
+    uint64_t seen; /* 0 or 1 */
+} weir_number_state;
+void weir_number_init(const weir_agg_bound *b, void *state); /* all zero */
+size_t weir_number_save(const weir_agg_bound *b, const weir_heap *h, const void *state, uint8_t *out);
+bool weir_number_load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *state, weir_error *err);
+/* By b->out_type: LONG, DOUBLE or FLOAT. */
+void weir_number_finish(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, bool finalize,
+                        weir_scratch *s, weir_vec *out);
+/* One argument of the output's kind; a state as above. */
+bool weir_number_plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
+/* The row form of sums, minima and maxima is the number itself. */
+bool weir_number_row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_scratch *s, weir_vec *out, weir_error *err);
+/* Rows that are selected and not null in `vec`, as a list. */
+const uint16_t *weir_agg_rows(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, uint32_t *count);
+#endif
