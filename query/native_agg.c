@@ -1,0 +1,70 @@
+/* query/native_agg.c - "aggregations". The aggregators themselves stand in compute's table; here is only "filtered", which wraps any of them. */
+#include "query/native_json.h"
+
+static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out);
+
+/* The name is the inner aggregator's unless there is one outside; nested filters must all be true. */
+static bool parse_filtered(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
+{
+    const json_t *inner = weir_native_get(json, "aggregator", NULL), *filter = weir_native_get(json, "filter", NULL);
+    weir_str name;
+    weir_filter *own;
+    if (!inner || !filter) {
+        return weir_native_fail(n, at, "needs '%s'", inner ? "filter" : "aggregator");
+    }
+    if (!parse(n, WEIR_AT(at, "aggregator"), inner, out) || !weir_native_filter(n, WEIR_AT(at, "filter"), filter, &own) ||
+        !weir_native_text(n, at, json, "name", &name)) {
+        return false;
+    }
+    if (name.at) {
+        out->spec.name = name;
+    }
+    if (own && out->filter) {
+        weir_filter *both[] = {own, out->filter};
+        out->filter = weir_filter_normal(n->arena, weir_filter_and(n->arena, both, 2));
+    } else if (own) {
+        out->filter = own;
+    }
+    return true;
+}
+
+static bool parse_plain(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
+{
+    weir_str path = weir_at_path(n->arena, at);
+    *out = (weir_agg_use){0};
+    return weir_agg_spec_parse(json, path.at, n->arena, &out->spec, n->err);
+}
+
+static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
+{
+    weir_str type;
+    if (!weir_native_need_type(n, at, json, &type) || !weir_native_enter(n, at)) {
+        return false;
+    }
+    bool ok = weir_str_is(type, "javascript") ? weir_native_fail(n, at, "JavaScript is disabled")
+              : weir_str_is(type, "filtered") ? parse_filtered(n, at, json, out)
+                                              : parse_plain(n, at, json, out);
+    weir_native_leave(n);
+    return ok;
+}
+
+bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_agg_use **out)
+{
+    const json_t *list;
+    size_t size;
+    if (!weir_native_list(n, at, query, "aggregations", &list, &size)) {
+        return false;
+    }
+    weir_agg_use *uses = WEIR_ARENA_ARRAY(n->arena, weir_agg_use, size + 1);
+    for (size_t i = 0; i < size; i++) {
+        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), json_array_get(list, i), &uses[i])) {
+            return false;
+        }
+        if (!uses[i].spec.name.at) {
+            return weir_native_fail(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), "needs 'name'");
+        }
+    }
+    *count = (uint32_t)size;
+    *out = uses;
+    return true;
+}
