@@ -1,5 +1,6 @@
-/* query/plan.c - plan trees: what each node puts out, whether a tree is sound, its text and its fingerprint.
- * The text of a node says everything that shapes its result, so that the fingerprint of a leaf is the hash of its text. */
+/* query/plan.c - plan trees: what each node puts out, whether a tree is sound, its text and its
+ * fingerprint. The text of a node says everything that shapes its result, so that the fingerprint
+ * of a leaf is the hash of its text. */
 #include <assert.h>
 #include "query/plan.h"
 #include "weir/hash.h"
@@ -25,7 +26,8 @@ bool weir_node_find(const weir_node *node, weir_str name, uint32_t *column)
     return false;
 }
 
-static void outputs(weir_arena *arena, weir_node *node, uint32_t count, weir_str **names, weir_type **types)
+static void outputs(weir_arena *arena, weir_node *node, uint32_t count, weir_str **names,
+                    weir_type **types)
 {
     *names = WEIR_ARENA_ARRAY(arena, weir_str, count + 1);
     *types = WEIR_ARENA_ARRAY(arena, weir_type, count + 1);
@@ -44,7 +46,8 @@ static void outputs_of(weir_node *node, const weir_node *child)
 static weir_type column_type(const weir_node *node, weir_str name)
 {
     uint32_t column;
-    return weir_node_find(node, name, &column) ? node->output_types[column] : WEIR_TYPE(WEIR_UNKNOWN);
+    return weir_node_find(node, name, &column) ? node->output_types[column]
+                                               : WEIR_TYPE(WEIR_UNKNOWN);
 }
 
 static weir_type rows_type(const weir_node_rows *rows, weir_str name)
@@ -74,12 +77,15 @@ static void resolve_agg(weir_arena *arena, weir_node *node)
     weir_str *names;
     weir_type *types;
     uint32_t at = 0;
-    outputs(arena, node, 1 + agg->key_count + agg->agg_count + (agg->set_count > 0), &names, &types);
+    outputs(arena, node, 1 + agg->key_count + agg->agg_count + (agg->set_count > 0), &names,
+            &types);
     names[at] = WEIR_STR("__bucket");
     types[at++] = WEIR_TYPE(WEIR_LONG);
     for (uint32_t i = 0; i < agg->key_count; i++, at++) {
         names[at] = agg->keys[i].name;
-        types[at] = agg->keys[i].type.kind == WEIR_UNKNOWN ? expr_type(agg->child, agg->keys[i].expr) : agg->keys[i].type;
+        types[at] = agg->keys[i].type.kind == WEIR_UNKNOWN
+                        ? expr_type(agg->child, agg->keys[i].expr)
+                        : agg->keys[i].type;
     }
     for (uint32_t i = 0; i < agg->agg_count; i++, at++) {
         names[at] = agg->aggs[i].spec.name;
@@ -133,7 +139,8 @@ static bool check_names(const weir_node *node, weir_error *err)
     for (uint32_t i = 0; i < node->output_count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (weir_str_eq(node->output_names[i], node->output_names[k])) {
-                return weir_fail(err, WEIR_ERR_BAD_QUERY, "there are two outputs '%.*s'", WEIR_STR_ARG(node->output_names[i]));
+                return weir_fail(err, WEIR_ERR_BAD_QUERY, "there are two outputs '%.*s'",
+                                 WEIR_STR_ARG(node->output_names[i]));
             }
         }
     }
@@ -206,7 +213,8 @@ static void put_name(weir_buf *out, weir_str name)
     bool plain = name.size > 0;
     for (size_t i = 0; i < name.size; i++) {
         char c = name.at[i];
-        plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
+        plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '_');
     }
     if (plain) {
         weir_buf_str(out, name);
@@ -250,12 +258,15 @@ static void print_rows(const weir_node_rows *rows, weir_buf *out, uint32_t inden
     put_names(out, rows->tables, rows->table_count);
     for (uint32_t i = 0; i < rows->interval_count; i++) {
         char from[40], to[40];
-        size_t from_size = weir_time_print(from, rows->intervals[i].start_ms), to_size = weir_time_print(to, rows->intervals[i].end_ms);
+        size_t from_size = weir_time_print(from, rows->intervals[i].start_ms),
+               to_size = weir_time_print(to, rows->intervals[i].end_ms);
         weir_buf_printf(out, "%s%.*s/%.*s", i ? "," : " ", (int)from_size, from, (int)to_size, to);
     }
     weir_buf_text(out, " [");
     put_names(out, rows->columns, rows->column_count);
-    weir_buf_text(out, rows->order == WEIR_ORDER_TIME_ASC ? "] ascending" : rows->order == WEIR_ORDER_TIME_DESC ? "] descending" : "]");
+    weir_buf_text(out, rows->order == WEIR_ORDER_TIME_ASC    ? "] ascending"
+                       : rows->order == WEIR_ORDER_TIME_DESC ? "] descending"
+                                                             : "]");
     for (uint32_t i = 0; i < rows->virtual_count; i++) {
         weir_buf_text(out, i ? ", " : " with ");
         put_name(out, rows->virtuals[i].name);
@@ -286,7 +297,8 @@ static void print_bucket(const weir_granularity *gran, weir_buf *out)
         weir_buf_printf(out, "%lldms", (long long)gran->duration_ms);
         break;
     case WEIR_GRAN_PERIOD:
-        weir_buf_printf(out, "P%dM%dDT%lldms ", gran->period.months, gran->period.days, (long long)gran->period.ms);
+        weir_buf_printf(out, "P%dM%dDT%lldms ", gran->period.months, gran->period.days,
+                        (long long)gran->period.ms);
         weir_buf_str(out, weir_zone_id(gran->zone));
         break;
     }
@@ -323,7 +335,8 @@ static void print_agg(const weir_node_agg *agg, weir_buf *out)
     for (uint32_t i = 0; i < agg->key_count; i++) {
         weir_buf_text(out, ", ");
         put_name(out, agg->keys[i].name);
-        if (agg->keys[i].expr->kind != WEIR_EXPR_COLUMN || !weir_str_eq(agg->keys[i].expr->name, agg->keys[i].name)) {
+        if (agg->keys[i].expr->kind != WEIR_EXPR_COLUMN ||
+            !weir_str_eq(agg->keys[i].expr->name, agg->keys[i].name)) {
             weir_buf_text(out, " = ");
             put_expr(out, agg->keys[i].expr);
         }
@@ -336,7 +349,8 @@ static void print_agg(const weir_node_agg *agg, weir_buf *out)
     for (uint32_t i = 0; i < agg->set_count; i++) {
         weir_buf_printf(out, "%s%llx", i ? "," : " sets ", (unsigned long long)agg->sets[i]);
     }
-    weir_buf_printf(out, "%s%s%s%s: ", agg->fill ? " fill" : "", agg->descending ? " descending" : "", agg->empty_row ? " empty_row" : "",
+    weir_buf_printf(out, "%s%s%s%s: ", agg->fill ? " fill" : "",
+                    agg->descending ? " descending" : "", agg->empty_row ? " empty_row" : "",
                     agg->skip_empty_lists ? " skip_empty_lists" : "");
     for (uint32_t i = 0; i < agg->agg_count; i++) {
         weir_buf_text(out, i ? ", " : "");
@@ -353,13 +367,15 @@ static void print_sort(const weir_node *node, weir_buf *out)
         const weir_sort_key *key = &sort->keys[i];
         weir_buf_text(out, i ? ", " : " ");
         put_name(out, node->output_names[key->column]);
-        weir_buf_printf(out, "%s%s", key->descending ? " desc" : "", key->nulls_last ? " nulls last" : "");
+        weir_buf_printf(out, "%s%s", key->descending ? " desc" : "",
+                        key->nulls_last ? " nulls last" : "");
         if (key->ordering && key->ordering != &weir_order_lexicographic) {
             weir_buf_printf(out, " %s", key->ordering->name);
         }
     }
     if (sort->limit >= 0) {
-        weir_buf_printf(out, " limit %lld%s", (long long)sort->limit, sort->per_bucket ? " per bucket" : "");
+        weir_buf_printf(out, " limit %lld%s", (long long)sort->limit,
+                        sort->per_bucket ? " per bucket" : "");
     }
     if (sort->offset > 0) {
         weir_buf_printf(out, " offset %lld", (long long)sort->offset);
@@ -392,7 +408,8 @@ void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent)
             const weir_expr *expr = node->as.project.exprs[i];
             weir_buf_text(out, i ? ", " : "");
             put_name(out, node->as.project.names[i]);
-            if (expr->kind != WEIR_EXPR_COLUMN || !weir_str_eq(expr->name, node->as.project.names[i])) {
+            if (expr->kind != WEIR_EXPR_COLUMN ||
+                !weir_str_eq(expr->name, node->as.project.names[i])) {
                 weir_buf_text(out, " = ");
                 put_expr(out, expr);
             }

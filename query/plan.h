@@ -28,12 +28,14 @@ typedef struct weir_node_rows {
     const weir_str *tables;
     weir_node *child;              /* a subquery instead of tables */
     uint32_t interval_count;
-    const weir_interval *intervals; /* merged, ascending; time outside is cut away */
+    const weir_interval *intervals; /* merged, ascending; time outside is cut away. Over a child: of its "__time". They also say which buckets are filled and what
+                                     * the timestamp of `all` is, so __time conditions of the filter stay in the filter (chunks are pruned by long_range) */
     weir_filter *filter;           /* normal form, or NULL */
     uint32_t virtual_count;
     const weir_virtual *virtuals;
     uint32_t column_count;
-    const weir_str *columns;       /* outputs, by name: real or virtual; a column that no segment has is null. "__time" is LONG */
+    const weir_str *columns;       /* outputs, by name: real or virtual; a column that no segment has is null (type UNKNOWN). "__time" is LONG. What only the filter
+                                    * or filters of aggregators read is not among them; no columns: only rows are counted */
     uint8_t order;                 /* weir_row_order */
 } weir_node_rows;
 
@@ -110,6 +112,12 @@ struct weir_node {
         weir_node_union merge;
     } as;
 };
+
+/* Building a tree: outputs of a node are known once it is resolved, children first. */
+weir_node *weir_node_new(weir_arena *arena, weir_node_kind kind);
+void weir_node_resolve(weir_arena *arena, weir_node *node);
+bool weir_node_find(const weir_node *node, weir_str name, uint32_t *column); /* among the outputs */
+void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent);
 
 typedef struct weir_plan {
     weir_arena *arena; /* owner */

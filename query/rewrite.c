@@ -1,5 +1,6 @@
-/* query/rewrite.c - rules that make a plan cheaper without changing its answer, in place, each a function.
- * Now: filters in normal form; a FILTER that is always true goes; a filter that is never true needs no other part. */
+/* query/rewrite.c - rules that make a plan cheaper without changing its answer, in place, each a
+ * function. Now: filters in normal form; a FILTER that is always true goes; a filter that is never
+ * true needs no other part. */
 #include "query/filter_types.h"
 #include "query/plan.h"
 
