@@ -1,18 +1,22 @@
-/* query/native_agg.c - "aggregations". The aggregators themselves stand in compute's table; here is only "filtered", which wraps any of them. */
+/* query/native_agg.c - "aggregations". The aggregators themselves stand in compute's table; here is
+ * only "filtered", which wraps any of them. */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out);
 
-/* The name is the inner aggregator's unless there is one outside; nested filters must all be true. */
+/* The name is the inner aggregator's unless there is one outside; nested filters must all be true.
+ */
 static bool parse_filtered(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
 {
-    const json_t *inner = weir_native_get(json, "aggregator", NULL), *filter = weir_native_get(json, "filter", NULL);
+    const json_t *inner = weir_native_get(json, "aggregator", NULL),
+                 *filter = weir_native_get(json, "filter", NULL);
     weir_str name;
     weir_filter *own;
     if (!inner || !filter) {
         return weir_native_fail(n, at, "needs '%s'", inner ? "filter" : "aggregator");
     }
-    if (!parse(n, WEIR_AT(at, "aggregator"), inner, out) || !weir_native_filter(n, WEIR_AT(at, "filter"), filter, &own) ||
+    if (!parse(n, WEIR_AT(at, "aggregator"), inner, out) ||
+        !weir_native_filter(n, WEIR_AT(at, "filter"), filter, &own) ||
         !weir_native_text(n, at, json, "name", &name)) {
         return false;
     }
@@ -48,7 +52,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_ag
     return ok;
 }
 
-bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_agg_use **out)
+bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                      const weir_agg_use **out)
 {
     const json_t *list;
     size_t size;
@@ -57,11 +62,13 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
     }
     weir_agg_use *uses = WEIR_ARENA_ARRAY(n->arena, weir_agg_use, size + 1);
     for (size_t i = 0; i < size; i++) {
-        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), json_array_get(list, i), &uses[i])) {
+        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), json_array_get(list, i),
+                   &uses[i])) {
             return false;
         }
         if (!uses[i].spec.name.at) {
-            return weir_native_fail(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), "needs 'name'");
+            return weir_native_fail(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i),
+                                    "needs 'name'");
         }
     }
     *count = (uint32_t)size;

@@ -1,18 +1,22 @@
-/* query/native_boundary.c - timeBoundary: AGG(min and max of __time), which the runner takes from zone maps where there is no filter. */
+/* query/native_boundary.c - timeBoundary: AGG(min and max of __time), which the runner takes from
+ * zone maps where there is no filter. */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part)
 {
-    static const char text[] = "[{\"type\":\"longMin\",\"name\":\"minTime\",\"fieldName\":\"__time\"},"
-                               "{\"type\":\"longMax\",\"name\":\"maxTime\",\"fieldName\":\"__time\"}]";
+    static const char text[] =
+        "[{\"type\":\"longMin\",\"name\":\"minTime\",\"fieldName\":\"__time\"},"
+        "{\"type\":\"longMax\",\"name\":\"maxTime\",\"fieldName\":\"__time\"}]";
     weir_node *rows, *agg = weir_node_new(n->arena, WEIR_NODE_AGG);
     weir_agg_use *uses = WEIR_ARENA_ARRAY(n->arena, weir_agg_use, 2);
     weir_native_column *shown = WEIR_ARENA_ARRAY(n->arena, weir_native_column, 2);
     weir_str *time = WEIR_ARENA_NEW(n->arena, weir_str);
-    if (!weir_native_rows(n, at, json, part, false, &rows) || !weir_native_text(n, at, json, "bound", &part->bound)) {
+    if (!weir_native_rows(n, at, json, part, false, &rows) ||
+        !weir_native_text(n, at, json, "bound", &part->bound)) {
         return false;
     }
-    if (part->bound.at && !weir_str_eq_nocase(part->bound, WEIR_STR("minTime")) && !weir_str_eq_nocase(part->bound, WEIR_STR("maxTime"))) {
+    if (part->bound.at && !weir_str_eq_nocase(part->bound, WEIR_STR("minTime")) &&
+        !weir_str_eq_nocase(part->bound, WEIR_STR("maxTime"))) {
         part->bound = (weir_str){0}; /* Druid then gives both */
     }
     json_t *specs = json_loads(text, 0, NULL);
@@ -28,7 +32,11 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     rows->as.rows.columns = time;
     rows->as.rows.column_count = 1;
     weir_node_resolve(n->arena, rows);
-    agg->as.agg = (weir_node_agg){.child = rows, .bucket = part->granularity, .agg_count = 2, .aggs = uses, .shape = WEIR_SHAPE_GROUPBY};
+    agg->as.agg = (weir_node_agg){.child = rows,
+                                  .bucket = part->granularity,
+                                  .agg_count = 2,
+                                  .aggs = uses,
+                                  .shape = WEIR_SHAPE_GROUPBY};
     weir_node_resolve(n->arena, agg);
     part->root = agg;
     part->shown = shown;
@@ -37,4 +45,5 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     return true;
 }
 
-const weir_native_type weir_native_time_boundary = {.type = "timeBoundary", .parse = parse, .writer = &weir_write_time_boundary};
+const weir_native_type weir_native_time_boundary = {
+    .type = "timeBoundary", .parse = parse, .writer = &weir_write_time_boundary};

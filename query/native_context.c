@@ -1,4 +1,5 @@
-/* query/native_context.c - "context": what the engine acts on, and what shapes one query. Unknown members are ignored; bad values are BAD_CONTEXT. */
+/* query/native_context.c - "context": what the engine acts on, and what shapes one query. Unknown
+ * members are ignored; bad values are BAD_CONTEXT. */
 #include "query/native_json.h"
 
 static const json_t *context_of(weir_native *n, const json_t *query)
@@ -17,15 +18,22 @@ bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_c
     const json_t *context = context_of(n, query);
     const weir_at *at = WEIR_AT(NULL, "context");
     int64_t priority = 0;
-    bool ok = context && weir_native_text(n, at, context, "queryId", &out->query_id) && weir_native_text(n, at, context, "sqlQueryId", &out->sql_query_id) &&
-              weir_native_long(n, at, context, "timeout", -1, &out->timeout_ms) && weir_native_long(n, at, context, "priority", 0, &priority) &&
-              weir_native_text(n, at, context, "lane", &out->lane) && weir_native_bool(n, at, context, "useCache", true, &out->use_cache) &&
+    bool ok = context && weir_native_text(n, at, context, "queryId", &out->query_id) &&
+              weir_native_text(n, at, context, "sqlQueryId", &out->sql_query_id) &&
+              weir_native_long(n, at, context, "timeout", -1, &out->timeout_ms) &&
+              weir_native_long(n, at, context, "priority", 0, &priority) &&
+              weir_native_text(n, at, context, "lane", &out->lane) &&
+              weir_native_bool(n, at, context, "useCache", true, &out->use_cache) &&
               weir_native_bool(n, at, context, "populateCache", true, &out->populate_cache) &&
               weir_native_bool(n, at, context, "bySegment", false, &out->by_segment);
     if (ok && out->timeout_ms < 0 && weir_native_get(context, "timeout", NULL)) {
-        ok = weir_native_fail(n, NULL, "Timeout [timeout] must be a non negative value, but was [%lld]", (long long)out->timeout_ms);
+        ok = weir_native_fail(n, NULL,
+                              "Timeout [timeout] must be a non negative value, but was [%lld]",
+                              (long long)out->timeout_ms);
     }
-    out->priority = priority > INT32_MAX ? INT32_MAX : priority < INT32_MIN ? INT32_MIN : (int32_t)priority;
+    out->priority = priority > INT32_MAX   ? INT32_MAX
+                    : priority < INT32_MIN ? INT32_MIN
+                                           : (int32_t)priority;
     n->context_only = false;
     return ok;
 }
@@ -39,11 +47,13 @@ bool weir_native_options_read(weir_native *n, const json_t *query, weir_native_o
     n->context_only = true;
     const json_t *context = context_of(n, query);
     const weir_at *at = WEIR_AT(NULL, "context");
-    bool ok = context && weir_native_bool(n, at, context, "skipEmptyBuckets", false, &out->skip_empty_buckets) &&
-              weir_native_bool(n, at, context, "grandTotal", false, &out->grand_total) &&
-              weir_native_bool(n, at, context, "resultAsArray", false, &out->result_as_array) &&
-              weir_native_bool(n, at, context, "sortByDimsFirst", false, &out->sort_by_dims_first) &&
-              weir_native_text(n, at, context, "timestampResultField", &out->timestamp_result_field);
+    bool ok =
+        context &&
+        weir_native_bool(n, at, context, "skipEmptyBuckets", false, &out->skip_empty_buckets) &&
+        weir_native_bool(n, at, context, "grandTotal", false, &out->grand_total) &&
+        weir_native_bool(n, at, context, "resultAsArray", false, &out->result_as_array) &&
+        weir_native_bool(n, at, context, "sortByDimsFirst", false, &out->sort_by_dims_first) &&
+        weir_native_text(n, at, context, "timestampResultField", &out->timestamp_result_field);
     n->context_only = false;
     return ok;
 }

@@ -1,20 +1,24 @@
-/* query/native_dim.c - dimension specs to key expressions, a table row per type, and "virtualColumns". */
+/* query/native_dim.c - dimension specs to key expressions, a table row per type, and
+ * "virtualColumns". */
 #include "query/native_json.h"
 
-bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_type *out)
+bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
+                             const char *name, weir_type *out)
 {
     weir_str text;
     *out = WEIR_TYPE(WEIR_UNKNOWN);
     if (!weir_native_text(n, at, object, name, &text)) {
         return false;
     }
-    return !text.at || weir_type_parse(text, out) || weir_native_fail(n, WEIR_AT(at, name), "'%.*s' is no type", WEIR_STR_ARG(text));
+    return !text.at || weir_type_parse(text, out) ||
+           weir_native_fail(n, WEIR_AT(at, name), "'%.*s' is no type", WEIR_STR_ARG(text));
 }
 
 static bool parse_default(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
 {
     weir_str dimension;
-    if (!weir_native_need_text(n, at, json, "dimension", &dimension) || !weir_native_text(n, at, json, "outputName", &out->name) ||
+    if (!weir_native_need_text(n, at, json, "dimension", &dimension) ||
+        !weir_native_text(n, at, json, "outputName", &out->name) ||
         !weir_native_output_type(n, at, json, "outputType", &out->type)) {
         return false;
     }
@@ -30,15 +34,18 @@ static bool parse_extraction(weir_native *n, const weir_at *at, const json_t *js
     if (!parse_default(n, at, json, out)) {
         return false;
     }
-    return extraction ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, out->expr, &out->expr)
+    return extraction ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction,
+                                               out->expr, &out->expr)
                       : weir_native_fail(n, at, "needs 'extractionFn'");
 }
 
 static const struct dimension_type {
     const char *type;
-    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_key *out); /* NULL: Druid has it, weir not yet */
+    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json,
+                  weir_key *out); /* NULL: Druid has it, weir not yet */
 } dimension_types[] = {
-    {"default", parse_default}, {"extraction", parse_extraction}, {"listFiltered", NULL}, {"regexFiltered", NULL}, {"prefixFiltered", NULL}, {"lookup", NULL},
+    {"default", parse_default}, {"extraction", parse_extraction}, {"listFiltered", NULL},
+    {"regexFiltered", NULL},    {"prefixFiltered", NULL},         {"lookup", NULL},
 };
 
 bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
@@ -46,7 +53,8 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
     weir_str type;
     *out = (weir_key){0};
     if (json_is_string(json)) {
-        out->name = weir_arena_str(n->arena, (weir_str){json_string_value(json), json_string_length(json)});
+        out->name =
+            weir_arena_str(n->arena, (weir_str){json_string_value(json), json_string_length(json)});
         out->expr = weir_expr_column(n->arena, out->name);
         out->type = WEIR_TYPE(WEIR_STRING);
         return true;
@@ -59,24 +67,33 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
         if (weir_str_is(type, dimension_types[i].type)) {
             return dimension_types[i].parse
                        ? dimension_types[i].parse(n, at, json, out)
-                       : weir_native_unsupported(n, WEIR_AT(at, "type"), "the dimension spec '%.*s' is not supported yet", WEIR_STR_ARG(type));
+                       : weir_native_unsupported(n, WEIR_AT(at, "type"),
+                                                 "the dimension spec '%.*s' is not supported yet",
+                                                 WEIR_STR_ARG(type));
         }
     }
-    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no dimension spec", WEIR_STR_ARG(type));
+    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no dimension spec",
+                            WEIR_STR_ARG(type));
 }
 
-static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out)
+static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_virtual *out)
 {
     weir_str text;
-    return weir_native_need_text(n, at, json, "name", &out->name) && weir_native_need_text(n, at, json, "expression", &text) &&
-           weir_native_output_type(n, at, json, "outputType", &out->type) && weir_native_expr(n, WEIR_AT(at, "expression"), text, &out->expr);
+    return weir_native_need_text(n, at, json, "name", &out->name) &&
+           weir_native_need_text(n, at, json, "expression", &text) &&
+           weir_native_output_type(n, at, json, "outputType", &out->type) &&
+           weir_native_expr(n, WEIR_AT(at, "expression"), text, &out->expr);
 }
 
 static const struct virtual_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out);
 } virtual_types[] = {
-    {"expression", parse_expression}, {"nested-field", NULL}, {"mv-filtered", NULL}, {"list-filtered", NULL},
+    {"expression", parse_expression},
+    {"nested-field", NULL},
+    {"mv-filtered", NULL},
+    {"list-filtered", NULL},
 };
 
 static bool parse_virtual(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out)
@@ -89,13 +106,17 @@ static bool parse_virtual(weir_native *n, const weir_at *at, const json_t *json,
         if (weir_str_is(type, virtual_types[i].type)) {
             return virtual_types[i].parse
                        ? virtual_types[i].parse(n, at, json, out)
-                       : weir_native_unsupported(n, WEIR_AT(at, "type"), "the virtual column '%.*s' is not supported yet", WEIR_STR_ARG(type));
+                       : weir_native_unsupported(n, WEIR_AT(at, "type"),
+                                                 "the virtual column '%.*s' is not supported yet",
+                                                 WEIR_STR_ARG(type));
         }
     }
-    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no virtual column", WEIR_STR_ARG(type));
+    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no virtual column",
+                            WEIR_STR_ARG(type));
 }
 
-bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_virtual **out)
+bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                          const weir_virtual **out)
 {
     const json_t *list;
     size_t size;
@@ -113,7 +134,8 @@ bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query
             return weir_native_fail(n, item, "a virtual column cannot be called __time");
         }
         if (!weir_names_add(&names, virtuals[i].name)) {
-            return weir_native_fail(n, item, "there are two virtual columns '%.*s'", WEIR_STR_ARG(virtuals[i].name));
+            return weir_native_fail(n, item, "there are two virtual columns '%.*s'",
+                                    WEIR_STR_ARG(virtuals[i].name));
         }
     }
     *count = (uint32_t)size;

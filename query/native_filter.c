@@ -1,23 +1,28 @@
-/* query/native_filter.c - "filter" of native queries, a table row per type; leaves are made by filter_types.h. */
+/* query/native_filter.c - "filter" of native queries, a table row per type; leaves are made by
+ * filter_types.h. */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out);
 
 /* `name` ("dimension" or "column") with an "extractionFn" around it. */
-static bool target_of(weir_native *n, const weir_at *at, const json_t *json, const char *name, weir_target *out)
+static bool target_of(weir_native *n, const weir_at *at, const json_t *json, const char *name,
+                      weir_target *out)
 {
     *out = (weir_target){0};
     if (!weir_native_need_text(n, at, json, name, &out->column)) {
         return false;
     }
     const json_t *extraction = weir_native_get(json, "extractionFn", NULL);
-    return !extraction || weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, weir_expr_column(n->arena, out->column), &out->expr);
+    return !extraction ||
+           weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction,
+                                  weir_expr_column(n->arena, out->column), &out->expr);
 }
 
 static bool parse_constant(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     (void)at;
-    *out = weir_filter_constant(n->arena, strcmp(json_string_value(json_object_get(json, "type")), "true") == 0);
+    *out = weir_filter_constant(
+        n->arena, strcmp(json_string_value(json_object_get(json, "type")), "true") == 0);
     return true;
 }
 
@@ -43,7 +48,8 @@ static bool parse_fields(weir_native *n, const weir_at *at, const json_t *json, 
         }
     }
     bool conjunction = strcmp(json_string_value(json_object_get(json, "type")), "and") == 0;
-    *out = conjunction ? weir_filter_and(n->arena, children, kept) : weir_filter_or(n->arena, children, kept);
+    *out = conjunction ? weir_filter_and(n->arena, children, kept)
+                       : weir_filter_or(n->arena, children, kept);
     return true;
 }
 
@@ -65,7 +71,8 @@ static bool parse_selector(weir_native *n, const weir_at *at, const json_t *json
 {
     weir_target target;
     weir_str text;
-    if (!target_of(n, at, json, "dimension", &target) || !weir_native_text(n, at, json, "value", &text)) {
+    if (!target_of(n, at, json, "dimension", &target) ||
+        !weir_native_text(n, at, json, "value", &text)) {
         return false;
     }
     weir_value value = text.at ? weir_value_str(text) : weir_value_null();
@@ -90,15 +97,19 @@ static bool match_type(weir_native *n, const weir_at *at, const json_t *json, we
         return false;
     }
     if (!weir_type_parse(name, out)) {
-        return weir_native_fail(n, WEIR_AT(at, "matchValueType"), "'%.*s' is no type", WEIR_STR_ARG(name));
+        return weir_native_fail(n, WEIR_AT(at, "matchValueType"), "'%.*s' is no type",
+                                WEIR_STR_ARG(name));
     }
     if (out->kind == WEIR_ARRAY || out->kind == WEIR_COMPLEX) {
-        return weir_native_unsupported(n, WEIR_AT(at, "matchValueType"), "values of type %.*s cannot be matched yet", WEIR_STR_ARG(name));
+        return weir_native_unsupported(n, WEIR_AT(at, "matchValueType"),
+                                       "values of type %.*s cannot be matched yet",
+                                       WEIR_STR_ARG(name));
     }
     return true;
 }
 
-static bool match_value(weir_native *n, const weir_at *at, const json_t *json, weir_type type, weir_value *out)
+static bool match_value(weir_native *n, const weir_at *at, const json_t *json, weir_type type,
+                        weir_value *out)
 {
     if (!json || json_is_null(json)) {
         *out = weir_value_null();
@@ -137,7 +148,8 @@ static bool parse_equals(weir_native *n, const weir_at *at, const json_t *json, 
     return true;
 }
 
-static bool values_of(weir_native *n, const weir_at *at, const json_t *json, const weir_type *type, weir_value **out, size_t *count)
+static bool values_of(weir_native *n, const weir_at *at, const json_t *json, const weir_type *type,
+                      weir_value **out, size_t *count)
 {
     const json_t *list;
     if (!weir_native_list(n, at, json, "values", &list, count)) {
@@ -169,7 +181,8 @@ static bool parse_in(weir_native *n, const weir_at *at, const json_t *json, weir
     weir_target target;
     weir_value *values;
     size_t count;
-    if (!target_of(n, at, json, "dimension", &target) || !values_of(n, at, json, NULL, &values, &count)) {
+    if (!target_of(n, at, json, "dimension", &target) ||
+        !values_of(n, at, json, NULL, &values, &count)) {
         return false;
     }
     *out = weir_filter_in(n->arena, target, values, count);
@@ -182,14 +195,16 @@ static bool parse_in_type(weir_native *n, const weir_at *at, const json_t *json,
     weir_type type;
     weir_value *values;
     size_t count;
-    if (!target_of(n, at, json, "column", &target) || !match_type(n, at, json, &type) || !values_of(n, at, json, &type, &values, &count)) {
+    if (!target_of(n, at, json, "column", &target) || !match_type(n, at, json, &type) ||
+        !values_of(n, at, json, &type, &values, &count)) {
         return false;
     }
     *out = weir_filter_in(n->arena, target, values, count);
     return true;
 }
 
-bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json, const weir_ordering *fallback, const weir_ordering **out)
+bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
+                          const weir_ordering *fallback, const weir_ordering **out)
 {
     weir_str name;
     *out = fallback;
@@ -212,13 +227,15 @@ static bool parse_bound(weir_native *n, const weir_at *at, const json_t *json, w
     weir_target target;
     weir_bounds bounds = {.nulls_below = true};
     bool alphanumeric;
-    if (!target_of(n, at, json, "dimension", &target) || !weir_native_text(n, at, json, "lower", &bounds.lower) ||
+    if (!target_of(n, at, json, "dimension", &target) ||
+        !weir_native_text(n, at, json, "lower", &bounds.lower) ||
         !weir_native_text(n, at, json, "upper", &bounds.upper) ||
         !weir_native_bool(n, at, json, "lowerStrict", false, &bounds.lower_strict) ||
         !weir_native_bool(n, at, json, "upperStrict", false, &bounds.upper_strict) ||
         !weir_native_bool(n, at, json, "alphaNumeric", false, &alphanumeric) ||
         !weir_native_ordering(n, WEIR_AT(at, "ordering"), json_object_get(json, "ordering"),
-                              alphanumeric ? &weir_order_alphanumeric : &weir_order_lexicographic, &bounds.ordering)) {
+                              alphanumeric ? &weir_order_alphanumeric : &weir_order_lexicographic,
+                              &bounds.ordering)) {
         return false;
     }
     bounds.has_lower = bounds.lower.at != NULL;
@@ -230,7 +247,8 @@ static bool parse_bound(weir_native *n, const weir_at *at, const json_t *json, w
     return true;
 }
 
-static bool range_end(weir_native *n, const weir_at *at, const json_t *json, const char *name, weir_type type, bool *has, weir_str *out)
+static bool range_end(weir_native *n, const weir_at *at, const json_t *json, const char *name,
+                      weir_type type, bool *has, weir_str *out)
 {
     const json_t *given = weir_native_get(json, name, NULL);
     weir_value value;
@@ -269,7 +287,8 @@ static bool parse_like(weir_native *n, const weir_at *at, const json_t *json, we
 {
     weir_target target;
     weir_str pattern, escape;
-    if (!target_of(n, at, json, "dimension", &target) || !weir_native_need_text(n, at, json, "pattern", &pattern) ||
+    if (!target_of(n, at, json, "dimension", &target) ||
+        !weir_native_need_text(n, at, json, "pattern", &pattern) ||
         !weir_native_text(n, at, json, "escape", &escape)) {
         return false;
     }
@@ -280,34 +299,41 @@ static bool parse_like(weir_native *n, const weir_at *at, const json_t *json, we
     return true;
 }
 
-static bool regex_leaf(weir_native *n, const weir_at *at, weir_str pattern, weir_target target, weir_filter **out)
+static bool regex_leaf(weir_native *n, const weir_at *at, weir_str pattern, weir_target target,
+                       weir_filter **out)
 {
     weir_error why = {0};
-    return weir_filter_regex(n->arena, target, pattern, out, &why) || weir_native_fail(n, WEIR_AT(at, "pattern"), "%s", why.message);
+    return weir_filter_regex(n->arena, target, pattern, out, &why) ||
+           weir_native_fail(n, WEIR_AT(at, "pattern"), "%s", why.message);
 }
 
 static bool parse_regex(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     weir_target target;
     weir_str pattern;
-    return target_of(n, at, json, "dimension", &target) && weir_native_need_text(n, at, json, "pattern", &pattern) &&
+    return target_of(n, at, json, "dimension", &target) &&
+           weir_native_need_text(n, at, json, "pattern", &pattern) &&
            regex_leaf(n, at, pattern, target, out);
 }
 
-bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json, weir_target target, weir_filter **out)
+bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json,
+                              weir_target target, weir_filter **out)
 {
     weir_str type, value;
     bool sensitive;
-    if (!weir_native_need_type(n, at, json, &type) || !weir_native_bool(n, at, json, "caseSensitive", false, &sensitive)) {
+    if (!weir_native_need_type(n, at, json, &type) ||
+        !weir_native_bool(n, at, json, "caseSensitive", false, &sensitive)) {
         return false;
     }
     if (weir_str_is(type, "all")) {
-        weir_filter *both[] = {weir_filter_any(n->arena, target), weir_filter_is_null(n->arena, target)};
+        weir_filter *both[] = {weir_filter_any(n->arena, target),
+                               weir_filter_is_null(n->arena, target)};
         *out = weir_filter_or(n->arena, both, 2);
         return true;
     }
     if (weir_str_is(type, "regex")) {
-        return weir_native_need_text(n, at, json, "pattern", &value) && regex_leaf(n, at, value, target, out);
+        return weir_native_need_text(n, at, json, "pattern", &value) &&
+               regex_leaf(n, at, value, target, out);
     }
     if (weir_str_is(type, "fragment")) {
         const json_t *list;
@@ -320,7 +346,8 @@ bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *j
         }
         weir_str *parts = WEIR_ARENA_ARRAY(n->arena, weir_str, count + 1);
         for (size_t i = 0; i < count; i++) {
-            if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i), json_array_get(list, i), &parts[i])) {
+            if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
+                                         json_array_get(list, i), &parts[i])) {
                 return false;
             }
         }
@@ -328,7 +355,8 @@ bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *j
         return true;
     }
     if (!weir_str_is(type, "contains") && !weir_str_is(type, "insensitive_contains")) {
-        return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no search query", WEIR_STR_ARG(type));
+        return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no search query",
+                                WEIR_STR_ARG(type));
     }
     if (!weir_native_text(n, at, json, "value", &value)) {
         return false;
@@ -337,7 +365,8 @@ bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *j
         *out = weir_filter_constant(n->arena, false);
         return true;
     }
-    *out = weir_filter_contains(n->arena, target, &value, 1, sensitive && weir_str_is(type, "contains"));
+    *out = weir_filter_contains(n->arena, target, &value, 1,
+                                sensitive && weir_str_is(type, "contains"));
     return true;
 }
 
@@ -348,10 +377,12 @@ static bool parse_search(weir_native *n, const weir_at *at, const json_t *json, 
     if (!target_of(n, at, json, "dimension", &target)) {
         return false;
     }
-    return query ? weir_native_search_query(n, WEIR_AT(at, "query"), query, target, out) : weir_native_fail(n, at, "needs 'query'");
+    return query ? weir_native_search_query(n, WEIR_AT(at, "query"), query, target, out)
+                 : weir_native_fail(n, at, "needs 'query'");
 }
 
-/* Half-open intervals of ms; text is compared as a number, as Druid's own rewriting to numeric bounds does. */
+/* Half-open intervals of ms; text is compared as a number, as Druid's own rewriting to numeric
+ * bounds does. */
 static bool parse_interval(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     weir_target target;
@@ -367,7 +398,10 @@ static bool parse_interval(weir_native *n, const weir_at *at, const json_t *json
     weir_filter **parts = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         char lower[32], upper[32];
-        weir_bounds bounds = {.has_lower = true, .has_upper = true, .upper_strict = true, .ordering = &weir_order_numeric};
+        weir_bounds bounds = {.has_lower = true,
+                              .has_upper = true,
+                              .upper_strict = true,
+                              .ordering = &weir_order_numeric};
         bounds.lower = (weir_str){lower, weir_print_long(lower, intervals[i].start_ms)};
         bounds.upper = (weir_str){upper, weir_print_long(upper, intervals[i].end_ms)};
         parts[i] = weir_filter_bounds(n->arena, target, &bounds);
@@ -390,12 +424,15 @@ static bool parse_columns(weir_native *n, const weir_at *at, const json_t *json,
     weir_filter **parts = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count);
     weir_key left, right;
     for (size_t i = 0; i < count; i++) {
-        if (!weir_native_dimension(n, WEIR_AT_ITEM(WEIR_AT(at, "dimensions"), i), json_array_get(list, i), &right)) {
+        if (!weir_native_dimension(n, WEIR_AT_ITEM(WEIR_AT(at, "dimensions"), i),
+                                   json_array_get(list, i), &right)) {
             return false;
         }
         if (i > 0) {
-            const weir_expr *sides[] = {weir_native_cast(n, left.expr, "STRING"), weir_native_cast(n, right.expr, "STRING")};
-            parts[i - 1] = weir_filter_truth(n->arena, weir_expr_call(n->arena, "notdistinctfrom", 2, sides));
+            const weir_expr *sides[] = {weir_native_cast(n, left.expr, "STRING"),
+                                        weir_native_cast(n, right.expr, "STRING")};
+            parts[i - 1] =
+                weir_filter_truth(n->arena, weir_expr_call(n->arena, "notdistinctfrom", 2, sides));
             parts[i - 1]->leaf.null_verdict = parts[i - 1]->leaf.null_number = WEIR_V_FALSE;
         }
         left = right;
@@ -404,11 +441,13 @@ static bool parse_columns(weir_native *n, const weir_at *at, const json_t *json,
     return true;
 }
 
-static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
+static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_filter **out)
 {
     weir_str text;
     const weir_expr *expr;
-    if (!weir_native_need_text(n, at, json, "expression", &text) || !weir_native_expr(n, WEIR_AT(at, "expression"), text, &expr)) {
+    if (!weir_native_need_text(n, at, json, "expression", &text) ||
+        !weir_native_expr(n, WEIR_AT(at, "expression"), text, &expr)) {
         return false;
     }
     *out = weir_filter_truth(n->arena, expr);
@@ -417,7 +456,8 @@ static bool parse_expression(weir_native *n, const weir_at *at, const json_t *js
 
 static const struct filter_type {
     const char *type;
-    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out); /* NULL: Druid has it, weir not yet */
+    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json,
+                  weir_filter **out); /* NULL: Druid has it, weir not yet */
 } filter_types[] = {
     {"and", parse_fields},
     {"or", parse_fields},
@@ -454,8 +494,11 @@ static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
     }
     for (size_t i = 0; i < sizeof(filter_types) / sizeof(filter_types[0]); i++) {
         if (weir_str_is(type, filter_types[i].type)) {
-            return filter_types[i].parse ? filter_types[i].parse(n, at, json, out)
-                                         : weir_native_unsupported(n, WEIR_AT(at, "type"), "the filter '%.*s' is not supported yet", WEIR_STR_ARG(type));
+            return filter_types[i].parse
+                       ? filter_types[i].parse(n, at, json, out)
+                       : weir_native_unsupported(n, WEIR_AT(at, "type"),
+                                                 "the filter '%.*s' is not supported yet",
+                                                 WEIR_STR_ARG(type));
         }
     }
     return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no filter", WEIR_STR_ARG(type));

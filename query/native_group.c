@@ -1,5 +1,6 @@
-/* query/native_group.c - what timeseries, topN and groupBy share: ROWS -> AGG -> PROJECT of the post-aggregators.
- * A post-aggregator may read the ones before it: each PROJECT computes those whose inputs are known below it, so a chain makes several. */
+/* query/native_group.c - what timeseries, topN and groupBy share: ROWS -> AGG -> PROJECT of the
+ * post-aggregators. A post-aggregator may read the ones before it: each PROJECT computes those
+ * whose inputs are known below it, so a chain makes several. */
 #include "query/native_json.h"
 
 bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *column)
@@ -13,30 +14,40 @@ bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *co
     return false;
 }
 
-weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys, uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket)
+weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys,
+                            uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket)
 {
     weir_node *node = weir_node_new(n->arena, WEIR_NODE_SORT);
     weir_sort_key *copy = WEIR_ARENA_ARRAY(n->arena, weir_sort_key, key_count + 1);
     if (key_count) {
         memcpy(copy, keys, key_count * sizeof(*copy));
     }
-    node->as.sort = (weir_node_sort){.child = child, .key_count = key_count, .keys = copy, .limit = limit, .offset = offset, .per_bucket = per_bucket};
+    node->as.sort = (weir_node_sort){.child = child,
+                                     .key_count = key_count,
+                                     .keys = copy,
+                                     .limit = limit,
+                                     .offset = offset,
+                                     .per_bucket = per_bucket};
     weir_node_resolve(n->arena, node);
     return node;
 }
 
 /* Every output has one name; post-aggregators read only what is there before them. */
-static bool check_outputs(weir_native *n, const weir_at *at, const weir_native_part *part, const weir_grouping *group)
+static bool check_outputs(weir_native *n, const weir_at *at, const weir_native_part *part,
+                          const weir_grouping *group)
 {
     weir_names names = {.arena = n->arena};
     for (uint32_t i = 0; i < group->agg.key_count; i++) {
         if (!weir_names_add(&names, group->agg.keys[i].name)) {
-            return weir_native_fail(n, at, "there are two outputs '%.*s'", WEIR_STR_ARG(group->agg.keys[i].name));
+            return weir_native_fail(n, at, "there are two outputs '%.*s'",
+                                    WEIR_STR_ARG(group->agg.keys[i].name));
         }
     }
     for (uint32_t i = 0; i < part->agg_count; i++) {
         if (!weir_names_add(&names, part->aggs[i].spec.name)) {
-            return weir_native_fail(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), "there are two outputs '%.*s'", WEIR_STR_ARG(part->aggs[i].spec.name));
+            return weir_native_fail(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i),
+                                    "there are two outputs '%.*s'",
+                                    WEIR_STR_ARG(part->aggs[i].spec.name));
         }
     }
     for (uint32_t i = 0; i < part->postagg_count; i++) {
@@ -46,22 +57,27 @@ static bool check_outputs(weir_native *n, const weir_at *at, const weir_native_p
         for (uint32_t k = 0; k < used.count; k++) {
             uint32_t index;
             if (!weir_names_has(&names, used.at[k], &index)) {
-                return weir_native_fail(n, item, "there is no output '%.*s' before '%.*s'", WEIR_STR_ARG(used.at[k]), WEIR_STR_ARG(part->postaggs[i].name));
+                return weir_native_fail(n, item, "there is no output '%.*s' before '%.*s'",
+                                        WEIR_STR_ARG(used.at[k]),
+                                        WEIR_STR_ARG(part->postaggs[i].name));
             }
         }
         if (!weir_names_add(&names, part->postaggs[i].name)) {
-            return weir_native_fail(n, item, "there are two outputs '%.*s'", WEIR_STR_ARG(part->postaggs[i].name));
+            return weir_native_fail(n, item, "there are two outputs '%.*s'",
+                                    WEIR_STR_ARG(part->postaggs[i].name));
         }
     }
     return true;
 }
 
-static weir_node *project_level(weir_native *n, weir_node *child, const weir_native_part *part, const uint32_t *levels, uint32_t level)
+static weir_node *project_level(weir_native *n, weir_node *child, const weir_native_part *part,
+                                const uint32_t *levels, uint32_t level)
 {
     weir_node *node = weir_node_new(n->arena, WEIR_NODE_PROJECT);
     uint32_t count = child->output_count;
     weir_str *names = WEIR_ARENA_ARRAY(n->arena, weir_str, count + part->postagg_count);
-    const weir_expr **exprs = WEIR_ARENA_ARRAY(n->arena, const weir_expr *, count + part->postagg_count);
+    const weir_expr **exprs =
+        WEIR_ARENA_ARRAY(n->arena, const weir_expr *, count + part->postagg_count);
     for (uint32_t i = 0; i < count; i++) {
         names[i] = child->output_names[i];
         exprs[i] = weir_expr_column(n->arena, names[i]);
@@ -121,11 +137,14 @@ static void show_outputs(weir_native *n, weir_native_part *part, const weir_grou
     part->key_count = group->agg.key_count;
 }
 
-bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part, weir_grouping *group)
+bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
+                       weir_native_part *part, weir_grouping *group)
 {
     weir_node *rows;
-    if (!weir_native_rows(n, at, json, part, true, &rows) || !weir_native_aggs(n, at, json, &part->agg_count, &part->aggs) ||
-        !weir_native_postaggs(n, at, json, &part->postagg_count, &part->postaggs) || !check_outputs(n, at, part, group)) {
+    if (!weir_native_rows(n, at, json, part, true, &rows) ||
+        !weir_native_aggs(n, at, json, &part->agg_count, &part->aggs) ||
+        !weir_native_postaggs(n, at, json, &part->postagg_count, &part->postaggs) ||
+        !check_outputs(n, at, part, group)) {
         return false;
     }
     weir_names columns = {.arena = n->arena};

@@ -1,5 +1,6 @@
-/* query/native_groupby.c - groupBy: ROWS -> AGG(bucket, keys, sets) -> PROJECT -> FILTER(having) -> SORT(bucket, limitSpec's columns, remaining
- * dimensions; limit, offset). With subtotals each set stands by itself, unless limitSpec has columns: then all rows are sorted as one. */
+/* query/native_groupby.c - groupBy: ROWS -> AGG(bucket, keys, sets) -> PROJECT -> FILTER(having) ->
+ * SORT(bucket, limitSpec's columns, remaining dimensions; limit, offset). With subtotals each set
+ * stands by itself, unless limitSpec has columns: then all rows are sorted as one. */
 #include "query/native_json.h"
 
 typedef struct limit_spec {
@@ -8,7 +9,8 @@ typedef struct limit_spec {
     weir_sort_key *columns;
 } limit_spec;
 
-static bool parse_dimensions(weir_native *n, const weir_at *at, const json_t *json, weir_node_agg *agg)
+static bool parse_dimensions(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_node_agg *agg)
 {
     const json_t *list;
     size_t count;
@@ -22,7 +24,9 @@ static bool parse_dimensions(weir_native *n, const weir_at *at, const json_t *js
             return false;
         }
         if (weir_str_is(keys[i].name, "__time")) {
-            return weir_native_fail(n, item, "'__time' cannot be used as an output name for dimensions, aggregators, or post-aggregators.");
+            return weir_native_fail(n, item,
+                                    "'__time' cannot be used as an output name for dimensions, "
+                                    "aggregators, or post-aggregators.");
         }
     }
     agg->key_count = (uint32_t)count;
@@ -38,7 +42,8 @@ static bool parse_sets(weir_native *n, const weir_at *at, const json_t *json, we
         return !weir_native_get(json, "subtotalsSpec", NULL);
     }
     if (agg->key_count > 64) {
-        return weir_native_fail(n, WEIR_AT(at, "subtotalsSpec"), "no more than 64 dimensions can have subtotals");
+        return weir_native_fail(n, WEIR_AT(at, "subtotalsSpec"),
+                                "no more than 64 dimensions can have subtotals");
     }
     uint64_t *sets = WEIR_ARENA_ARRAY(n->arena, uint64_t, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -50,14 +55,16 @@ static bool parse_sets(weir_native *n, const weir_at *at, const json_t *json, we
         for (size_t k = 0; k < json_array_size(set); k++) {
             weir_str name;
             uint32_t key = 0;
-            if (!weir_native_scalar_text(n, WEIR_AT_ITEM(set_at, k), json_array_get(set, k), &name)) {
+            if (!weir_native_scalar_text(n, WEIR_AT_ITEM(set_at, k), json_array_get(set, k),
+                                         &name)) {
                 return false;
             }
             while (key < agg->key_count && !weir_str_eq(agg->keys[key].name, name)) {
                 key++;
             }
             if (key == agg->key_count) {
-                return weir_native_fail(n, WEIR_AT_ITEM(set_at, k), "there is no dimension '%.*s'", WEIR_STR_ARG(name));
+                return weir_native_fail(n, WEIR_AT_ITEM(set_at, k), "there is no dimension '%.*s'",
+                                        WEIR_STR_ARG(name));
             }
             sets[i] |= 1ull << key;
         }
@@ -67,27 +74,36 @@ static bool parse_sets(weir_native *n, const weir_at *at, const json_t *json, we
     return true;
 }
 
-static bool parse_order(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_sort_key *out)
+static bool parse_order(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_sort_key *out)
 {
     weir_str name = {0}, direction = {0};
     *out = (weir_sort_key){.ordering = &weir_order_lexicographic};
     if (json_is_object(json)) {
-        if (!weir_native_need_text(n, at, json, "dimension", &name) || !weir_native_text(n, at, json, "direction", &direction) ||
-            !weir_native_ordering(n, WEIR_AT(at, "dimensionOrder"), json_object_get(json, "dimensionOrder"), &weir_order_lexicographic, &out->ordering)) {
+        if (!weir_native_need_text(n, at, json, "dimension", &name) ||
+            !weir_native_text(n, at, json, "direction", &direction) ||
+            !weir_native_ordering(n, WEIR_AT(at, "dimensionOrder"),
+                                  json_object_get(json, "dimensionOrder"),
+                                  &weir_order_lexicographic, &out->ordering)) {
             return false;
         }
     } else if (!weir_native_scalar_text(n, at, json, &name)) {
         return false;
     }
-    bool down = weir_str_eq_nocase(direction, WEIR_STR("descending")) || weir_str_eq_nocase(direction, WEIR_STR("desc"));
-    if (direction.at && !down && !weir_str_eq_nocase(direction, WEIR_STR("ascending")) && !weir_str_eq_nocase(direction, WEIR_STR("asc"))) {
-        return weir_native_fail(n, WEIR_AT(at, "direction"), "'%.*s' is no direction", WEIR_STR_ARG(direction));
+    bool down = weir_str_eq_nocase(direction, WEIR_STR("descending")) ||
+                weir_str_eq_nocase(direction, WEIR_STR("desc"));
+    if (direction.at && !down && !weir_str_eq_nocase(direction, WEIR_STR("ascending")) &&
+        !weir_str_eq_nocase(direction, WEIR_STR("asc"))) {
+        return weir_native_fail(n, WEIR_AT(at, "direction"), "'%.*s' is no direction",
+                                WEIR_STR_ARG(direction));
     }
     out->descending = out->nulls_last = down;
-    return weir_native_shown(part, name, &out->column) || weir_native_fail(n, at, "there is no output '%.*s' to order by", WEIR_STR_ARG(name));
+    return weir_native_shown(part, name, &out->column) ||
+           weir_native_fail(n, at, "there is no output '%.*s' to order by", WEIR_STR_ARG(name));
 }
 
-static bool parse_limit(weir_native *n, const weir_at *at, const json_t *query, const weir_native_part *part, limit_spec *out)
+static bool parse_limit(weir_native *n, const weir_at *at, const json_t *query,
+                        const weir_native_part *part, limit_spec *out)
 {
     const json_t *json = weir_native_get(query, "limitSpec", NULL), *list;
     size_t count;
@@ -106,7 +122,8 @@ static bool parse_limit(weir_native *n, const weir_at *at, const json_t *query, 
     if (type.at && !weir_str_is(type, "default")) {
         return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no limit", WEIR_STR_ARG(type));
     }
-    if (!weir_native_long(n, at, json, "limit", -1, &out->limit) || !weir_native_long(n, at, json, "offset", 0, &out->offset) ||
+    if (!weir_native_long(n, at, json, "limit", -1, &out->limit) ||
+        !weir_native_long(n, at, json, "offset", 0, &out->offset) ||
         !weir_native_list(n, at, json, "columns", &list, &count)) {
         return false;
     }
@@ -119,16 +136,19 @@ static bool parse_limit(weir_native *n, const weir_at *at, const json_t *query, 
     out->columns = WEIR_ARENA_ARRAY(n->arena, weir_sort_key, count + 1);
     out->column_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
-        if (!parse_order(n, WEIR_AT_ITEM(WEIR_AT(at, "columns"), i), json_array_get(list, i), part, &out->columns[i])) {
+        if (!parse_order(n, WEIR_AT_ITEM(WEIR_AT(at, "columns"), i), json_array_get(list, i), part,
+                         &out->columns[i])) {
             return false;
         }
     }
     return true;
 }
 
-static weir_node *sorted(weir_native *n, const weir_native_part *part, const weir_node_agg *agg, weir_node *child, const limit_spec *limit)
+static weir_node *sorted(weir_native *n, const weir_native_part *part, const weir_node_agg *agg,
+                         weir_node *child, const limit_spec *limit)
 {
-    weir_sort_key *keys = WEIR_ARENA_ARRAY(n->arena, weir_sort_key, limit->column_count + agg->key_count + 3);
+    weir_sort_key *keys =
+        WEIR_ARENA_ARRAY(n->arena, weir_sort_key, limit->column_count + agg->key_count + 3);
     uint32_t count = 0, set_column;
     bool has_sets = weir_node_find(child, WEIR_STR("__set"), &set_column);
     bool time_last = part->options.sort_by_dims_first;
@@ -144,7 +164,8 @@ static weir_node *sorted(weir_native *n, const weir_native_part *part, const wei
     for (uint32_t i = 0; i < agg->key_count; i++) { /* AGG's outputs: the bucket, then the keys */
         bool there = false;
         for (uint32_t k = 0; k < limit->column_count; k++) {
-            there = there || (limit->columns[k].column == i + 1 && limit->columns[k].ordering == &weir_order_lexicographic);
+            there = there || (limit->columns[k].column == i + 1 &&
+                              limit->columns[k].ordering == &weir_order_lexicographic);
         }
         if (!there) {
             keys[count++] = (weir_sort_key){.column = i + 1};
@@ -164,9 +185,11 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     weir_grouping group = {.agg = {.shape = WEIR_SHAPE_GROUPBY}};
     weir_filter *having;
     limit_spec limit;
-    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"), weir_native_get(json, "granularity", NULL), &part->granularity) ||
+    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"),
+                                 weir_native_get(json, "granularity", NULL), &part->granularity) ||
         !parse_dimensions(n, at, json, &group.agg) || !parse_sets(n, at, json, &group.agg) ||
-        !weir_native_having(n, WEIR_AT(at, "having"), weir_native_get(json, "having", NULL), &having)) {
+        !weir_native_having(n, WEIR_AT(at, "having"), weir_native_get(json, "having", NULL),
+                            &having)) {
         return false;
     }
     group.agg.empty_row = group.agg.key_count == 0 && part->granularity.kind == WEIR_GRAN_ALL;
@@ -184,4 +207,5 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     return true;
 }
 
-const weir_native_type weir_native_groupby = {.type = "groupBy", .parse = parse, .writer = &weir_write_groupby};
+const weir_native_type weir_native_groupby = {
+    .type = "groupBy", .parse = parse, .writer = &weir_write_groupby};

@@ -1,4 +1,5 @@
-/* query/native_having.c - "having" of groupBy: a filter over the query's own outputs, a table row per type. */
+/* query/native_having.c - "having" of groupBy: a filter over the query's own outputs, a table row
+ * per type. */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out);
@@ -8,7 +9,8 @@ static bool parse_number(weir_native *n, const weir_at *at, const json_t *json, 
     weir_str type, name, value;
     const json_t *given = weir_native_get(json, "value", NULL);
     double number;
-    if (!weir_native_need_type(n, at, json, &type) || !weir_native_need_text(n, at, json, "aggregation", &name)) {
+    if (!weir_native_need_type(n, at, json, &type) ||
+        !weir_native_need_text(n, at, json, "aggregation", &name)) {
         return false;
     }
     if (!given || !weir_native_scalar_text(n, WEIR_AT(at, "value"), given, &value)) {
@@ -32,7 +34,8 @@ static bool parse_number(weir_native *n, const weir_at *at, const json_t *json, 
     return true;
 }
 
-static bool parse_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
+static bool parse_dimension(weir_native *n, const weir_at *at, const json_t *json,
+                            weir_filter **out)
 {
     weir_key key;
     weir_str text;
@@ -42,7 +45,8 @@ static bool parse_dimension(weir_native *n, const weir_at *at, const json_t *jso
     }
     weir_target target = {.column = key.name};
     const json_t *extraction = weir_native_get(json, "extractionFn", NULL);
-    if (extraction && !weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, weir_expr_column(n->arena, key.name), &target.expr)) {
+    if (extraction && !weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction,
+                                              weir_expr_column(n->arena, key.name), &target.expr)) {
         return false;
     }
     if (!weir_native_text(n, at, json, "value", &text)) {
@@ -62,16 +66,19 @@ static bool parse_list(weir_native *n, const weir_at *at, const json_t *json, we
     }
     weir_filter **children = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count + 1);
     for (size_t i = 0; i < count; i++) {
-        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "havingSpecs"), i), json_array_get(list, i), &children[i])) {
+        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "havingSpecs"), i), json_array_get(list, i),
+                   &children[i])) {
             return false;
         }
     }
     bool conjunction = strcmp(json_string_value(json_object_get(json, "type")), "and") == 0;
-    *out = conjunction ? weir_filter_and(n->arena, children, (uint32_t)count) : weir_filter_or(n->arena, children, (uint32_t)count);
+    *out = conjunction ? weir_filter_and(n->arena, children, (uint32_t)count)
+                       : weir_filter_or(n->arena, children, (uint32_t)count);
     return true;
 }
 
-/* Two-valued: the negation of a comparison with null is true. A leaf's UNKNOWN counts as false before it is turned. */
+/* Two-valued: the negation of a comparison with null is true. A leaf's UNKNOWN counts as false
+ * before it is turned. */
 static void settle(weir_filter *filter)
 {
     if (filter->kind == WEIR_FILTER_LEAF) {
@@ -115,7 +122,8 @@ static bool parse_filter(weir_native *n, const weir_at *at, const json_t *json, 
 static bool parse_constant(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     (void)at;
-    *out = weir_filter_constant(n->arena, strcmp(json_string_value(json_object_get(json, "type")), "always") == 0);
+    *out = weir_filter_constant(
+        n->arena, strcmp(json_string_value(json_object_get(json, "type")), "always") == 0);
     return true;
 }
 
@@ -123,8 +131,16 @@ static const struct having_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out);
 } having_types[] = {
-    {"greaterThan", parse_number}, {"lessThan", parse_number}, {"equalTo", parse_number}, {"dimSelector", parse_dimension}, {"and", parse_list},
-    {"or", parse_list},            {"not", parse_not},         {"filter", parse_filter},  {"always", parse_constant},       {"never", parse_constant},
+    {"greaterThan", parse_number},
+    {"lessThan", parse_number},
+    {"equalTo", parse_number},
+    {"dimSelector", parse_dimension},
+    {"and", parse_list},
+    {"or", parse_list},
+    {"not", parse_not},
+    {"filter", parse_filter},
+    {"always", parse_constant},
+    {"never", parse_constant},
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
@@ -138,7 +154,8 @@ static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
             return having_types[i].parse(n, at, json, out);
         }
     }
-    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no type of having", WEIR_STR_ARG(type));
+    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no type of having",
+                            WEIR_STR_ARG(type));
 }
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)

@@ -1,5 +1,6 @@
-/* query/native_json.c - members of a JSON request as Jackson reads them into Druid's classes: scalars are turned into the type wanted, null counts as
- * absent, what is not known is ignored. Every complaint names its place: "filter.fields[2].value: ...". */
+/* query/native_json.c - members of a JSON request as Jackson reads them into Druid's classes:
+ * scalars are turned into the type wanted, null counts as absent, what is not known is ignored.
+ * Every complaint names its place: "filter.fields[2].value: ...". */
 #include <stdarg.h>
 #include <stdio.h>
 #include "query/native_json.h"
@@ -81,13 +82,16 @@ bool weir_native_scalar_text(weir_native *n, const weir_at *at, const json_t *va
     char text[32];
     switch (json_typeof(value)) {
     case JSON_STRING:
-        *out = weir_arena_str(n->arena, (weir_str){json_string_value(value), json_string_length(value)});
+        *out = weir_arena_str(n->arena,
+                              (weir_str){json_string_value(value), json_string_length(value)});
         return true;
     case JSON_INTEGER:
-        *out = weir_arena_str(n->arena, (weir_str){text, weir_print_long(text, json_integer_value(value))});
+        *out = weir_arena_str(n->arena,
+                              (weir_str){text, weir_print_long(text, json_integer_value(value))});
         return true;
     case JSON_REAL:
-        *out = weir_arena_str(n->arena, (weir_str){text, weir_print_double(text, json_real_value(value))});
+        *out = weir_arena_str(n->arena,
+                              (weir_str){text, weir_print_double(text, json_real_value(value))});
         return true;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -100,17 +104,20 @@ bool weir_native_scalar_text(weir_native *n, const weir_at *at, const json_t *va
     case JSON_ARRAY:
         break;
     }
-    return weir_native_fail(n, at, "must be a string, not a %s", json_is_array(value) ? "list" : "JSON object");
+    return weir_native_fail(n, at, "must be a string, not a %s",
+                            json_is_array(value) ? "list" : "JSON object");
 }
 
-bool weir_native_text(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_str *out)
+bool weir_native_text(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      weir_str *out)
 {
     const json_t *value = weir_native_get(object, name, NULL);
     *out = (weir_str){0};
     return !value || weir_native_scalar_text(n, WEIR_AT(at, name), value, out);
 }
 
-bool weir_native_need_text(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_str *out)
+bool weir_native_need_text(weir_native *n, const weir_at *at, const json_t *object,
+                           const char *name, weir_str *out)
 {
     if (!weir_native_text(n, at, object, name, out)) {
         return false;
@@ -118,7 +125,8 @@ bool weir_native_need_text(weir_native *n, const weir_at *at, const json_t *obje
     return out->at || weir_native_fail(n, at, "needs '%s'", name);
 }
 
-bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, const char *name, bool fallback, bool *out)
+bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      bool fallback, bool *out)
 {
     const json_t *value = weir_native_get(object, name, NULL);
     *out = fallback;
@@ -133,7 +141,8 @@ bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, c
         *out = json_integer_value(value) != 0;
         return true;
     }
-    weir_str text = {json_string_value(value), json_is_string(value) ? json_string_length(value) : 0};
+    weir_str text = {json_string_value(value),
+                     json_is_string(value) ? json_string_length(value) : 0};
     if (weir_str_eq_nocase(text, WEIR_STR("true")) || weir_str_eq_nocase(text, WEIR_STR("false"))) {
         *out = weir_str_eq_nocase(text, WEIR_STR("true"));
         return true;
@@ -141,7 +150,8 @@ bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, c
     return weir_native_fail(n, WEIR_AT(at, name), "must be true or false");
 }
 
-bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, const char *name, int64_t fallback, int64_t *out)
+bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      int64_t fallback, int64_t *out)
 {
     const json_t *value = weir_native_get(object, name, NULL);
     *out = fallback;
@@ -152,11 +162,14 @@ bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, c
         *out = json_integer_value(value);
         return true;
     }
-    if (json_is_real(value) && json_real_value(value) >= -0x1p63 && json_real_value(value) < 0x1p63) {
+    if (json_is_real(value) && json_real_value(value) >= -0x1p63 &&
+        json_real_value(value) < 0x1p63) {
         *out = (int64_t)json_real_value(value);
         return true;
     }
-    if (json_is_string(value) && weir_str_to_long(weir_str_trim((weir_str){json_string_value(value), json_string_length(value)}), out)) {
+    if (json_is_string(value) &&
+        weir_str_to_long(
+            weir_str_trim((weir_str){json_string_value(value), json_string_length(value)}), out)) {
         return true;
     }
     *out = fallback;
@@ -175,7 +188,8 @@ bool weir_native_value(weir_native *n, const weir_at *at, const json_t *json, we
         *out = weir_value_long(json_is_true(json));
         out->type.face = WEIR_FACE_BOOLEAN;
     } else if (json_is_string(json)) {
-        *out = weir_value_str(weir_arena_str(n->arena, (weir_str){json_string_value(json), json_string_length(json)}));
+        *out = weir_value_str(weir_arena_str(
+            n->arena, (weir_str){json_string_value(json), json_string_length(json)}));
     } else if (json_is_array(json)) {
         uint32_t count = (uint32_t)json_array_size(json);
         weir_value *items = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
@@ -199,7 +213,8 @@ bool weir_native_value(weir_native *n, const weir_at *at, const json_t *json, we
     return true;
 }
 
-bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name, const json_t **out, size_t *count)
+bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      const json_t **out, size_t *count)
 {
     const json_t *value = weir_native_get(object, name, NULL);
     *out = NULL;

@@ -1,5 +1,6 @@
-/* query/native_json.h - what the native_*.c files share: reading members as Jackson does (scalars become the wanted type, null is absent, unknown
- * members are ignored), errors that name the place in the request, and the parts a query is made of. Nobody else includes this. */
+/* query/native_json.h - what the native_*.c files share: reading members as Jackson does (scalars
+ * become the wanted type, null is absent, unknown members are ignored), errors that name the place
+ * in the request, and the parts a query is made of. Nobody else includes this. */
 #ifndef QUERY_NATIVE_JSON_H
 #define QUERY_NATIVE_JSON_H
 #include <jansson.h>
@@ -8,7 +9,8 @@
 
 #define WEIR_NATIVE_DEPTH 200
 
-/* Where in the request: a chain on the stack, printed only when something is wrong. member NULL: element `index` of a list. */
+/* Where in the request: a chain on the stack, printed only when something is wrong. member NULL:
+ * element `index` of a list. */
 typedef struct weir_at {
     const struct weir_at *up;
     const char *member;
@@ -16,7 +18,8 @@ typedef struct weir_at {
 } weir_at;
 #define WEIR_AT(at, name) (&(const weir_at){(at), (name), 0})
 #define WEIR_AT_ITEM(at, i) (&(const weir_at){(at), NULL, (i)})
-weir_str weir_at_path(weir_arena *arena, const weir_at *at); /* "aggregations[1].fieldName"; "" at the top */
+weir_str weir_at_path(weir_arena *arena,
+                      const weir_at *at); /* "aggregations[1].fieldName"; "" at the top */
 
 /* One request being lowered. */
 typedef struct weir_native {
@@ -26,24 +29,35 @@ typedef struct weir_native {
     uint32_t depth;    /* of nested queries, filters, ... */
     bool context_only; /* reading the context: bad values are BAD_CONTEXT */
 } weir_native;
-bool weir_native_fail(weir_native *n, const weir_at *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-bool weir_native_unsupported(weir_native *n, const weir_at *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool weir_native_fail(weir_native *n, const weir_at *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool weir_native_unsupported(weir_native *n, const weir_at *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 bool weir_native_enter(weir_native *n, const weir_at *at); /* one level deeper; false: too deep */
 void weir_native_leave(weir_native *n);
 
 /* The member, or NULL when absent or null. `alias` may be NULL. */
 const json_t *weir_native_get(const json_t *object, const char *name, const char *alias);
 /* A scalar as Jackson gives it to a String: text, number, boolean. at NULL: absent or null. */
-bool weir_native_text(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_str *out);
-bool weir_native_need_text(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_str *out);
+bool weir_native_text(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      weir_str *out);
+bool weir_native_need_text(weir_native *n, const weir_at *at, const json_t *object,
+                           const char *name, weir_str *out);
 bool weir_native_scalar_text(weir_native *n, const weir_at *at, const json_t *value, weir_str *out);
-bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, const char *name, bool fallback, bool *out);
-bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, const char *name, int64_t fallback, int64_t *out);
-bool weir_native_value(weir_native *n, const weir_at *at, const json_t *json, weir_value *out); /* null, long, double, string (booleans: long), list: array */
+bool weir_native_bool(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      bool fallback, bool *out);
+bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      int64_t fallback, int64_t *out);
+bool weir_native_value(
+    weir_native *n, const weir_at *at, const json_t *json,
+    weir_value *out); /* null, long, double, string (booleans: long), list: array */
 /* A list (absent: empty). *out is NULL when count is 0. */
-bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name, const json_t **out, size_t *count);
-bool weir_native_object(weir_native *n, const weir_at *at, const json_t *json); /* is one, else an error */
-bool weir_native_need_type(weir_native *n, const weir_at *at, const json_t *json, weir_str *out); /* an object with "type" */
+bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      const json_t **out, size_t *count);
+bool weir_native_object(weir_native *n, const weir_at *at,
+                        const json_t *json); /* is one, else an error */
+bool weir_native_need_type(weir_native *n, const weir_at *at, const json_t *json,
+                           weir_str *out); /* an object with "type" */
 
 /* A growing list of distinct names, in order of arrival. */
 typedef struct weir_names {
@@ -56,34 +70,46 @@ bool weir_names_has(const weir_names *names, weir_str name, uint32_t *index);
 void weir_names_see(void *self, weir_str name); /* for weir_expr_columns and weir_filter_columns */
 
 /* native_time.c */
-bool weir_native_intervals(weir_native *n, const weir_at *at, const json_t *json, uint32_t *count, const weir_interval **out);
-bool weir_native_granularity(weir_native *n, const weir_at *at, const json_t *json, weir_granularity *out); /* NULL: all */
+bool weir_native_intervals(weir_native *n, const weir_at *at, const json_t *json, uint32_t *count,
+                           const weir_interval **out);
+bool weir_native_granularity(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_granularity *out); /* NULL: all */
 
 /* native_filter.c */
-bool weir_native_filter(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out); /* NULL json: NULL. Normal form */
-bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json, weir_target target, weir_filter **out);
+bool weir_native_filter(weir_native *n, const weir_at *at, const json_t *json,
+                        weir_filter **out); /* NULL json: NULL. Normal form */
+bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json,
+                              weir_target target, weir_filter **out);
 bool weir_native_having(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out);
-bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json, const weir_ordering *fallback, const weir_ordering **out);
+bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
+                          const weir_ordering *fallback, const weir_ordering **out);
 
 /* native_dim.c */
 bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out);
-bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_virtual **out);
-bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object, const char *name, weir_type *out);
+bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                          const weir_virtual **out);
+bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
+                             const char *name, weir_type *out);
 /* native_extract.c: an extraction function over `input` as an expression. */
-bool weir_native_extraction(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input, const weir_expr **out);
+bool weir_native_extraction(weir_native *n, const weir_at *at, const json_t *json,
+                            const weir_expr *input, const weir_expr **out);
 
 /* native_agg.c, native_postagg.c */
-bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_agg_use **out);
+bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                      const weir_agg_use **out);
 typedef struct weir_postagg {
     weir_str name;
     const weir_expr *expr;
 } weir_postagg;
-bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_postagg **out);
-const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr, const char *type); /* "STRING", ... */
+bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                          const weir_postagg **out);
+const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr,
+                                  const char *type); /* "STRING", ... */
 bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const weir_expr **out);
 
 /* native_context.c */
-typedef struct weir_native_options { /* context members that shape one query (nested ones have their own) */
+typedef struct weir_native_options { /* context members that shape one query (nested ones have their
+                                        own) */
     bool skip_empty_buckets, grand_total, result_as_array, sort_by_dims_first;
     weir_str timestamp_result_field; /* at NULL: none */
 } weir_native_options;
@@ -102,10 +128,10 @@ typedef struct weir_native_part {
     weir_granularity granularity;
     uint32_t interval_count;
     const weir_interval *intervals;
-    bool eternal;     /* no intervals were given */
-    weir_node *root;  /* NULL: metadata */
+    bool eternal;         /* no intervals were given */
+    weir_node *root;      /* NULL: metadata */
     weir_node_rows *rows; /* the leaf, for bind */
-    bool has_bucket;  /* output 0 is the bucket's start */
+    bool has_bucket;      /* output 0 is the bucket's start */
     uint32_t shown_count;
     const weir_native_column *shown;
     uint32_t key_count; /* of the shown ones, those that come first and are dimensions */
@@ -124,34 +150,46 @@ typedef struct weir_native_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part);
     /* After the views are known: columns left open. NULL: nothing is open. */
-    bool (*bind)(weir_native *n, weir_native_part *part, weir_view *const *views, uint32_t view_count);
+    bool (*bind)(weir_native *n, weir_native_part *part, weir_view *const *views,
+                 uint32_t view_count);
     const struct weir_native_writer_ops *writer; /* NULL: metadata */
-    bool (*meta)(const weir_native_part *part, weir_view *view, weir_ctl *ctl, weir_json *out, weir_error *err); /* NULL: a plan */
+    bool (*meta)(const weir_native_part *part, weir_view *const *views, uint32_t view_count,
+                 weir_ctl *ctl, weir_json *out, weir_error *err); /* NULL: a plan */
 } weir_native_type;
-bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *out);
-/* "dataSource", "intervals", "filter", "virtualColumns" into a ROWS leaf without columns: the caller sets them and resolves the node. part->json is set. */
-bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part, bool need_intervals, weir_node **out);
-bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows); /* native_source.c */
+bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *json,
+                            weir_native_part *out);
+/* "dataSource", "intervals", "filter", "virtualColumns" into a ROWS leaf without columns: the
+ * caller sets them and resolves the node. part->json is set. */
+bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part,
+                      bool need_intervals, weir_node **out);
+bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows); /* native_source.c */
 
 /* native_group.c: what timeseries, topN and groupBy share. */
 typedef struct weir_grouping {
-    weir_node_agg agg;     /* shape, bucket, keys, ... set by the caller; aggregators and child by weir_native_group */
-    weir_node *root;       /* after it: AGG, or the PROJECT of its post-aggregators */
+    weir_node_agg agg; /* shape, bucket, keys, ... set by the caller; aggregators and child by
+                          weir_native_group */
+    weir_node *root;   /* after it: AGG, or the PROJECT of its post-aggregators */
 } weir_grouping;
-bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part, weir_grouping *group);
+bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
+                       weir_native_part *part, weir_grouping *group);
 /* Output column of a shown name. */
 bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *column);
-weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys, uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket);
+weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys,
+                            uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket);
 
 /* The types' own files. */
-extern const weir_native_type weir_native_timeseries, weir_native_topn, weir_native_groupby, weir_native_scan, weir_native_search,
-    weir_native_time_boundary, weir_native_segment_metadata, weir_native_datasource_metadata;
+extern const weir_native_type weir_native_timeseries, weir_native_topn, weir_native_groupby,
+    weir_native_scan, weir_native_search, weir_native_time_boundary, weir_native_segment_metadata,
+    weir_native_datasource_metadata;
 
 /* Writers: write_native.c and beside it. */
 typedef struct weir_native_writer_ops {
     void (*begin)(weir_native_writer *w);
-    bool (*batch)(weir_native_writer *w, const weir_batch *flat, weir_error *err); /* columns FLAT, CONST or LIST */
+    bool (*batch)(weir_native_writer *w, const weir_batch *flat,
+                  weir_error *err); /* columns FLAT, CONST or LIST */
     bool (*end)(weir_native_writer *w, weir_error *err);
 } weir_native_writer_ops;
-extern const weir_native_writer_ops weir_write_timeseries, weir_write_topn, weir_write_groupby, weir_write_scan, weir_write_search, weir_write_time_boundary;
+extern const weir_native_writer_ops weir_write_timeseries, weir_write_topn, weir_write_groupby,
+    weir_write_scan, weir_write_search, weir_write_time_boundary;
 #endif

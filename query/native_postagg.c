@@ -1,9 +1,11 @@
-/* query/native_postagg.c - "postAggregations" as expressions over the aggregates, a table row per type. */
+/* query/native_postagg.c - "postAggregations" as expressions over the aggregates, a table row per
+ * type. */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
 
-/* A text that does not parse is found by Druid only while the query runs: the error is one of running. */
+/* A text that does not parse is found by Druid only while the query runs: the error is one of
+ * running. */
 bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const weir_expr **out)
 {
     weir_error why = {0};
@@ -18,11 +20,14 @@ bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const we
 
 const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr, const char *type)
 {
-    const weir_expr *args[] = {expr, weir_expr_const(n->arena, weir_value_str(weir_arena_str(n->arena, weir_str_of(type))))};
+    const weir_expr *args[] = {
+        expr,
+        weir_expr_const(n->arena, weir_value_str(weir_arena_str(n->arena, weir_str_of(type))))};
     return weir_expr_call(n->arena, "cast", 2, args);
 }
 
-static bool fields_of(weir_native *n, const weir_at *at, const json_t *json, const weir_expr ***out, size_t *count)
+static bool fields_of(weir_native *n, const weir_at *at, const json_t *json, const weir_expr ***out,
+                      size_t *count)
 {
     const json_t *list;
     if (!weir_native_list(n, at, json, "fields", &list, count)) {
@@ -43,7 +48,8 @@ static bool fields_of(weir_native *n, const weir_at *at, const json_t *json, con
 }
 
 /* Doubles, from left to right; null if any is null. `/` by zero is zero, `quotient` is not. */
-static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
+static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_postagg *out)
 {
     static const struct {
         const char *fn, *name;
@@ -54,7 +60,8 @@ static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *js
     weir_str fn;
     const weir_expr **fields;
     size_t count;
-    if (!weir_native_need_text(n, at, json, "fn", &fn) || !fields_of(n, at, json, &fields, &count)) {
+    if (!weir_native_need_text(n, at, json, "fn", &fn) ||
+        !fields_of(n, at, json, &fields, &count)) {
         return false;
     }
     for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
@@ -63,7 +70,8 @@ static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *js
             return true;
         }
     }
-    return weir_native_fail(n, WEIR_AT(at, "fn"), "'%.*s' is no arithmetic function", WEIR_STR_ARG(fn));
+    return weir_native_fail(n, WEIR_AT(at, "fn"), "'%.*s' is no arithmetic function",
+                            WEIR_STR_ARG(fn));
 }
 
 static bool parse_access(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
@@ -82,7 +90,8 @@ static bool parse_constant(weir_native *n, const weir_at *at, const json_t *json
     const json_t *given = weir_native_get(json, "value", NULL);
     weir_value value;
     if (!given || !json_is_number(given)) {
-        return weir_native_fail(n, given ? WEIR_AT(at, "value") : at, given ? "must be a number" : "needs 'value'");
+        return weir_native_fail(n, given ? WEIR_AT(at, "value") : at,
+                                given ? "must be a number" : "needs 'value'");
     }
     if (!weir_native_value(n, at, given, &value)) {
         return false;
@@ -91,11 +100,13 @@ static bool parse_constant(weir_native *n, const weir_at *at, const json_t *json
     return true;
 }
 
-static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
+static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_postagg *out)
 {
     weir_str text;
     weir_type type;
-    if (!weir_native_need_text(n, at, json, "expression", &text) || !weir_native_output_type(n, at, json, "outputType", &type) ||
+    if (!weir_native_need_text(n, at, json, "expression", &text) ||
+        !weir_native_output_type(n, at, json, "outputType", &type) ||
         !weir_native_expr(n, WEIR_AT(at, "expression"), text, &out->expr)) {
         return false;
     }
@@ -116,7 +127,8 @@ static bool parse_extreme(weir_native *n, const weir_at *at, const json_t *json,
     if (!weir_native_need_type(n, at, json, &type) || !fields_of(n, at, json, &fields, &count)) {
         return false;
     }
-    bool as_long = weir_str_starts(type, WEIR_STR("long")), greatest = type.at[type.size - 8] == 'G' || type.at[type.size - 3] == 'M';
+    bool as_long = weir_str_starts(type, WEIR_STR("long")),
+         greatest = type.at[type.size - 8] == 'G' || type.at[type.size - 3] == 'M';
     for (size_t i = 0; i < count; i++) {
         fields[i] = weir_native_cast(n, fields[i], as_long ? "LONG" : "DOUBLE");
     }
@@ -128,16 +140,24 @@ static const struct postagg_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
 } postagg_types[] = {
-    {"arithmetic", parse_arithmetic},      {"fieldAccess", parse_access},   {"finalizingFieldAccess", parse_access}, {"hyperUniqueCardinality", parse_access},
-    {"constant", parse_constant},          {"expression", parse_expression}, {"doubleGreatest", parse_extreme},      {"doubleLeast", parse_extreme},
-    {"longGreatest", parse_extreme},       {"longLeast", parse_extreme},
+    {"arithmetic", parse_arithmetic},
+    {"fieldAccess", parse_access},
+    {"finalizingFieldAccess", parse_access},
+    {"hyperUniqueCardinality", parse_access},
+    {"constant", parse_constant},
+    {"expression", parse_expression},
+    {"doubleGreatest", parse_extreme},
+    {"doubleLeast", parse_extreme},
+    {"longGreatest", parse_extreme},
+    {"longLeast", parse_extreme},
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
 {
     weir_str type;
     *out = (weir_postagg){0};
-    if (!weir_native_need_type(n, at, json, &type) || !weir_native_text(n, at, json, "name", &out->name)) {
+    if (!weir_native_need_type(n, at, json, &type) ||
+        !weir_native_text(n, at, json, "name", &out->name)) {
         return false;
     }
     if (weir_str_is(type, "javascript")) {
@@ -148,7 +168,8 @@ static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
             return postagg_types[i].parse(n, at, json, out);
         }
     }
-    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no post-aggregator", WEIR_STR_ARG(type));
+    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no post-aggregator",
+                            WEIR_STR_ARG(type));
 }
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
@@ -161,7 +182,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_po
     return ok;
 }
 
-bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count, const weir_postagg **out)
+bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                          const weir_postagg **out)
 {
     const json_t *list;
     size_t size;

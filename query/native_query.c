@@ -1,12 +1,14 @@
-/* query/native_query.c - a native query's bytes to its plan: the table of query types, and what all of them share. A new type is one row here
- * and a file with its weir_native_type. */
+/* query/native_query.c - a native query's bytes to its plan: the table of query types, and what all
+ * of them share. A new type is one row here and a file with its weir_native_type. */
 #include "query/native_json.h"
 
 #define MAX_BODY_BYTES (16u << 20)
 
 static const weir_native_type *const types[] = {
-    &weir_native_timeseries, &weir_native_topn,          &weir_native_groupby,          &weir_native_scan,
-    &weir_native_search,     &weir_native_time_boundary, &weir_native_segment_metadata, &weir_native_datasource_metadata,
+    &weir_native_timeseries,       &weir_native_topn,
+    &weir_native_groupby,          &weir_native_scan,
+    &weir_native_search,           &weir_native_time_boundary,
+    &weir_native_segment_metadata, &weir_native_datasource_metadata,
 };
 
 static const weir_native_type *find_type(weir_str name)
@@ -19,11 +21,13 @@ static const weir_native_type *find_type(weir_str name)
     return NULL;
 }
 
-bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part, bool need_intervals, weir_node **out)
+bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part,
+                      bool need_intervals, weir_node **out)
 {
     weir_node *node = weir_node_new(n->arena, WEIR_NODE_ROWS);
     weir_node_rows *rows = &node->as.rows;
-    const json_t *source = weir_native_get(json, "dataSource", NULL), *intervals = weir_native_get(json, "intervals", NULL);
+    const json_t *source = weir_native_get(json, "dataSource", NULL),
+                 *intervals = weir_native_get(json, "intervals", NULL);
     const json_t *filter = weir_native_get(json, "filter", NULL);
     if (!source) {
         return weir_native_fail(n, at, "needs 'dataSource'");
@@ -34,7 +38,8 @@ bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, wei
     part->eternal = !intervals;
     part->interval_count = 1;
     part->intervals = &weir_interval_eternity;
-    if ((intervals && !weir_native_intervals(n, WEIR_AT(at, "intervals"), intervals, &part->interval_count, &part->intervals)) ||
+    if ((intervals && !weir_native_intervals(n, WEIR_AT(at, "intervals"), intervals,
+                                             &part->interval_count, &part->intervals)) ||
         !weir_native_virtuals(n, at, json, &rows->virtual_count, &rows->virtuals) ||
         !weir_native_filter(n, WEIR_AT(at, "filter"), filter, &rows->filter)) {
         return false;
@@ -49,16 +54,19 @@ bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, wei
     return true;
 }
 
-bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *out)
+bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *json,
+                            weir_native_part *out)
 {
     weir_str type;
     *out = (weir_native_part){.json = json};
-    if (!weir_native_object(n, at, json) || !weir_native_need_text(n, at, json, "queryType", &type)) {
+    if (!weir_native_object(n, at, json) ||
+        !weir_native_need_text(n, at, json, "queryType", &type)) {
         return false;
     }
     out->type = find_type(type);
     if (!out->type) {
-        return weir_native_fail(n, WEIR_AT(at, "queryType"), "'%.*s' is no type of query", WEIR_STR_ARG(type));
+        return weir_native_fail(n, WEIR_AT(at, "queryType"), "'%.*s' is no type of query",
+                                WEIR_STR_ARG(type));
     }
     return weir_native_options_read(n, json, &out->options) && out->type->parse(n, at, json, out);
 }
@@ -105,9 +113,11 @@ static json_t *read_body(weir_arena *arena, weir_str body, weir_error *err)
         weir_fail(err, WEIR_ERR_BAD_QUERY, "the query is empty");
         return NULL;
     }
-    json_t *json = json_loadb(body.at, body.size, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &why);
+    json_t *json = json_loadb(body.at, body.size,
+                              JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &why);
     if (!json) {
-        weir_fail(err, WEIR_ERR_BAD_JSON, "%s at line %d, column %d", why.text, why.line, why.column);
+        weir_fail(err, WEIR_ERR_BAD_JSON, "%s at line %d, column %d", why.text, why.line,
+                  why.column);
         return NULL;
     }
     weir_arena_defer(arena, drop_json, json);
@@ -129,7 +139,8 @@ weir_native_query *weir_native_parse(weir_arena *arena, weir_str body, weir_erro
     weir_native n = {.arena = arena, .err = err, .query = query};
     query->arena = arena;
     query->own = part;
-    if (!weir_native_object(&n, NULL, json) || !weir_native_context_read(&n, json, &query->context) ||
+    if (!weir_native_object(&n, NULL, json) ||
+        !weir_native_context_read(&n, json, &query->context) ||
         !weir_native_part_parse(&n, NULL, json, part)) {
         return NULL;
     }
@@ -142,7 +153,8 @@ weir_native_query *weir_native_parse(weir_arena *arena, weir_str body, weir_erro
     return query;
 }
 
-bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_error *err)
+bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count,
+                      weir_error *err)
 {
     weir_native n = {.arena = query->arena, .err = err, .query = query};
     weir_native_part *part = query->own;
@@ -156,7 +168,8 @@ bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_
     return weir_plan_rewrite(query->plan, err) && weir_plan_check(query->plan, err);
 }
 
-bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err)
+bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count,
+                      weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err)
 {
     const weir_native_part *part = query->own;
     weir_json json = {.out = out, .pretty = pretty};

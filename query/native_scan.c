@@ -1,5 +1,6 @@
-/* query/native_scan.c - scan: ROWS(columns, order) -> SORT(limit, offset). A scan over all columns learns them from the views: dimensions and
- * metrics of every segment, __time first. A column to order by that is not asked for is read behind the shown ones. */
+/* query/native_scan.c - scan: ROWS(columns, order) -> SORT(limit, offset). A scan over all columns
+ * learns them from the views: dimensions and metrics of every segment, __time first. A column to
+ * order by that is not asked for is read behind the shown ones. */
 #include "query/native_json.h"
 
 static bool parse_format(weir_native *n, const weir_at *at, const json_t *json, uint32_t *out)
@@ -16,7 +17,8 @@ static bool parse_format(weir_native *n, const weir_at *at, const json_t *json, 
             return true;
         }
     }
-    return !name.at || weir_native_fail(n, WEIR_AT(at, "resultFormat"), "'%.*s' is no result format", WEIR_STR_ARG(name));
+    return !name.at || weir_native_fail(n, WEIR_AT(at, "resultFormat"),
+                                        "'%.*s' is no result format", WEIR_STR_ARG(name));
 }
 
 typedef struct scan_order {
@@ -25,7 +27,8 @@ typedef struct scan_order {
     bool *descending;
 } scan_order;
 
-static bool parse_direction(weir_native *n, const weir_at *at, const json_t *json, bool none_too, int *out)
+static bool parse_direction(weir_native *n, const weir_at *at, const json_t *json, bool none_too,
+                            int *out)
 {
     weir_str order;
     *out = 0;
@@ -47,7 +50,8 @@ static bool parse_order(weir_native *n, const weir_at *at, const json_t *json, s
     const json_t *list;
     size_t count;
     int direction;
-    if (!parse_direction(n, at, json, true, &direction) || !weir_native_list(n, at, json, "orderBy", &list, &count)) {
+    if (!parse_direction(n, at, json, true, &direction) ||
+        !weir_native_list(n, at, json, "orderBy", &list, &count)) {
         return false;
     }
     out->names = WEIR_ARENA_ARRAY(n->arena, weir_str, count + 1);
@@ -60,7 +64,8 @@ static bool parse_order(weir_native *n, const weir_at *at, const json_t *json, s
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_array_get(list, i);
         const weir_at *item_at = WEIR_AT_ITEM(WEIR_AT(at, "orderBy"), i);
-        if (!weir_native_object(n, item_at, item) || !weir_native_need_text(n, item_at, item, "columnName", &out->names[i]) ||
+        if (!weir_native_object(n, item_at, item) ||
+            !weir_native_need_text(n, item_at, item, "columnName", &out->names[i]) ||
             !parse_direction(n, item_at, item, false, &direction)) {
             return false;
         }
@@ -71,11 +76,13 @@ static bool parse_order(weir_native *n, const weir_at *at, const json_t *json, s
 }
 
 /* From ROWS with its shown columns known. */
-static void finish(weir_native *n, weir_native_part *part, weir_node *rows, const scan_order *order, int64_t limit, int64_t offset)
+static void finish(weir_native *n, weir_native_part *part, weir_node *rows, const scan_order *order,
+                   int64_t limit, int64_t offset)
 {
     weir_names names = {.arena = n->arena};
     weir_sort_key *keys = WEIR_ARENA_ARRAY(n->arena, weir_sort_key, order->count + 1);
-    weir_native_column *shown = WEIR_ARENA_ARRAY(n->arena, weir_native_column, rows->as.rows.column_count + 1);
+    weir_native_column *shown =
+        WEIR_ARENA_ARRAY(n->arena, weir_native_column, rows->as.rows.column_count + 1);
     for (uint32_t i = 0; i < rows->as.rows.column_count; i++) {
         uint32_t index;
         weir_names_add(&names, rows->as.rows.columns[i]);
@@ -109,7 +116,8 @@ static bool parse_columns(weir_native *n, const weir_at *at, const json_t *json,
     }
     for (size_t i = 0; i < count; i++) {
         weir_str name;
-        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "columns"), i), json_array_get(list, i), &name)) {
+        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "columns"), i),
+                                     json_array_get(list, i), &name)) {
             return false;
         }
         weir_names_add(out, name.at ? name : WEIR_STR("null"));
@@ -129,14 +137,21 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     weir_names columns = {.arena = n->arena};
     open_scan *open = WEIR_ARENA_NEW(n->arena, open_scan);
     int64_t batch_size;
-    if (!weir_native_rows(n, at, json, part, true, &rows) || !parse_format(n, at, json, &part->result_format) ||
-        !parse_order(n, at, json, &open->order) || !weir_native_long(n, at, json, "limit", 0, &open->limit) ||
-        !weir_native_long(n, at, json, "offset", 0, &open->offset) || !weir_native_long(n, at, json, "batchSize", 0, &batch_size) ||
+    if (!weir_native_rows(n, at, json, part, true, &rows) ||
+        !parse_format(n, at, json, &part->result_format) ||
+        !parse_order(n, at, json, &open->order) ||
+        !weir_native_long(n, at, json, "limit", 0, &open->limit) ||
+        !weir_native_long(n, at, json, "offset", 0, &open->offset) ||
+        !weir_native_long(n, at, json, "batchSize", 0, &batch_size) ||
         !parse_columns(n, at, json, &columns)) {
         return false;
     }
     if (open->limit < 0 || open->offset < 0 || batch_size < 0) {
-        return weir_native_fail(n, WEIR_AT(at, open->limit < 0 ? "limit" : open->offset < 0 ? "offset" : "batchSize"), "must be greater than 0");
+        return weir_native_fail(n,
+                                WEIR_AT(at, open->limit < 0    ? "limit"
+                                            : open->offset < 0 ? "offset"
+                                                               : "batchSize"),
+                                "must be greater than 0");
     }
     open->limit = open->limit == 0 || open->limit == INT64_MAX ? -1 : open->limit;
     weir_granularity_simple(WEIR_STR("all"), &part->granularity);
@@ -157,7 +172,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     return true;
 }
 
-static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views, uint32_t view_count)
+static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views,
+                 uint32_t view_count)
 {
     open_scan *open = part->meta;
     if (!open) {
@@ -170,7 +186,8 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
         for (uint32_t r = 0; r < views[v]->count; r++) {
             const weir_rows *segment = views[v]->rows[r];
             for (uint32_t i = 0; segment && i < segment->ops->column_count(segment); i++) {
-                weir_names_add(&columns, weir_arena_str(n->arena, segment->ops->column_at(segment, i)->name));
+                weir_names_add(&columns,
+                               weir_arena_str(n->arena, segment->ops->column_at(segment, i)->name));
             }
         }
     }
@@ -183,4 +200,5 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
     return true;
 }
 
-const weir_native_type weir_native_scan = {.type = "scan", .parse = parse, .bind = bind, .writer = &weir_write_scan};
+const weir_native_type weir_native_scan = {
+    .type = "scan", .parse = parse, .bind = bind, .writer = &weir_write_scan};

@@ -1,5 +1,7 @@
-/* query/native_search.c - search: per dimension ROWS -> AGG(bucket, value, count) -> FILTER(the value matches) -> PROJECT(bucket, dimension, value, count), all in
- * one UNION -> SORT(bucket, value by the query's ordering, dimension; limited per bucket). Without searchDimensions: every string column of the views. */
+/* query/native_search.c - search: per dimension ROWS -> AGG(bucket, value, count) -> FILTER(the
+ * value matches) -> PROJECT(bucket, dimension, value, count), all in one UNION -> SORT(bucket,
+ * value by the query's ordering, dimension; limited per bucket). Without searchDimensions: every
+ * string column of the views. */
 #include "query/native_json.h"
 
 typedef struct search {
@@ -11,15 +13,18 @@ typedef struct search {
     int64_t limit;
 } search;
 
-static bool lower_dimension(weir_native *n, const search *what, const weir_native_part *part, const weir_key *dimension, weir_node **out)
+static bool lower_dimension(weir_native *n, const search *what, const weir_native_part *part,
+                            const weir_key *dimension, weir_node **out)
 {
     static const char count_json[] = "{\"type\":\"count\",\"name\":\"__count\"}";
     weir_key *key = WEIR_ARENA_NEW(n->arena, weir_key);
     weir_agg_use *count = WEIR_ARENA_NEW(n->arena, weir_agg_use);
     json_t *json = json_loads(count_json, 0, NULL);
     weir_arena_defer(n->arena, (void (*)(void *))json_decref, json);
-    weir_node *rows = weir_node_new(n->arena, WEIR_NODE_ROWS), *agg = weir_node_new(n->arena, WEIR_NODE_AGG);
-    weir_node *filter = weir_node_new(n->arena, WEIR_NODE_FILTER), *project = weir_node_new(n->arena, WEIR_NODE_PROJECT);
+    weir_node *rows = weir_node_new(n->arena, WEIR_NODE_ROWS),
+              *agg = weir_node_new(n->arena, WEIR_NODE_AGG);
+    weir_node *filter = weir_node_new(n->arena, WEIR_NODE_FILTER),
+              *project = weir_node_new(n->arena, WEIR_NODE_PROJECT);
     weir_names columns = {.arena = n->arena};
     weir_expr_columns(dimension->expr, weir_names_see, &columns);
     *key = *dimension;
@@ -32,11 +37,17 @@ static bool lower_dimension(weir_native *n, const search *what, const weir_nativ
     rows->as.rows.columns = columns.at;
     rows->as.rows.column_count = columns.count;
     weir_node_resolve(n->arena, rows);
-    agg->as.agg = (weir_node_agg){.child = rows, .bucket = part->granularity, .key_count = 1, .keys = key, .agg_count = 1, .aggs = count,
+    agg->as.agg = (weir_node_agg){.child = rows,
+                                  .bucket = part->granularity,
+                                  .key_count = 1,
+                                  .keys = key,
+                                  .agg_count = 1,
+                                  .aggs = count,
                                   .shape = WEIR_SHAPE_GROUPBY};
     weir_node_resolve(n->arena, agg);
     filter->as.filter.child = agg;
-    if (!weir_native_search_query(n, WEIR_AT(NULL, "query"), what->query, (weir_target){.column = key->name}, &filter->as.filter.filter)) {
+    if (!weir_native_search_query(n, WEIR_AT(NULL, "query"), what->query,
+                                  (weir_target){.column = key->name}, &filter->as.filter.filter)) {
         return false;
     }
     weir_node_resolve(n->arena, filter);
@@ -70,7 +81,8 @@ static bool lower(weir_native *n, weir_native_part *part, const search *what)
         root->as.merge = (weir_node_union){what->dimension_count, children};
         weir_node_resolve(n->arena, root);
     }
-    const weir_sort_key keys[] = {{.column = 0}, {.column = 2, .ordering = what->ordering}, {.column = 1}};
+    const weir_sort_key keys[] = {
+        {.column = 0}, {.column = 2, .ordering = what->ordering}, {.column = 1}};
     part->root = weir_native_sort(n, root, keys, 3, what->limit, 0, true);
     part->has_bucket = true;
     return true;
@@ -85,10 +97,14 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     if (!what->query) {
         return weir_native_fail(n, at, "needs 'query'");
     }
-    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"), weir_native_get(json, "granularity", NULL), &part->granularity) ||
-        !weir_native_rows(n, at, json, part, true, &what->rows) || !weir_native_long(n, at, json, "limit", 1000, &what->limit) ||
-        !weir_native_ordering(n, WEIR_AT(at, "sort"), json_object_get(json, "sort"), &weir_order_lexicographic, &what->ordering) ||
-        !weir_native_search_query(n, WEIR_AT(at, "query"), what->query, (weir_target){.column = WEIR_STR("x")}, &unused)) {
+    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"),
+                                 weir_native_get(json, "granularity", NULL), &part->granularity) ||
+        !weir_native_rows(n, at, json, part, true, &what->rows) ||
+        !weir_native_long(n, at, json, "limit", 1000, &what->limit) ||
+        !weir_native_ordering(n, WEIR_AT(at, "sort"), json_object_get(json, "sort"),
+                              &weir_order_lexicographic, &what->ordering) ||
+        !weir_native_search_query(n, WEIR_AT(at, "query"), what->query,
+                                  (weir_target){.column = WEIR_STR("x")}, &unused)) {
         return false;
     }
     if (what->limit <= 0) {
@@ -99,7 +115,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     weir_key *dimensions = WEIR_ARENA_ARRAY(n->arena, weir_key, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         const weir_at *item_at = WEIR_AT_ITEM(WEIR_AT(at, "searchDimensions"), i);
-        if (!weir_native_dimension(n, item_at, one ? list : json_array_get(list, i), &dimensions[i])) {
+        if (!weir_native_dimension(n, item_at, one ? list : json_array_get(list, i),
+                                   &dimensions[i])) {
             return false;
         }
     }
@@ -110,7 +127,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     return count == 0 || lower(n, part, what);
 }
 
-static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views, uint32_t view_count)
+static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views,
+                 uint32_t view_count)
 {
     search *what = part->meta;
     weir_names names = {.arena = n->arena};
@@ -133,11 +151,14 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
     }
     weir_key *dimensions = WEIR_ARENA_ARRAY(n->arena, weir_key, names.count);
     for (uint32_t i = 0; i < names.count; i++) {
-        dimensions[i] = (weir_key){.name = names.at[i], .expr = weir_expr_column(n->arena, names.at[i]), .type = WEIR_TYPE(WEIR_STRING)};
+        dimensions[i] = (weir_key){.name = names.at[i],
+                                   .expr = weir_expr_column(n->arena, names.at[i]),
+                                   .type = WEIR_TYPE(WEIR_STRING)};
     }
     what->dimensions = dimensions;
     what->dimension_count = names.count;
     return lower(n, part, what);
 }
 
-const weir_native_type weir_native_search = {.type = "search", .parse = parse, .bind = bind, .writer = &weir_write_search};
+const weir_native_type weir_native_search = {
+    .type = "search", .parse = parse, .bind = bind, .writer = &weir_write_search};

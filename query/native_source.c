@@ -9,14 +9,18 @@ static bool add_table(weir_native *n, weir_str name, weir_node_rows *rows)
     }
     tables[rows->table_count++] = name;
     rows->tables = tables;
-    weir_names all = {.arena = n->arena, .count = n->query->table_count, .capacity = n->query->table_count, .at = (weir_str *)n->query->tables};
+    weir_names all = {.arena = n->arena,
+                      .count = n->query->table_count,
+                      .capacity = n->query->table_count,
+                      .at = (weir_str *)n->query->tables};
     weir_names_add(&all, name);
     n->query->tables = all.at;
     n->query->table_count = all.count;
     return true;
 }
 
-static bool parse_table(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows)
+static bool parse_table(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows)
 {
     weir_str name;
     (void)part;
@@ -24,7 +28,8 @@ static bool parse_table(weir_native *n, const weir_at *at, const json_t *json, c
 }
 
 /* Tables only, as names or {"type":"table"}. */
-static bool parse_union(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows)
+static bool parse_union(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows)
 {
     const json_t *list;
     size_t count;
@@ -42,7 +47,8 @@ static bool parse_union(weir_native *n, const weir_at *at, const json_t *json, c
             return false;
         }
         if (type.at && !weir_str_is(type, "table")) {
-            return weir_native_unsupported(n, item_at, "a union of anything but tables is not supported yet");
+            return weir_native_unsupported(n, item_at,
+                                           "a union of anything but tables is not supported yet");
         }
         if (!weir_native_source(n, item_at, item, part, rows)) {
             return false;
@@ -51,9 +57,11 @@ static bool parse_union(weir_native *n, const weir_at *at, const json_t *json, c
     return true;
 }
 
-/* The inner query's rows under the names that it shows, and "__time": its bucket's start if it made one. Without one __time is 0, which outer intervals cut
- * away; but a groupBy over a groupBy sees all rows (recorded): there __time is the start of the outer interval. */
-static weir_node *named_rows(weir_native *n, const weir_native_part *inner, const weir_native_part *outer)
+/* The inner query's rows under the names that it shows, and "__time": its bucket's start if it made
+ * one. Without one __time is 0, which outer intervals cut away; but a groupBy over a groupBy sees
+ * all rows (recorded): there __time is the start of the outer interval. */
+static weir_node *named_rows(weir_native *n, const weir_native_part *inner,
+                             const weir_native_part *outer)
 {
     weir_node *project = weir_node_new(n->arena, WEIR_NODE_PROJECT);
     weir_str *names = WEIR_ARENA_ARRAY(n->arena, weir_str, inner->shown_count + 1);
@@ -61,21 +69,25 @@ static weir_node *named_rows(weir_native *n, const weir_native_part *inner, cons
     uint32_t count = 0, column;
     for (uint32_t i = 0; i < inner->shown_count; i++) {
         names[count] = inner->shown[i].name;
-        exprs[count++] = weir_expr_column(n->arena, inner->root->output_names[inner->shown[i].column]);
+        exprs[count++] =
+            weir_expr_column(n->arena, inner->root->output_names[inner->shown[i].column]);
     }
     if (!weir_native_shown(inner, WEIR_STR("__time"), &column)) {
         bool grouped = inner->type == &weir_native_groupby && outer->type == &weir_native_groupby;
-        bool timed = inner->has_bucket && (inner->granularity.kind != WEIR_GRAN_ALL || inner->type == &weir_native_timeseries);
+        bool timed = inner->has_bucket && (inner->granularity.kind != WEIR_GRAN_ALL ||
+                                           inner->type == &weir_native_timeseries);
         int64_t start = grouped && outer->interval_count ? outer->intervals[0].start_ms : 0;
         names[count] = WEIR_STR("__time");
-        exprs[count++] = timed ? weir_expr_column(n->arena, WEIR_STR("__bucket")) : weir_expr_const(n->arena, weir_value_long(start));
+        exprs[count++] = timed ? weir_expr_column(n->arena, WEIR_STR("__bucket"))
+                               : weir_expr_const(n->arena, weir_value_long(start));
     }
     project->as.project = (weir_node_project){inner->root, count, names, exprs};
     weir_node_resolve(n->arena, project);
     return project;
 }
 
-static bool parse_query(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows)
+static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows)
 {
     const json_t *query = weir_native_get(json, "query", NULL);
     weir_native_part *inner = WEIR_ARENA_NEW(n->arena, weir_native_part);
@@ -86,8 +98,10 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json, c
         return false;
     }
     if (!inner->root || inner->shown_count == 0) {
-        return weir_native_unsupported(n, WEIR_AT(at, "query"), "a %s query cannot be read from by another one%s", inner->type->type,
-                                       inner->type == &weir_native_scan ? " unless it names its columns" : "");
+        return weir_native_unsupported(
+            n, WEIR_AT(at, "query"), "a %s query cannot be read from by another one%s",
+            inner->type->type,
+            inner->type == &weir_native_scan ? " unless it names its columns" : "");
     }
     rows->child = named_rows(n, inner, part);
     return true;
@@ -95,13 +109,16 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json, c
 
 static const struct source_type {
     const char *type;
-    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows); /* NULL: not yet */
+    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json,
+                  const weir_native_part *part, weir_node_rows *rows); /* NULL: not yet */
 } source_types[] = {
-    {"table", parse_table}, {"union", parse_union}, {"query", parse_query}, {"lookup", NULL},  {"inline", NULL},
-    {"join", NULL},         {"unnest", NULL},       {"filter", NULL},       {"globalTable", parse_table},
+    {"table", parse_table}, {"union", parse_union}, {"query", parse_query},
+    {"lookup", NULL},       {"inline", NULL},       {"join", NULL},
+    {"unnest", NULL},       {"filter", NULL},       {"globalTable", parse_table},
 };
 
-static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows)
+static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
+                          const weir_native_part *part, weir_node_rows *rows)
 {
     weir_str type;
     if (!weir_native_need_type(n, at, json, &type)) {
@@ -111,16 +128,22 @@ static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
         if (weir_str_is(type, source_types[i].type)) {
             return source_types[i].parse
                        ? source_types[i].parse(n, at, json, part, rows)
-                       : weir_native_unsupported(n, WEIR_AT(at, "type"), "the data source '%.*s' is not supported yet", WEIR_STR_ARG(type));
+                       : weir_native_unsupported(n, WEIR_AT(at, "type"),
+                                                 "the data source '%.*s' is not supported yet",
+                                                 WEIR_STR_ARG(type));
         }
     }
     return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no data source", WEIR_STR_ARG(type));
 }
 
-bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json, const weir_native_part *part, weir_node_rows *rows)
+bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows)
 {
     if (json_is_string(json)) {
-        return add_table(n, weir_arena_str(n->arena, (weir_str){json_string_value(json), json_string_length(json)}), rows);
+        return add_table(
+            n,
+            weir_arena_str(n->arena, (weir_str){json_string_value(json), json_string_length(json)}),
+            rows);
     }
     if (!weir_native_enter(n, at)) {
         return false;

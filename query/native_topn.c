@@ -1,12 +1,13 @@
-/* query/native_topn.c - topN: ROWS -> AGG(bucket, one key) -> PROJECT -> SORT(metric, then the dimension's value, limited per bucket).
- * previousStop is a FILTER on the key. The result is exact. */
+/* query/native_topn.c - topN: ROWS -> AGG(bucket, one key) -> PROJECT -> SORT(metric, then the
+ * dimension's value, limited per bucket). previousStop is a FILTER on the key. The result is exact.
+ */
 #include "query/native_json.h"
 
 typedef struct metric {
     bool by_dimension, inverted;
-    weir_str name;                /* by aggregate */
+    weir_str name;                 /* by aggregate */
     const weir_ordering *ordering; /* by dimension */
-    weir_str previous_stop;       /* at NULL: none */
+    weir_str previous_stop;        /* at NULL: none */
 } metric;
 
 static bool parse_metric(weir_native *n, const weir_at *at, const json_t *json, metric *out)
@@ -39,11 +40,13 @@ static bool parse_metric(weir_native *n, const weir_at *at, const json_t *json, 
     if (weir_str_is(type, "alphaNumeric")) {
         out->ordering = &weir_order_alphanumeric;
     } else if (weir_str_is(type, "dimension")) {
-        if (!weir_native_ordering(n, WEIR_AT(at, "ordering"), json_object_get(json, "ordering"), &weir_order_lexicographic, &out->ordering)) {
+        if (!weir_native_ordering(n, WEIR_AT(at, "ordering"), json_object_get(json, "ordering"),
+                                  &weir_order_lexicographic, &out->ordering)) {
             return false;
         }
     } else if (!weir_str_is(type, "lexicographic")) {
-        return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no metric of a topN", WEIR_STR_ARG(type));
+        return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no metric of a topN",
+                                WEIR_STR_ARG(type));
     }
     return weir_native_text(n, at, json, "previousStop", &out->previous_stop);
 }
@@ -51,7 +54,10 @@ static bool parse_metric(weir_native *n, const weir_at *at, const json_t *json, 
 static weir_node *after_stop(weir_native *n, weir_node *child, weir_str key, const metric *by)
 {
     weir_node *node = weir_node_new(n->arena, WEIR_NODE_FILTER);
-    weir_bounds bounds = {.ordering = by->ordering, .nulls_below = true, .has_lower = !by->inverted, .has_upper = by->inverted};
+    weir_bounds bounds = {.ordering = by->ordering,
+                          .nulls_below = true,
+                          .has_lower = !by->inverted,
+                          .has_upper = by->inverted};
     bounds.lower_strict = bounds.upper_strict = true;
     bounds.lower = bounds.upper = by->previous_stop;
     node->as.filter.child = child;
@@ -62,16 +68,20 @@ static weir_node *after_stop(weir_native *n, weir_node *child, weir_str key, con
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part)
 {
-    const json_t *dimension = weir_native_get(json, "dimension", NULL), *metric_json = weir_native_get(json, "metric", NULL);
+    const json_t *dimension = weir_native_get(json, "dimension", NULL),
+                 *metric_json = weir_native_get(json, "metric", NULL);
     weir_key *key = WEIR_ARENA_NEW(n->arena, weir_key);
     metric by = {0};
     int64_t threshold;
-    weir_grouping group = {.agg = {.shape = WEIR_SHAPE_TOPN, .key_count = 1, .keys = key, .skip_empty_lists = true}};
+    weir_grouping group = {
+        .agg = {.shape = WEIR_SHAPE_TOPN, .key_count = 1, .keys = key, .skip_empty_lists = true}};
     if (!dimension || !metric_json) {
         return weir_native_fail(n, at, "needs '%s'", dimension ? "metric" : "dimension");
     }
-    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"), weir_native_get(json, "granularity", NULL), &part->granularity) ||
-        !weir_native_dimension(n, WEIR_AT(at, "dimension"), dimension, key) || !parse_metric(n, WEIR_AT(at, "metric"), metric_json, &by) ||
+    if (!weir_native_granularity(n, WEIR_AT(at, "granularity"),
+                                 weir_native_get(json, "granularity", NULL), &part->granularity) ||
+        !weir_native_dimension(n, WEIR_AT(at, "dimension"), dimension, key) ||
+        !parse_metric(n, WEIR_AT(at, "metric"), metric_json, &by) ||
         !weir_native_long(n, at, json, "threshold", 0, &threshold)) {
         return false;
     }
@@ -81,17 +91,24 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     if (!weir_native_group(n, at, json, part, &group)) {
         return false;
     }
-    weir_sort_key keys[3] = {{.column = 0}, {.descending = !by.inverted, .nulls_last = !by.inverted}, {.column = 1}};
+    weir_sort_key keys[3] = {
+        {.column = 0}, {.descending = !by.inverted, .nulls_last = !by.inverted}, {.column = 1}};
     uint32_t key_count = 3;
     if (by.by_dimension) {
-        keys[1] = (weir_sort_key){.column = 1, .descending = by.inverted, .nulls_last = by.inverted, .ordering = by.ordering};
+        keys[1] = (weir_sort_key){.column = 1,
+                                  .descending = by.inverted,
+                                  .nulls_last = by.inverted,
+                                  .ordering = by.ordering};
         key_count = by.ordering == &weir_order_lexicographic ? 2 : 3;
     } else if (!weir_native_shown(part, by.name, &keys[1].column) || keys[1].column == 1) {
-        return weir_native_fail(n, WEIR_AT(at, "metric"), "there is no aggregator or post-aggregator '%.*s'", WEIR_STR_ARG(by.name));
+        return weir_native_fail(n, WEIR_AT(at, "metric"),
+                                "there is no aggregator or post-aggregator '%.*s'",
+                                WEIR_STR_ARG(by.name));
     }
     weir_node *root = by.previous_stop.at ? after_stop(n, group.root, key->name, &by) : group.root;
     part->root = weir_native_sort(n, root, keys, key_count, threshold, 0, true);
     return true;
 }
 
-const weir_native_type weir_native_topn = {.type = "topN", .parse = parse, .writer = &weir_write_topn};
+const weir_native_type weir_native_topn = {
+    .type = "topN", .parse = parse, .writer = &weir_write_topn};
