@@ -37,4 +37,7 @@ void weir_schema_unref(weir_schema *schema);
 /* From a spec's "dataSchema". Errors name the member ("dataSchema.dimensionsSpec.dimensions[3].type"). Unknown members go to `warn` (may be NULL). */
 struct json_t;
 weir_schema *weir_schema_parse(const struct json_t *data_schema, void (*warn)(void *self, const char *member), void *self, weir_error *err);
+/* As "dataSchema" that weir_schema_parse reads back (frozen segments' footers keep it). */
+struct weir_json;
+void weir_schema_print(const weir_schema *schema, struct weir_json *json);
 #endif
