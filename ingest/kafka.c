@@ -39,6 +39,7 @@ typedef struct kafka_source {
     int32_t *partitions; /* of the last ASSIGNED or REVOKED */
     int32_t *assigned;   /* forwarded to `data` */
     uint32_t assigned_count;
+    int64_t assigned_us, forwarded_us; /* monotonic */
     uint32_t member_count;
 } kafka_source;
 
@@ -319,24 +320,27 @@ static void take_rebalance(kafka_source *k, rd_kafka_event_t *event, weir_source
     out->partition_count = count;
 }
 
-/* One event of the control queue; false: none, or one that says nothing to us. */
+/* An error, or records: those must not be here, and to let them go unseen would lose them. */
+static void take_other(kafka_source *k, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH && code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        weir_fail(&new_pending(k, WEIR_SOURCE_FATAL, -1)->event.err, WEIR_ERR_KAFKA,
+                  "topic '%s': records came on the control queue", k->topic);
+    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        add_error(k, code, rd_kafka_event_error_string(event));
+    }
+}
+
+/* One event of the control queue; false: none, or one that became pending or says nothing to us. */
 static bool take_control(kafka_source *k, int wait_ms, weir_source_event *out)
 {
     rd_kafka_event_t *event = rd_kafka_queue_poll(k->control, wait_ms);
-    bool told = false;
-    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
+    bool told = rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE;
+    if (told) {
         take_rebalance(k, event, out);
-        told = true;
-    } else if (event && rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR &&
-               rd_kafka_event_type(event) != RD_KAFKA_EVENT_OFFSET_COMMIT) {
-        const rd_kafka_message_t *message = rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH
-                                                ? rd_kafka_event_message_next(event)
-                                                : NULL;
-        if (message) {
-            add_message_error(k, message);
-        } else {
-            add_error(k, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
-        }
+    } else if (event) {
+        take_other(k, event);
     }
     rd_kafka_event_destroy(event);
     return told;
@@ -375,6 +379,31 @@ static void fill_record(const rd_kafka_message_t *message, weir_record *out)
                          .value = bytes_of(message->payload, message->len)};
 }
 
+static bool forward(kafka_source *k, int32_t partition, rd_kafka_queue_t *to)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(k->consumer, k->topic, partition);
+    if (queue) {
+        rd_kafka_queue_forward(queue, to);
+        rd_kafka_queue_destroy(queue);
+    }
+    return queue != NULL;
+}
+
+/* A partition that is assigned anew is stopped first, on another thread and some time later, and
+ * that undoes the forwarding: its messages then wait in its own queue. So it is done again and
+ * again; they are moved over in their order. */
+static void forward_again(kafka_source *k)
+{
+    int64_t now_us = weir_monotonic_us(&weir_clock_system);
+    int64_t every_us = now_us - k->assigned_us < 10000000 ? 50000 : 1000000;
+    if (now_us - k->forwarded_us >= every_us) {
+        k->forwarded_us = now_us;
+        for (uint32_t i = 0; i < k->assigned_count; i++) {
+            forward(k, k->assigned[i], k->data);
+        }
+    }
+}
+
 static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *out)
 {
     uint32_t count = 0;
@@ -408,6 +437,9 @@ static void kafka_poll(weir_event_source *source, int wait_ms, bool take_records
     if (take_pending(k, out) || take_control(k, data ? 0 : wait_ms, out) || take_pending(k, out)) {
         return;
     }
+    if (data) {
+        forward_again(k);
+    }
     if (data && !take_records_now(k, wait_ms, out)) {
         *out = (weir_source_event){.kind = WEIR_SOURCE_NOTHING};
         take_pending(k, out);
@@ -415,15 +447,6 @@ static void kafka_poll(weir_event_source *source, int wait_ms, bool take_records
 }
 
 /* Assignments. */
-
-static void forward(kafka_source *k, int32_t partition, rd_kafka_queue_t *to)
-{
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(k->consumer, k->topic, partition);
-    if (queue) {
-        rd_kafka_queue_forward(queue, to);
-        rd_kafka_queue_destroy(queue);
-    }
-}
 
 /* Throws away what the data queue holds; nothing in it counts any more. */
 static void drain(kafka_source *k)
@@ -461,13 +484,16 @@ static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
     drain(k);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     k->assigned = weir_realloc(k->assigned, sizeof(int32_t) * (count + 1));
+    bool ok = true;
     for (uint32_t i = 0; i < count; i++) {
         rd_kafka_topic_partition_list_add(list, k->topic, partitions[i])->offset = offsets[i];
-        forward(k, partitions[i], k->data);
+        ok = forward(k, partitions[i], k->data) && ok;
         k->assigned[i] = partitions[i];
     }
     k->assigned_count = count;
-    bool ok = set_assignment(k, list, err);
+    k->assigned_us = k->forwarded_us = weir_monotonic_us(&weir_clock_system);
+    ok = ok ? set_assignment(k, list, err)
+            : weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': a partition has no queue", k->topic);
     rd_kafka_topic_partition_list_destroy(list);
     return ok;
 }
