@@ -176,8 +176,10 @@ weir_log_state *weir_state_copy(const weir_log_state *from)
 {
     weir_log_state *state = weir_alloc(sizeof(*state));
     weir_arena *arena = weir_arena_new();
-    *state = *from;
-    state->refs = 1;
+    const size_t rest =
+        offsetof(weir_log_state, arena); /* all but the count, which others change */
+    memcpy((char *)state + rest, (const char *)from + rest, sizeof(*state) - rest);
+    atomic_init(&state->refs, 1);
     state->arena = arena;
     state->table = weir_arena_str(arena, from->table);
     state->table_id = weir_arena_str(arena, from->table_id);

@@ -247,13 +247,27 @@ static bool check_no_hole(weir_store *store, const weir_log_state *state, weir_e
     return ok;
 }
 
+bool weir_log_load_part(weir_store *store, weir_str table, weir_log_state **out, weir_error *err)
+{
+    weir_log_state *state = NULL;
+    weir_error why = {0};
+    bool ok = load_checkpoint(store, table, &state, &why) && apply_to_end(store, state, &why) &&
+              check_no_hole(store, state, &why);
+    if (!ok && why.code != WEIR_ERR_CORRUPT) {
+        weir_log_state_unref(state);
+        state = NULL;
+    }
+    if (!ok && err) {
+        *err = why;
+    }
+    *out = state;
+    return ok;
+}
+
 bool weir_log_load(weir_store *store, weir_str table, weir_log_state **out, weir_error *err)
 {
     weir_log_state *state;
-    if (!load_checkpoint(store, table, &state, err)) {
-        return false;
-    }
-    if (!apply_to_end(store, state, err) || !check_no_hole(store, state, err)) {
+    if (!weir_log_load_part(store, table, &state, err)) {
         weir_log_state_unref(state);
         return false;
     }

@@ -67,7 +67,4 @@ bool weir_state_apply(weir_log_state *state, const weir_commit *commit, uint64_t
 /* False: not "<20 digits>-<16 hex>". */
 bool weir_segment_id_base(weir_str id, uint64_t *base);
 bool weir_text_is_hex(weir_str text, size_t digits);
-/* The commit `version` of the state's table. NONE: not there (yet). */
-weir_get weir_commit_get(weir_store *store, weir_str table, uint64_t version, weir_commit **out,
-                         weir_error *err);
 #endif

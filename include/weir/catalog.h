@@ -13,11 +13,16 @@ typedef struct weir_catalog_options {
     weir_store *store;        /* borrowed */
     const weir_clock *clock;  /* borrowed */
     weir_str node;            /* advertised host:port, for `node` in commits */
-    const char *work_path;    /* folder for local files under way and cached segments */
+    const char *work_path;    /* folder for local files under way and cached segments; NULL: segments that cannot be mapped are kept in memory */
     bool threads;             /* false: the simulation calls weir_catalog_step itself */
     int32_t poll_ms;          /* how often the log's end is asked for others' commits; 0: 1000 */
+    size_t cache_bytes;       /* of cached segments, for stores that cannot map; 0: 16 GiB */
+    /* Waits; NULL: sleeps. A simulation lets its virtual time pass here (and other processes run). Nothing here sleeps in any other way. */
+    void (*wait)(void *self, int64_t ms);
+    void *wait_self;
 } weir_catalog_options;
-/* Lists the tables and folds their logs. */
+/* Probes the store (if `threads`), lists the tables and folds their logs. A table whose log is damaged is there as of the version before, read-only
+ * (weir_catalog_healthy names it); only a store that does not answer fails. */
 weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error *err);
 void weir_catalog_close(weir_catalog *catalog); /* ends its threads */
 weir_table *weir_catalog_table(weir_catalog *catalog, weir_str name);    /* NULL: unknown. Lives as long as the catalog */
@@ -33,16 +38,17 @@ bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err);
 
 weir_str weir_table_name(const weir_table *table);
 weir_log_state *weir_table_state(weir_table *table); /* a reference, as of now */
-bool weir_table_refresh(weir_table *table, weir_error *err); /* folds to the log's end and publishes */
+/* Folds to the log's end and publishes. While a commit is under way and the store does not answer: false after a second. */
+bool weir_table_refresh(weir_table *table, weir_error *err);
 
 /* Commits (section 5): folds, validates, puts, retries what is unknown with the same bytes, folds, publishes. Blocks the caller (hand-off and API threads, never
- * ingest or queries); commits of one table go one after the other. Takes ownership of `commit`. */
+ * ingest or queries); commits of one table go one after the other. Takes ownership of `commit`. A store that fails is tried again, for ever if need be. */
 typedef enum weir_commit_result {
-    WEIR_COMMIT_LANDED,
-    WEIR_COMMIT_INVALID, /* err's sentence begins with the rule; *rule is set */
-    WEIR_COMMIT_GIVEN_UP, /* `give_up` came true, or the store refused for good: unknown whether it lands */
+    WEIR_COMMIT_LANDED,   /* and folded and published: generations whose ranges it holds are gone from the view, its segments are in it */
+    WEIR_COMMIT_INVALID,  /* err's sentence begins with the rule; *rule is set (0: it could not be read back, err says why). It will never land */
+    WEIR_COMMIT_GIVEN_UP, /* `give_up` came true, or the log is damaged (CORRUPT): unknown whether it lands, its segments must be left alone */
 } weir_commit_result;
-/* `give_up` (may be NULL) is asked between tries. `refill` (may be NULL) is called with the folded state before each validation, so that removes can be recomputed. */
+/* `give_up` is asked between tries; NULL: after about 20 s. */
 weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit, bool (*give_up)(void *self), void *self, int *rule, weir_error *err);
 
 /* Live rows. A generation: rows of one ingest thread between two seals, with the range of each source. */
@@ -55,10 +61,12 @@ typedef struct weir_generation_source {
     weir_counts counts;
     bool masked;        /* decided by the table at publish and fold; never unset */
 } weir_generation_source;
-/* Begins a generation and publishes it. Sources are added as they are assigned; the index is the row's source number. Holder: one per ingest thread. */
+/* Begins a generation and publishes it. Sources are added as they are assigned; the index is the row's source number. Holder: one per ingest thread.
+ * The reference that is returned is the caller's, beside the list's. `budget` must live until the catalog is closed and all views are gone. */
 weir_generation *weir_generation_begin(weir_table *table, uint64_t holder, weir_schema *schema, weir_budget *budget);
 uint8_t weir_generation_add_source(weir_generation *gen, const weir_source_key *key, uint64_t epoch, int64_t from); /* ingest thread; publishes */
 weir_realtime *weir_generation_rows(weir_generation *gen);
+weir_schema *weir_generation_schema(weir_generation *gen); /* borrowed */
 /* Ends the generation: `to`, anchors and counts per source, in the order of add_source. Its rows stay visible. Ingest thread. */
 void weir_generation_seal(weir_generation *gen, const weir_generation_source *ends, uint32_t count);
 /* Sources as the table sees them now (masked ones among them). Copies into `arena`. */
@@ -67,9 +75,11 @@ uint32_t weir_generation_sources(weir_generation *gen, weir_arena *arena, weir_g
 void weir_generation_drop(weir_generation *gen);
 weir_generation *weir_generation_ref(weir_generation *gen);
 void weir_generation_unref(weir_generation *gen);
-/* Whether the rows of `key` held by `holder` still fit the log: (epoch, G1.from == next). Where they do, *position is the end of the newest generation. */
+#define WEIR_POSITION_GROWING (-1)
+/* Whether unmasked rows of `key` held by `holder` fit the log (epoch, G1.from == next). Where they do, *position is the end of the newest generation, or
+ * WEIR_POSITION_GROWING when that one is not sealed: only its ingest thread knows. */
 bool weir_table_holds(weir_table *table, uint64_t holder, const weir_source_key *key, int64_t *position);
-/* The own file of a segment just uploaded becomes the cache's copy. */
+/* The own file of a segment just uploaded becomes the cache's copy (or is deleted, where the store can map). The path is gone in any case. */
 void weir_table_adopt_file(weir_table *table, weir_str segment_id, const char *path);
 
 /* What one query sees of one table, held until unref. */

@@ -1,0 +1,137 @@
+/* segments/catalog_table.h - what a table is made of; for the files of the catalog only.
+ *
+ * What queries see is one immutable object, `published`: a state of the log, the frozen segments of
+ * that state, and the generations with the mask of each of their sources. Whoever changes anything
+ * builds the next one from the current one without a lock, and swaps the pointer under the table's
+ * lock if nobody else was faster (else builds again). So a commit's segments appear in the very
+ * step in which its generations go.
+ *
+ * The turn (`busy`) is what a committer or a refresh holds while it talks to the store: only its
+ * holder moves the state. */
+#ifndef SEGMENTS_CATALOG_TABLE_H
+#define SEGMENTS_CATALOG_TABLE_H
+#include <pthread.h>
+#include <stdatomic.h>
+#include "weir/catalog.h"
+
+/* One frozen segment, shared by all published objects that have it at this rev. */
+typedef struct frozen {
+    _Atomic uint32_t refs;
+    weir_added added; /* id: below */
+    uint64_t rev, born;
+    char id[40];
+    weir_segment *_Atomic seg; /* NULL: no query has opened it yet */
+    weir_str shown;            /* its rows' id; written by whoever set seg */
+} frozen;
+
+/* The frozen segments of a state: by id as the state has them, and by time. Immutable. */
+typedef struct frozen_list {
+    _Atomic uint32_t refs;
+    size_t count;
+    frozen **by_id, **by_time; /* the references are by_id's */
+    uint64_t rows, bytes, events;
+    int64_t min_ms, max_ms; /* of all rows; min > max: none */
+} frozen_list;
+
+struct weir_generation {
+    _Atomic uint32_t refs;
+    weir_table *table;
+    weir_realtime *rows;
+    weir_schema *schema;
+    uint64_t holder;
+    weir_arena *arena; /* of the sources' keys: ingest thread only */
+};
+
+/* A generation as published. Immutable. */
+typedef struct gen_state {
+    _Atomic uint32_t refs;
+    weir_generation *gen;
+    bool sealed;
+    uint32_t source_count;
+    weir_generation_source sources[];
+} gen_state;
+
+typedef struct published {
+    _Atomic uint32_t refs;
+    weir_log_state *state;
+    frozen_list *frozen;
+    uint32_t gen_count;
+    gen_state *gens[]; /* in the order in which they began */
+} published;
+
+typedef struct pending_put { /* given up while it was unknown: no other bytes go to that version
+                                before it is settled */
+    uint64_t version;
+    weir_buf bytes; /* empty: none */
+} pending_put;
+
+struct weir_table {
+    weir_catalog *catalog;
+    weir_str name;
+    pthread_mutex_t lock; /* guards current, busy, trouble */
+    pthread_cond_t freed; /* busy became false */
+    published *current;
+    bool busy;
+    weir_error trouble; /* code WEIR_OK: none */
+    /* Of the turn's holder: */
+    weir_str *own_txns; /* of commits of this process whose fold is to come */
+    size_t own_count;
+    pending_put pending;
+    _Atomic uint64_t commits, commit_retries;
+};
+
+struct weir_catalog {
+    weir_catalog_options options;
+    char *work_path;
+    weir_str node;
+    struct weir_cache *cache;
+    pthread_mutex_t lock; /* guards tables, stopping */
+    pthread_cond_t stop;
+    weir_table **tables; /* ascending by name; a new array each time one is added, old ones live on
+                            until close */
+    size_t table_count;
+    bool stopping;
+    pthread_t poller;
+};
+
+/* catalog_publish.c */
+published *weir_published_first(weir_log_state *state); /* takes the reference */
+published *weir_published_of(weir_table *table);        /* a reference to the current one */
+void weir_published_unref(published *p);
+/* Builds from the current one by `build` and swaps, again and again until nobody was in between.
+ * build gives NULL: nothing to change. */
+void weir_table_change(weir_table *table, published *(*build)(const published *old, void *self),
+                       void *self);
+/* Moves the state to `next` (one commit further): own ranges drop the generations that they cover,
+ * others mask. Holder of the turn. */
+void weir_table_fold(weir_table *table, const weir_commit *commit, weir_log_state *next, bool own);
+gen_state *weir_gen_state_copy(const gen_state *old, uint32_t more_sources);
+void weir_gen_state_unref(gen_state *g);
+published *weir_published_copy(const published *old, uint32_t more_gens);
+/* Marks, by the rule of PROTOCOL.md section 4, what does not fit the state, in place (of one not
+ * yet published). */
+void weir_published_mask(published *p);
+frozen *weir_frozen_ref(frozen *f);
+void weir_frozen_unref(frozen *f);
+
+/* catalog_commit.c */
+void weir_table_take_turn(weir_table *table);
+bool weir_table_try_turn(weir_table *table);
+void weir_table_give_turn(weir_table *table);
+bool weir_table_fold_to_end(weir_table *table, weir_error *err); /* holder of the turn */
+void weir_catalog_wait(weir_catalog *catalog, int64_t ms);
+
+weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state); /* takes the reference */
+void weir_table_free(weir_table *table);
+/* Notes why the log cannot be folded on, or (NULL) that it can. */
+void weir_table_set_trouble(weir_table *table, const weir_error *err);
+
+/* catalog_cache.c: local copies of frozen segments, for stores that cannot map. */
+struct weir_cache *weir_cache_new(const char *work_path, size_t limit_bytes);
+void weir_cache_free(struct weir_cache *cache);
+/* The segment's bytes: mapped in the store, or from the cache, fetched if need be. */
+bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table, weir_str table_id,
+                     const weir_added *added, weir_bytes *out, weir_error *err);
+void weir_cache_adopt(struct weir_cache *cache, weir_store *store, weir_str table,
+                      weir_str table_id, weir_str id, const char *path);
+#endif

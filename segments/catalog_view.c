@@ -1,0 +1,233 @@
+/* segments/catalog_view.c - what one query sees. Frozen segments are opened by the first query that
+ * meets them and shared from then on; live segments are pinned here, under the published list, so
+ * that frozen and live fit together whatever happens meanwhile. */
+#include "segments/catalog_table.h"
+#include "weir/uid.h"
+#include <stdlib.h>
+
+typedef struct view {
+    weir_view pub; /* first */
+    published *published;
+    weir_arena *arena;
+} view;
+
+/* Stands for a segment that could not be opened: an interval, no rows. */
+static uint32_t no_chunks(const weir_rows *rows)
+{
+    (void)rows;
+    return 0;
+}
+static void no_chunk(const weir_rows *rows, uint32_t chunk, weir_chunk_info *out)
+{
+    (void)rows, (void)chunk;
+    *out = (weir_chunk_info){0};
+}
+static const weir_column *no_column(const weir_rows *rows, weir_str name)
+{
+    (void)rows, (void)name;
+    return NULL;
+}
+static uint32_t no_columns(const weir_rows *rows)
+{
+    (void)rows;
+    return 0;
+}
+static const weir_column *no_column_at(const weir_rows *rows, uint32_t i)
+{
+    (void)rows, (void)i;
+    return NULL;
+}
+static bool all_visible(const weir_rows *rows, uint32_t chunk, weir_scratch *s, weir_sel *out)
+{
+    (void)rows, (void)chunk, (void)s, (void)out;
+    return false;
+}
+static void keep(weir_rows *rows)
+{
+    (void)rows; /* of the view's arena */
+}
+static const weir_rows_ops unopened = {no_chunks,    no_chunk,    no_column, no_columns,
+                                       no_column_at, all_visible, NULL,      keep};
+
+/* The bucket of the schema's segmentGranularity where the rows lie in one, else their hull. */
+static weir_interval bucket_of(const weir_schema *schema, int64_t from_ms, int64_t to_ms)
+{
+    weir_interval hull = {from_ms, to_ms};
+    if (!schema || schema->segment_granularity.kind == WEIR_GRAN_NONE) {
+        return hull;
+    }
+    if (schema->segment_granularity.kind == WEIR_GRAN_ALL) {
+        return weir_interval_eternity;
+    }
+    int64_t start = weir_granularity_floor(&schema->segment_granularity, from_ms);
+    int64_t end = weir_granularity_next(&schema->segment_granularity, start);
+    return to_ms <= end ? (weir_interval){start, end} : hull;
+}
+
+/* Druid's form: table_start_end_version. */
+static weir_str shown_id(weir_arena *arena, weir_str table, weir_interval interval,
+                         weir_str version)
+{
+    char start[40], end[40];
+    weir_str from = {start, weir_time_print(start, interval.start_ms)},
+             to = {end, weir_time_print(end, interval.end_ms)};
+    return weir_arena_printf(arena, "%.*s_%.*s_%.*s_%.*s", WEIR_STR_ARG(table), WEIR_STR_ARG(from),
+                             WEIR_STR_ARG(to), WEIR_STR_ARG(version));
+}
+
+/* Two queries may open one segment at once: the first to be done is kept, the other's copy goes. */
+static bool open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
+{
+    if (atomic_load_explicit(&f->seg, memory_order_acquire)) {
+        return true;
+    }
+    weir_catalog *catalog = table->catalog;
+    weir_arena *arena = weir_arena_new();
+    weir_str key = weir_key_segment(arena, table->name, f->added.id);
+    weir_bytes bytes;
+    weir_segment *seg, *none = NULL;
+    bool ok = weir_cache_open(catalog->cache, catalog->options.store, table->name,
+                              weir_log_table_id(p->state), &f->added, &bytes, err) &&
+              weir_segment_open_expect(key.at, bytes, f->added.footer_xxh3, &seg, err);
+    if (ok) {
+        weir_rows *rows = weir_segment_rows(seg);
+        rows->interval = bucket_of(rows->schema, f->added.from_ms, f->added.to_ms);
+        weir_str shown = weir_str_dup(shown_id(arena, table->name, rows->interval, f->added.id));
+        rows->id = shown;
+        if (atomic_compare_exchange_strong(&f->seg, &none, seg)) {
+            f->shown = shown;
+        } else {
+            weir_segment_unref(seg);
+            free((void *)(uintptr_t)shown.at);
+        }
+    }
+    weir_arena_free(arena);
+    return ok;
+}
+
+static weir_rows *unopened_rows(view *v, const frozen *f)
+{
+    weir_rows *rows = WEIR_ARENA_NEW(v->arena, weir_rows);
+    rows->ops = &unopened;
+    rows->interval = (weir_interval){f->added.from_ms, f->added.to_ms};
+    rows->id = shown_id(v->arena, v->pub.table, rows->interval, f->added.id);
+    rows->uid = weir_uid_next();
+    return rows;
+}
+
+static weir_mask mask_of(const gen_state *g, bool *any_visible)
+{
+    weir_mask mask = {{0}};
+    *any_visible = false;
+    for (uint32_t i = 0; i < g->source_count; i++) {
+        mask.bits[i / 64] |= (uint64_t)g->sources[i].masked << i % 64;
+        *any_visible = *any_visible || !g->sources[i].masked;
+    }
+    return mask;
+}
+
+static void add_rows(view *v, weir_rows *rows, uint64_t rev, weir_str problem)
+{
+    ((weir_rows **)(uintptr_t)v->pub.rows)[v->pub.count] = rows;
+    v->pub.revs[v->pub.count] = rev;
+    v->pub.problems[v->pub.count++] = problem;
+}
+
+static void add_frozen(view *v, weir_table *table)
+{
+    const frozen_list *list = v->published->frozen;
+    const frozen *newest = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        frozen *f = list->by_time[i];
+        weir_error err = {0};
+        if (open_frozen(table, v->published, f, &err)) {
+            weir_rows *rows =
+                weir_segment_rows(atomic_load_explicit(&f->seg, memory_order_acquire));
+            add_rows(v, rows, f->rev, (weir_str){0});
+            if (rows->schema && (!newest || f->born >= newest->born)) {
+                newest = f;
+                v->pub.schema = (weir_schema *)(uintptr_t)rows->schema;
+            }
+        } else {
+            add_rows(v, unopened_rows(v, f), f->rev,
+                     weir_arena_str(v->arena, weir_str_of(err.message)));
+        }
+    }
+}
+
+static void add_live(view *v)
+{
+    for (uint32_t i = 0; i < v->published->gen_count; i++) {
+        const gen_state *g = v->published->gens[i];
+        weir_interval hull;
+        bool any_visible;
+        weir_mask mask = mask_of(g, &any_visible);
+        if (!any_visible || !weir_realtime_hull(g->gen->rows, &hull)) {
+            continue;
+        }
+        weir_interval bucket = bucket_of(g->gen->schema, hull.start_ms, hull.end_ms);
+        weir_str id =
+            shown_id(v->arena, v->pub.table, bucket, weir_arena_printf(v->arena, "live_%u", i));
+        add_rows(v, weir_realtime_snapshot(g->gen->rows, &mask, id), 0, (weir_str){0});
+        v->pub.schema = g->gen->schema;
+    }
+}
+
+weir_view *weir_table_view(weir_table *table)
+{
+    weir_arena *arena = weir_arena_new();
+    view *v = WEIR_ARENA_NEW(arena, view);
+    v->arena = arena;
+    v->published = weir_published_of(table);
+    size_t room = v->published->frozen->count + v->published->gen_count + 1;
+    v->pub.table = table->name;
+    v->pub.version = weir_log_version(v->published->state);
+    v->pub.rows = WEIR_ARENA_ARRAY(arena, weir_rows *, room);
+    v->pub.revs = WEIR_ARENA_ARRAY(arena, uint64_t, room);
+    v->pub.problems = WEIR_ARENA_ARRAY(arena, weir_str, room);
+    add_frozen(v, table);
+    add_live(v);
+    return &v->pub;
+}
+
+void weir_view_unref(weir_view *pub)
+{
+    view *v = (view *)pub;
+    if (!v) {
+        return;
+    }
+    for (uint32_t i = 0; i < pub->count; i++) {
+        if (pub->rows[i]->live) { /* frozen ones are the published list's */
+            pub->rows[i]->ops->unref(pub->rows[i]);
+        }
+    }
+    weir_published_unref(v->published);
+    weir_arena_free(v->arena);
+}
+
+void weir_table_stats_get(weir_table *table, weir_table_stats *out)
+{
+    published *p = weir_published_of(table);
+    const frozen_list *list = p->frozen;
+    *out = (weir_table_stats){.frozen_segments = list->count,
+                              .frozen_rows = list->rows,
+                              .frozen_bytes = list->bytes,
+                              .frozen_events = list->events,
+                              .min_ms = list->min_ms,
+                              .max_ms = list->max_ms};
+    for (uint32_t i = 0; i < p->gen_count; i++) {
+        weir_realtime *rows = p->gens[i]->gen->rows;
+        weir_interval hull;
+        out->live_segments++;
+        out->live_rows += weir_realtime_rows(rows);
+        out->live_events += weir_realtime_events(rows);
+        out->live_bytes += weir_realtime_bytes(rows);
+        if (weir_realtime_hull(rows, &hull)) {
+            out->min_ms = hull.start_ms < out->min_ms ? hull.start_ms : out->min_ms;
+            out->max_ms = hull.end_ms - 1 > out->max_ms ? hull.end_ms - 1 : out->max_ms;
+        }
+    }
+    out->commits = atomic_load(&table->commits);
+    out->commit_retries = atomic_load(&table->commit_retries);
+    weir_published_unref(p);
+}
