@@ -454,7 +454,7 @@ static bool open_segment(const char *name, weir_bytes bytes, const uint64_t *exp
                          weir_segment **out, weir_error *err)
 {
     weir_segment *seg = weir_calloc(1, sizeof(*seg));
-    weir_str footer;
+    weir_str footer = {0};
     atomic_init(&seg->refs, 1);
     seg->name = weir_strdup(name);
     seg->bytes = bytes;
