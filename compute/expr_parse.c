@@ -9,6 +9,7 @@
 #include "compute/expr_program.h"
 #include "compute/fn.h"
 #include "compute/text.h"
+#include "compute/utf.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -215,30 +216,6 @@ static int32_t utf16_unit(weir_str s, size_t at)
     return unit;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 /* \uXXXX at `at` (the u); a pair of halves is one character, a lone half U+FFFD. Returns where it
  * ends, 0 when malformed. */
 static size_t unescape_unicode(weir_str s, size_t at, uint32_t *out)
@@ -283,7 +260,7 @@ static bool unescape(parser *p, const token *t, weir_str *out)
             text[size++] = to[plain - from];
             i += 2;
         } else if (end) {
-            size += put_utf8(text + size, point);
+            size += weir_utf_put(text + size, point);
             i = end;
         } else {
             return fail_at(p, t, "unknown escape in quoted text");
@@ -533,7 +510,7 @@ static bool parse_lambda(parser *p, parsed *out)
 static bool parse_call(parser *p, token name, parsed *out)
 {
     const weir_fn *fn = weir_fn_find(name.text);
-    if (!fn || !is_name_start(fn->name[0])) {
+    if (!fn) {
         return weir_fail(p->err, WEIR_ERR_BAD_QUERY, "function '%.*s' is not defined.",
                          WEIR_STR_ARG(name.text));
     }

@@ -4,8 +4,7 @@
 #define COMPUTE_EXPR_PROGRAM_H
 #include "compute/fn.h"
 
-#define EXPR_DEPTH 200u               /* levels of a tree */
-#define EXPR_STRING_BYTES (16u << 20) /* of one result string */
+#define EXPR_DEPTH 200u /* levels of a tree */
 #define NODE_SLOTS 4u
 
 typedef enum node_kind {

@@ -266,8 +266,11 @@ static node *cast_node(typer *t, node *from, weir_type to)
     return finish(t, n);
 }
 
-static bool takes_list(const weir_fn *fn, uint32_t i)
+static bool takes_list(const weir_fn *fn, uint32_t i, uint32_t arg_count)
 {
+    if ((fn->flags & WEIR_FN_LAST_SCALAR) && i + 1 == arg_count) {
+        return false;
+    }
     return (fn->flags & WEIR_FN_LISTS) || (fn->list_args >> (i < 31 ? i : 31) & 1);
 }
 
@@ -286,7 +289,7 @@ static bool cast_args(typer *t, node *n)
     weir_fn_call *call = &n->call;
     for (uint32_t i = 0; i < n->arg_count; i++) {
         weir_type to = call->arg_types[i];
-        if (takes_list(call->fn, i)) {
+        if (takes_list(call->fn, i, n->arg_count)) {
             to = list_type(to);
         } else {
             to.multi = false;
@@ -370,8 +373,9 @@ static node *lower_call(typer *t, const weir_expr *expr, const env *outer)
                   fn->name, fn->min_args, fn->max_args, expr->arg_count);
         return NULL;
     }
-    if (fn->rewrite) {
-        return lower(t, fn->rewrite(expr, t->arena), outer);
+    const weir_expr *rewritten = fn->rewrite ? fn->rewrite(expr, t->arena) : expr;
+    if (rewritten != expr) {
+        return lower(t, rewritten, outer);
     }
     bool lambda = fn->flags & WEIR_FN_LAMBDA;
     if (lambda && expr->args[0]->kind != WEIR_EXPR_LAMBDA) {
@@ -382,7 +386,7 @@ static node *lower_call(typer *t, const weir_expr *expr, const env *outer)
     node *n = new_node(t, NODE_CALL, (weir_type){0}, expr->arg_count);
     for (uint32_t i = lambda ? 1 : 0; i < expr->arg_count; i++) {
         const weir_expr *arg = expr->args[i];
-        bool own_root = takes_list(fn, i) && arg->kind != WEIR_EXPR_COLUMN;
+        bool own_root = takes_list(fn, i, expr->arg_count) && arg->kind != WEIR_EXPR_COLUMN;
         n->args[i] = own_root ? lower_root(t, arg, outer) : lower(t, arg, outer);
         if (!n->args[i]) {
             return NULL;
@@ -523,8 +527,14 @@ static void find_uses(typer *t, multi_use *use, const weir_expr *expr, bool list
         return; /* inside of a lambda its own parameters stand for elements */
     }
     const weir_fn *fn = weir_fn_find(expr->name);
+    const weir_expr *rewritten =
+        fn && fn->rewrite && expr->arg_count >= fn->min_args ? fn->rewrite(expr, t->arena) : expr;
+    if (rewritten != expr) {
+        find_uses(t, use, rewritten, list, outer, depth + 1, steps);
+        return;
+    }
     for (uint32_t i = 0; fn && i < expr->arg_count; i++) {
-        bool arg_list = takes_list(fn, i);
+        bool arg_list = takes_list(fn, i, expr->arg_count);
         if (!arg_list || expr->args[i]->kind == WEIR_EXPR_COLUMN) {
             find_uses(t, use, expr->args[i], arg_list, outer, depth + 1, steps);
         }

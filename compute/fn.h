@@ -22,6 +22,7 @@ enum {
     WEIR_FN_LAMBDA = 32, /* the first argument is a lambda; run_lazy */
     WEIR_FN_TOTAL = 64,  /* run cannot fail, whatever the values: it gets all rows, also null and
                             unselected ones */
+    WEIR_FN_LAST_SCALAR = 128, /* the last argument is no list, whatever list_args says */
 };
 typedef struct weir_fn_call {
     const struct weir_fn *fn;
@@ -71,7 +72,7 @@ typedef struct weir_fn {
     /* LAMBDA: types of the parameters from arg_types[1..]. Called again with the body's type in
      * arg_types[0] (UNKNOWN at first): when the parameters then differ, the body is typed anew. */
     bool (*params)(weir_fn_call *call, weir_type *params, weir_error *err);
-    /* Instead of all the above: the call in terms of other functions. */
+    /* The call in terms of other functions, or itself; the above is then not needed. */
     const weir_expr *(*rewrite)(const weir_expr *call, weir_arena *arena);
 } weir_fn;
 

@@ -19,6 +19,17 @@ static bool infer_cast(weir_fn_call *call, weir_error *err)
     return true;
 }
 
+/* To an array, a multi-value column is taken whole. */
+static const weir_expr *rewrite_cast(const weir_expr *call, weir_arena *arena)
+{
+    weir_type type;
+    const weir_value *name = &call->args[1]->value;
+    bool literal =
+        call->args[1]->kind == WEIR_EXPR_CONST && name->type.kind == WEIR_STRING && !name->is_null;
+    bool array = literal && weir_type_parse(name->as.s, &type) && type.kind == WEIR_ARRAY;
+    return array ? weir_expr_call(arena, "cast-array", 2, call->args) : call;
+}
+
 static bool run_cast(const weir_fn_call *call, weir_run *run, const weir_vec *args,
                      const weir_sel *sel, uint32_t n, weir_vec *out)
 {
@@ -34,6 +45,16 @@ static const weir_fn fns[] = {
         .min_args = 2,
         .max_args = 2,
         .flags = WEIR_FN_PURE | WEIR_FN_TOTAL,
+        .infer = infer_cast,
+        .run = run_cast,
+        .rewrite = rewrite_cast,
+    },
+    {
+        .name = "cast-array",
+        .min_args = 2,
+        .max_args = 2,
+        .flags = WEIR_FN_PURE | WEIR_FN_TOTAL,
+        .list_args = 1,
         .infer = infer_cast,
         .run = run_cast,
     },

@@ -3,7 +3,6 @@
  * as doubles, where == is Java's (NaN equals nothing) and order is Double.compare's (NaN last, -0.0
  * before 0.0). Null operands give null, but for the last two. */
 #include "compute/fn_util.h"
-#include <math.h>
 
 typedef enum relation { LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL, NOT_EQUAL } relation;
 
@@ -60,54 +59,16 @@ typedef void (*kernel)(const weir_vec *left, const weir_vec *right, uint32_t n, 
 static const kernel long_kernels[] = {long_less,          long_less_equal, long_greater,
                                       long_greater_equal, long_equal,      long_not_equal};
 
-/* Longs whose order is that of Double.compare. */
-static int64_t double_rank(double d)
-{
-    int64_t bits;
-    if (isnan(d)) {
-        return INT64_MAX;
-    }
-    memcpy(&bits, &d, sizeof(bits));
-    return bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
-}
-
 static weir_vec ranks_of(weir_run *run, const weir_vec *arg, uint32_t n)
 {
     uint32_t count = arg->form == WEIR_CONST ? 1 : n;
     int64_t *ranks = WEIR_SCRATCH_ARRAY(run->scratch, int64_t, count + 1);
     for (uint32_t i = 0; i < count; i++) {
-        ranks[i] = double_rank(arg->at.d[i]);
+        ranks[i] = weir_double_rank(arg->at.d[i]);
     }
     weir_vec vec = *arg;
     vec.at.l = ranks;
     return vec;
-}
-
-static int compare_longs(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare_items(const weir_vec *a, uint32_t i, const weir_vec *b, uint32_t j)
-{
-    bool a_null = weir_vec_is_null(a, i), b_null = weir_vec_is_null(b, j);
-    if (a_null || b_null) {
-        return (int)b_null - (int)a_null;
-    }
-    switch ((weir_kind)a->type.kind) {
-    case WEIR_LONG:
-        return compare_longs(a->at.l[i], b->at.l[j]);
-    case WEIR_DOUBLE:
-        return compare_longs(double_rank(a->at.d[i]), double_rank(b->at.d[j]));
-    case WEIR_STRING:
-    case WEIR_COMPLEX:
-        return weir_str_cmp(a->at.s[i], b->at.s[j]);
-    case WEIR_UNKNOWN:
-    case WEIR_FLOAT:
-    case WEIR_ARRAY:
-        break;
-    }
-    return 0;
 }
 
 static int compare_lists(const weir_vec *a, const weir_vec *b, uint32_t i)
@@ -115,7 +76,7 @@ static int compare_lists(const weir_vec *a, const weir_vec *b, uint32_t i)
     uint32_t at = weir_arg_at(a, i), bt = weir_arg_at(b, i);
     uint32_t x = a->at.offsets[at], y = b->at.offsets[bt];
     for (; x < a->at.offsets[at + 1] && y < b->at.offsets[bt + 1]; x++, y++) {
-        int order = compare_items(a->items, x, b->items, y);
+        int order = weir_item_cmp(a->items, x, b->items, y);
         if (order) {
             return order;
         }

@@ -1,10 +1,14 @@
-/* compute/fn_concat.c - concat(a, b, ...): null when any is null; numbers print as Java prints
- * them. */
+/* compute/fn_concat.c - concat(a, b, ...): null when any is null, or of nothing; numbers print as
+ * Java prints them. */
 #include "compute/fn_util.h"
 
 static bool run_concat(const weir_fn_call *call, weir_run *run, const weir_vec *args,
                        const weir_sel *sel, uint32_t n, weir_vec *out)
 {
+    if (call->arg_count == 0) {
+        *out = weir_vec_null(WEIR_TYPE(WEIR_STRING), n);
+        return true;
+    }
     weir_str *values = weir_out_strings(run, n, out);
     FOR_ROWS(sel, i)
     {

@@ -4,24 +4,6 @@
  * text when it is "true" in any case. */
 #include "compute/fn_util.h"
 
-static bool is_true(const weir_vec *vec, uint32_t i)
-{
-    switch ((weir_kind)vec->type.kind) {
-    case WEIR_LONG:
-        return weir_arg_long(vec, i) > 0;
-    case WEIR_DOUBLE:
-        return weir_arg_double(vec, i) > 0;
-    case WEIR_STRING:
-        return weir_str_eq_nocase(weir_arg_str(vec, i), WEIR_STR("true"));
-    case WEIR_UNKNOWN:
-    case WEIR_FLOAT:
-    case WEIR_ARRAY:
-    case WEIR_COMPLEX:
-        break;
-    }
-    return false;
-}
-
 static weir_type boolean_type(void)
 {
     return (weir_type){.kind = WEIR_LONG, .face = WEIR_FACE_BOOLEAN};
@@ -62,7 +44,7 @@ static bool run_logic(weir_run *run, weir_args *args, uint32_t arg_count, const 
             if (weir_arg_null(&vec, i)) {
                 weir_bit_set(nulls, i);
                 any_null = true;
-            } else if (is_true(&vec, i) == decides) {
+            } else if (weir_is_true(&vec, i) == decides) {
                 result[i] = decides;
                 nulls[i >> 6] &= ~(1ull << (i & 63));
                 continue;
@@ -102,7 +84,7 @@ static bool run_not(const weir_fn_call *call, weir_run *run, const weir_vec *arg
     int64_t *result = weir_out_longs(run, n, out);
     FOR_ROWS(sel, i)
     {
-        result[i] = !is_true(&args[0], i);
+        result[i] = !weir_is_true(&args[0], i);
     }
     return true;
 }
@@ -137,48 +119,13 @@ static void merge_add(merge *m, const weir_vec *vec, const weir_sel *sel)
     }
 }
 
-static void merge_lists(merge *m, weir_vec *out)
+static void merge_lists(const merge *m, weir_vec *out)
 {
-    weir_scratch *s = m->run->scratch;
-    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, m->n + 1), total = 0;
+    weir_picks picks = weir_picks_begin(m->run, m->branches, m->n);
     for (uint32_t i = 0; i < m->n; i++) {
-        offsets[i] = total;
-        const weir_vec *vec = m->chosen[i] ? &m->branches[m->chosen[i] - 1] : NULL;
-        if (!vec || weir_vec_is_null(vec, i)) {
-            weir_out_null(m->run, m->n, out, i);
-        } else {
-            uint32_t at = weir_arg_at(vec, i);
-            total += vec->at.offsets[at + 1] - vec->at.offsets[at];
-        }
+        weir_picks_add(&picks, m->chosen[i] ? m->chosen[i] - 1u : WEIR_NO_ID, i);
     }
-    offsets[m->n] = total;
-    weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, total + 1);
-    int64_t *numbers = (int64_t *)(void *)values;
-    weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
-    *items = (weir_vec){.type = WEIR_TYPE(m->call->type.elem), .form = WEIR_FLAT, .n = total};
-    items->at.s = values;
-    bool wide = items->type.kind == WEIR_STRING || items->type.kind == WEIR_COMPLEX;
-    for (uint32_t i = 0, to = 0; i < m->n; i++) {
-        const weir_vec *vec = m->chosen[i] ? &m->branches[m->chosen[i] - 1] : NULL;
-        if (!vec || weir_vec_is_null(vec, i)) {
-            continue;
-        }
-        uint32_t at = weir_arg_at(vec, i);
-        for (uint32_t k = vec->at.offsets[at]; k < vec->at.offsets[at + 1]; k++, to++) {
-            bool null = weir_vec_is_null(vec->items, k);
-            if (null) {
-                weir_out_null(m->run, total, items, to);
-            }
-            if (wide) {
-                values[to] = null ? (weir_str){0} : vec->items->at.s[k];
-            } else {
-                numbers[to] = null ? 0 : vec->items->at.l[k];
-            }
-        }
-    }
-    out->form = WEIR_LIST;
-    out->at.offsets = offsets;
-    out->items = items;
+    weir_picks_end(&picks, m->call->type, out);
 }
 
 static bool merge_end(merge *m, const weir_sel *sel, weir_vec *out)
@@ -276,7 +223,7 @@ static bool run_case(const weir_fn_call *call, weir_run *run, weir_args *args, c
         uint32_t yes_count = 0, no_count = 0;
         FOR_ROWS(&open, i)
         {
-            bool take = !weir_arg_null(&test, i) && is_true(&test, i);
+            bool take = !weir_arg_null(&test, i) && weir_is_true(&test, i);
             yes[yes_count] = no[no_count] = (uint16_t)i;
             yes_count += take;
             no_count += !take;
@@ -353,10 +300,10 @@ static bool run_test(weir_run *run, const weir_vec *arg, const weir_sel *sel, ui
     }
     FOR_ROWS(sel, i)
     {
-        result[i] = weir_arg_null(arg, i) ? of_null
-                    : of_true == of_false ? of_true
-                    : is_true(arg, i)     ? of_true
-                                          : of_false;
+        result[i] = weir_arg_null(arg, i)  ? of_null
+                    : of_true == of_false  ? of_true
+                    : weir_is_true(arg, i) ? of_true
+                                           : of_false;
     }
     return true;
 }

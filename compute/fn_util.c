@@ -68,6 +68,140 @@ double weir_java_pow(double a, double b)
     return pow(a, b);
 }
 
+/* ---- arrays ---- */
+
+static int compare_longs(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+int weir_item_cmp(const weir_vec *a, uint32_t i, const weir_vec *b, uint32_t j)
+{
+    bool a_null = weir_arg_null(a, i), b_null = weir_arg_null(b, j);
+    if (a_null || b_null) {
+        return (int)b_null - (int)a_null;
+    }
+    switch ((weir_kind)a->type.kind) {
+    case WEIR_LONG:
+        return compare_longs(weir_arg_long(a, i), weir_arg_long(b, j));
+    case WEIR_DOUBLE:
+        return compare_longs(weir_double_rank(weir_arg_double(a, i)),
+                             weir_double_rank(weir_arg_double(b, j)));
+    case WEIR_STRING:
+    case WEIR_COMPLEX:
+        return weir_str_cmp(weir_arg_str(a, i), weir_arg_str(b, j));
+    case WEIR_UNKNOWN:
+    case WEIR_FLOAT:
+    case WEIR_ARRAY:
+        break;
+    }
+    return 0;
+}
+
+weir_picks weir_picks_begin(weir_run *run, const weir_vec *vecs, uint32_t expected)
+{
+    weir_picks picks = {.run = run, .vecs = vecs, .capacity = expected < 64 ? 64 : expected};
+    picks.vec = WEIR_SCRATCH_ARRAY(run->scratch, uint32_t, picks.capacity);
+    picks.row = WEIR_SCRATCH_ARRAY(run->scratch, uint32_t, picks.capacity);
+    return picks;
+}
+
+void weir_picks_grow(weir_picks *picks)
+{
+    weir_picks more = weir_picks_begin(picks->run, picks->vecs, picks->capacity * 2);
+    memcpy(more.vec, picks->vec, sizeof(*more.vec) * picks->count);
+    memcpy(more.row, picks->row, sizeof(*more.row) * picks->count);
+    more.count = picks->count;
+    *picks = more;
+}
+
+static void pick_lists(const weir_picks *picks, weir_type type, weir_vec *out)
+{
+    weir_scratch *s = picks->run->scratch;
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, picks->count + 1), sources = 0;
+    for (uint32_t i = 0; i < picks->count; i++) {
+        sources =
+            picks->vec[i] != WEIR_NO_ID && picks->vec[i] >= sources ? picks->vec[i] + 1 : sources;
+    }
+    static const weir_vec nothing = {.form = WEIR_FLAT};
+    weir_vec *all_items = WEIR_SCRATCH_ARRAY(s, weir_vec, sources + 1);
+    for (uint32_t i = 0; i < sources; i++) {
+        all_items[i] = picks->vecs[i].items ? *picks->vecs[i].items : nothing;
+    }
+    weir_picks items = weir_picks_begin(picks->run, all_items, picks->count);
+    for (uint32_t i = 0; i < picks->count; i++) {
+        offsets[i] = items.count;
+        const weir_vec *list = picks->vec[i] == WEIR_NO_ID ? NULL : &picks->vecs[picks->vec[i]];
+        if (!list || weir_list_null(list, picks->row[i])) {
+            weir_out_null(picks->run, picks->count, out, i);
+            continue;
+        }
+        uint32_t from = weir_list_from(list, picks->row[i]),
+                 size = weir_list_size(list, picks->row[i]);
+        for (uint32_t k = 0; k < size; k++) {
+            weir_picks_add(&items, picks->vec[i], from + k);
+        }
+    }
+    offsets[picks->count] = items.count;
+    weir_picks_lists(&items, offsets, picks->count,
+                     (weir_type){.kind = type.elem, .complex = type.complex}, out);
+}
+
+void weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out)
+{
+    uint32_t n = picks->count;
+    *out = (weir_vec){.type = type, .form = WEIR_FLAT, .n = n};
+    if (type.kind == WEIR_ARRAY) {
+        pick_lists(picks, type, out);
+        return;
+    }
+    bool wide = type.kind != WEIR_LONG && type.kind != WEIR_DOUBLE;
+    weir_str *strings = wide ? WEIR_SCRATCH_ARRAY(picks->run->scratch, weir_str, n + 1) : NULL;
+    int64_t *numbers = wide ? NULL : WEIR_SCRATCH_ARRAY(picks->run->scratch, int64_t, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        const weir_vec *vec = picks->vec[i] == WEIR_NO_ID ? NULL : &picks->vecs[picks->vec[i]];
+        bool null = !vec || weir_arg_null(vec, picks->row[i]);
+        if (null) {
+            weir_out_null(picks->run, n, out, i);
+        }
+        if (wide) {
+            strings[i] = null ? (weir_str){0} : weir_arg_str(vec, picks->row[i]);
+        } else {
+            numbers[i] = null ? 0 : weir_arg_long(vec, picks->row[i]);
+        }
+    }
+    out->at.l = wide ? (const int64_t *)(const void *)strings : numbers;
+}
+
+void weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
+                      weir_vec *out)
+{
+    weir_vec *items = WEIR_SCRATCH_ARRAY(picks->run->scratch, weir_vec, 1);
+    weir_picks_end(picks, elem, items);
+    out->form = WEIR_LIST;
+    out->n = n;
+    out->at.offsets = offsets;
+    out->items = items;
+}
+
+bool weir_is_true(const weir_vec *vec, uint32_t i)
+{
+    switch ((weir_kind)vec->type.kind) {
+    case WEIR_LONG:
+        return weir_arg_long(vec, i) > 0;
+    case WEIR_DOUBLE:
+        return weir_arg_double(vec, i) > 0;
+    case WEIR_STRING:
+        return weir_str_eq_nocase(weir_arg_str(vec, i), WEIR_STR("true"));
+    case WEIR_UNKNOWN:
+    case WEIR_FLOAT:
+    case WEIR_ARRAY:
+    case WEIR_COMPLEX:
+        break;
+    }
+    return false;
+}
+
 static weir_type number_type(weir_type a, weir_type b)
 {
     bool longs = a.kind == WEIR_LONG && b.kind == WEIR_LONG;

@@ -5,6 +5,8 @@
 #include "compute/fn.h"
 #include "compute/text.h"
 
+#define EXPR_STRING_BYTES (16u << 20) /* the longest result string */
+
 /* for each selected row i; sel is ALL or LIST */
 #define FOR_ROWS(sel, i)                                                                           \
     for (uint32_t i##_k = 0, i = 0;                                                                \
@@ -49,6 +51,69 @@ bool weir_out_check(weir_run *run, size_t bytes); /* whether a result of that si
 
 /* Math.pow: unlike C's, NaN when the exponent is NaN, and for 1 or -1 to an infinite one. */
 double weir_java_pow(double a, double b);
+/* Math.max and min: NaN if either is, 0.0 is more than -0.0. */
+double weir_java_max(double x, double y);
+double weir_java_min(double x, double y);
+/* Half up (away from zero) at `scale` decimals of the shortest decimal text, as
+ * BigDecimal.valueOf(x).setScale. */
+double weir_round_decimal(double x, int scale);
+
+/* Longs whose order is that of Double.compare: NaN last, -0.0 before 0.0. */
+static inline int64_t weir_double_rank(double d)
+{
+    int64_t bits;
+    if (d != d) {
+        return INT64_MAX;
+    }
+    memcpy(&bits, &d, sizeof(bits));
+    return bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+}
+
+/* ---- arrays: LIST, or CONST with items (FLAT) ---- */
+
+static inline bool weir_list_null(const weir_vec *list, uint32_t i)
+{
+    return !list->items || (list->nulls && weir_bit(list->nulls, weir_arg_at(list, i)));
+}
+/* First item of row i, and how many; of rows that are not null. */
+static inline uint32_t weir_list_from(const weir_vec *list, uint32_t i)
+{
+    return list->at.offsets[weir_arg_at(list, i)];
+}
+static inline uint32_t weir_list_size(const weir_vec *list, uint32_t i)
+{
+    uint32_t at = weir_arg_at(list, i);
+    return list->at.offsets[at + 1] - list->at.offsets[at];
+}
+/* <0, 0, >0 of row i of a and row j of b, FLAT of one type; nulls first, doubles as Double.compare,
+ * text in UTF-16 order. */
+int weir_item_cmp(const weir_vec *a, uint32_t i, const weir_vec *b, uint32_t j);
+
+/* Rows to be put together from rows of other vectors (FLAT, CONST, LIST over FLAT) of one type;
+ * grows in scratch. */
+typedef struct weir_picks {
+    weir_run *run;
+    const weir_vec *vecs;
+    uint32_t *vec, *row; /* per row of the result; vec WEIR_NO_ID: null */
+    uint32_t count, capacity;
+} weir_picks;
+weir_picks weir_picks_begin(weir_run *run, const weir_vec *vecs, uint32_t expected);
+void weir_picks_grow(weir_picks *picks);
+static inline void weir_picks_add(weir_picks *picks, uint32_t vec, uint32_t row)
+{
+    if (picks->count == picks->capacity) {
+        weir_picks_grow(picks);
+    }
+    picks->vec[picks->count] = vec;
+    picks->row[picks->count++] = row;
+}
+void weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out);
+/* The picks as items of lists of n rows: out becomes LIST. */
+void weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
+                      weir_vec *out);
+
+/* Whether row i, not null, counts as true: a positive number, or "true" in any case. */
+bool weir_is_true(const weir_vec *vec, uint32_t i);
 
 /* Typing of two types as Druid does: of operators (two strings are a string, else numbers) and of
  * functions (one string suffices). UNKNOWN is neutral. */

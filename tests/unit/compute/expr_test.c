@@ -256,7 +256,7 @@ static void casts_follow_java(void **state)
          "'alpha-5', '--3', null, 'Beta-9223372036854775807', "
          "'\xc3\xa9t\xc3\xa9--9223372036854775808', null, '\xf0\x9f\x9a\x80x-7', 'alpha-100'"},
         {"concat('n=', 3)", "'n=3'"},
-        {"concat()", "''"},
+        {"concat()", "null"},
     };
     CHECK_CASES(cases);
 }
