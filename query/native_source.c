@@ -97,11 +97,10 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     if (!weir_native_part_parse(n, WEIR_AT(at, "query"), query, inner)) {
         return false;
     }
-    if (!inner->root || inner->shown_count == 0) {
-        return weir_native_unsupported(
-            n, WEIR_AT(at, "query"), "a %s query cannot be read from by another one%s",
-            inner->type->type,
-            inner->type == &weir_native_scan ? " unless it names its columns" : "");
+    bool open = inner->type == &weir_native_scan && inner->shown_count == 0;
+    if (!inner->root || open || inner->type == &weir_native_search) {
+        return weir_native_unsupported(n, WEIR_AT(at, "query"), "a %s query%s cannot be read from by another one yet",
+                                       inner->type->type, open ? " over all columns" : "");
     }
     rows->child = named_rows(n, inner, part);
     return true;

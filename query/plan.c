@@ -297,8 +297,8 @@ static void print_bucket(const weir_granularity *gran, weir_buf *out)
         weir_buf_printf(out, "%lldms", (long long)gran->duration_ms);
         break;
     case WEIR_GRAN_PERIOD:
-        weir_buf_printf(out, "P%dY%dM%dW%dDT%dH%dM%dS%dms ", gran->period.years, gran->period.months, gran->period.weeks,
-                        gran->period.days, gran->period.hours, gran->period.minutes, gran->period.seconds, gran->period.millis);
+        weir_buf_str(out, gran->name);
+        weir_buf_byte(out, ' ');
         weir_buf_str(out, weir_zone_id(gran->zone));
         break;
     }
