@@ -99,7 +99,8 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     }
     bool open = inner->type == &weir_native_scan && inner->shown_count == 0;
     if (!inner->root || open || inner->type == &weir_native_search) {
-        return weir_native_unsupported(n, WEIR_AT(at, "query"), "a %s query%s cannot be read from by another one yet",
+        return weir_native_unsupported(n, WEIR_AT(at, "query"),
+                                       "a %s query%s cannot be read from by another one yet",
                                        inner->type->type, open ? " over all columns" : "");
     }
     rows->child = named_rows(n, inner, part);

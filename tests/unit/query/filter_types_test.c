@@ -413,8 +413,8 @@ static void ranges_agree_with_verdicts(void **state)
 {
     static const double probes[] = {-1e300, -3, -2.5, -1, -0.5,  -0.0,     0.0,       0.1, 0.5,
                                     1,      2,  2.5,  3,  1e300, INFINITY, -INFINITY, NAN};
-    static const char *const ends[] = {"-2.5", "-1",  "0",     "-0.0", "0.1", "1",
-                                       "2.5",  "abc", "1e400", NULL};
+    static const char *const ends[] = {"-2.5", "-1",  "0",   "-0.0",  "0.1",
+                                       "1",    "2.5", "abc", "1e400", NULL};
     uint64_t seed = 5;
     for (int round = 0; round < 3000; round++) {
         const char *lower = ends[next_random(&seed) % 10], *upper = ends[next_random(&seed) % 10];
