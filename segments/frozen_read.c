@@ -3,7 +3,6 @@
  * columns are plain arrays made here. */
 #include "segments/frozen.h"
 #include "weir/hash.h"
-#include "weir/log.h"
 #include "weir/reader.h"
 #include "weir/uid.h"
 #include <assert.h>
@@ -129,11 +128,6 @@ static const weir_column *checked_column(frozen_column *col)
     if (state == FROZEN_UNSEEN) {
         uint32_t block;
         bool good = weir_dict_frozen_check(col->dict, &block);
-        if (!good) {
-            weir_log(WEIR_ERROR, "segments",
-                     "segment '%s': block %u of the dictionary of column '%.*s' is damaged",
-                     col->seg->name, block, WEIR_STR_ARG(col->base.name));
-        }
         state = good ? FROZEN_GOOD : FROZEN_BUSY;
         atomic_store_explicit(&col->dict_state, state, memory_order_release);
     }
