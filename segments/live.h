@@ -92,9 +92,9 @@ struct weir_realtime {
     uint64_t uid;
     weir_live_dict names; /* id - 1 is the column's index */
     bool ended;
-    uint32_t dimension_count, metric_count; /* writer: columns so far */
-    uint64_t batch;                         /* writer: number of this append */
-    uint32_t *hints;                        /* writer: column of the i-th name of the last batch */
+    uint32_t declared_count; /* columns that the schema names; they come first */
+    uint64_t batch;          /* writer: number of this append */
+    uint32_t *hints;         /* writer: column of the i-th name of the last batch */
     uint32_t hint_count;
     struct weir_rollup *rollup; /* NULL: no roll-up; writer, and after the end whoever freezes */
     pthread_mutex_t lock;       /* guards the following, and chunk.cells of the growing chunk */

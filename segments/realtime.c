@@ -172,8 +172,6 @@ static uint32_t add_column(weir_realtime *rt, weir_str name, weir_type type, boo
     pthread_mutex_lock(&rt->lock);
     rt->columns[rt->column_count++] = col;
     pthread_mutex_unlock(&rt->lock);
-    rt->metric_count += metric;
-    rt->dimension_count += !metric;
     return col->index;
 }
 
@@ -281,6 +279,7 @@ weir_realtime *weir_realtime_new(weir_schema *schema, weir_budget *budget)
     weir_live_dict_init(&rt->names, &rt->mem);
     more_columns(rt);
     add_declared(rt);
+    rt->declared_count = rt->column_count;
     if (schema->rollup) {
         rt->rollup = weir_rollup_new(schema, rt->arena);
     }

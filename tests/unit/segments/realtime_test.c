@@ -76,7 +76,7 @@ static const twin_column all_kinds[] = {
      .nulls = 2,
      .others = 20},
     {.name = {"f", 1}, .kind = WEIR_FLOAT, .declared = true, .cardinality = 1000, .nulls = 2},
-    {.name = {"blob", 4}, .kind = WEIR_COMPLEX, .declared = true, .cardinality = 50, .nulls = 30},
+    {.name = {"blob", 4}, .kind = WEIR_COMPLEX, .cardinality = 50, .nulls = 30},
     {.name = {"late", 4},
      .kind = WEIR_STRING,
      .cardinality = 100,
