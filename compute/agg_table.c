@@ -5,6 +5,8 @@ static const weir_agg *const aggregators[] = {
     &weir_agg_count,
     &weir_agg_long_sum, &weir_agg_double_sum, &weir_agg_float_sum,
     &weir_agg_long_min, &weir_agg_long_max, &weir_agg_double_min, &weir_agg_double_max, &weir_agg_float_min, &weir_agg_float_max,
+    &weir_agg_long_first, &weir_agg_long_last, &weir_agg_double_first, &weir_agg_double_last, &weir_agg_float_first, &weir_agg_float_last,
+    &weir_agg_string_first, &weir_agg_string_last,
 };
 #define AGG_COUNT (sizeof(aggregators) / sizeof(*aggregators))
 

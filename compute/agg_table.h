@@ -7,6 +7,8 @@ extern const weir_agg weir_agg_count;
 extern const weir_agg weir_agg_long_sum, weir_agg_double_sum, weir_agg_float_sum;
 extern const weir_agg weir_agg_long_min, weir_agg_long_max, weir_agg_double_min, weir_agg_double_max, weir_agg_float_min,
     weir_agg_float_max;
+extern const weir_agg weir_agg_long_first, weir_agg_long_last, weir_agg_double_first, weir_agg_double_last, weir_agg_float_first,
+    weir_agg_float_last, weir_agg_string_first, weir_agg_string_last;
 
 /* What most aggregators over one number share. The parameters: "fieldName" (or "expression"). */
 extern const weir_param weir_number_params[1];

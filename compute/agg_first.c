@@ -1,0 +1,286 @@
+/* compute/agg_first.c - {long,double,float,string}{First,Last}: the value of the row with the least or greatest time; of equal times the one met first (First) or
+ * last (Last). A null value counts like any other; a row without a time does not. Strings are cut to maxStringBytes and live in the heap. */
+#include "compute/agg_table.h"
+
+typedef struct first_state {
+    int64_t time;
+    union {
+        int64_t l;
+        double d;
+        uint64_t handle; /* a string's bytes; 0: null, or empty when `seen` says so */
+    } value;
+    uint64_t seen; /* SEEN_* */
+} first_state;
+
+enum { SEEN_NOTHING, SEEN_NULL, SEEN_VALUE };
+
+static const weir_param params[] = {
+    {"fieldName", NULL, WEIR_PARAM_COLUMN, true, NULL},
+    {"timeColumn", NULL, WEIR_PARAM_COLUMN, false, "\"__time\""},
+    {"maxStringBytes", NULL, WEIR_PARAM_LONG, false, "1024"},
+};
+
+static bool is_string(const weir_agg_bound *b)
+{
+    return b->out_type.kind == WEIR_STRING;
+}
+
+static bool is_last(const weir_agg_bound *b)
+{
+    return (bool)(uintptr_t)b->prepared;
+}
+
+static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err)
+{
+    const char *type = spec->agg->type;
+    weir_kind kind = type[0] == 'l' ? WEIR_LONG : type[0] == 'd' ? WEIR_DOUBLE : type[0] == 'f' ? WEIR_FLOAT : WEIR_STRING;
+    (void)arena;
+    if (kind == WEIR_STRING && spec->values[2].as.l <= 0) {
+        return weir_fail(err, WEIR_ERR_BAD_QUERY, "aggregator '%.*s': maxStringBytes must be greater than 0", WEIR_STR_ARG(spec->name));
+    }
+    b->take[0] = WEIR_TYPE(kind);
+    b->take[1] = WEIR_TYPE(WEIR_LONG);
+    b->state_size = sizeof(first_state);
+    b->out_type = b->raw_type = WEIR_TYPE(kind);
+    b->prepared = (void *)(uintptr_t)(strstr(type, "Last") != NULL);
+    return true;
+}
+
+static void init(const weir_agg_bound *b, void *state)
+{
+    (void)b;
+    memset(state, 0, sizeof(first_state));
+}
+
+/* Whether a row of `time` replaces what the state has. */
+static bool replaces(const first_state *state, int64_t time, bool last)
+{
+    return state->seen == SEEN_NOTHING || (last ? time >= state->time : time < state->time);
+}
+
+static weir_str cut(weir_str s, size_t most)
+{
+    if (s.size > most) {
+        s.size = most;
+        while (s.size > 0 && ((uint8_t)s.at[s.size] & 0xC0) == 0x80) {
+            s.size--;
+        }
+    }
+    return s;
+}
+
+static void set_string(const weir_agg_bound *b, weir_heap *h, first_state *state, weir_str s)
+{
+    weir_str kept = cut(s, (size_t)b->spec->values[2].as.l);
+    if (state->value.handle) {
+        weir_heap_drop(h, state->value.handle);
+    }
+    state->value.handle = kept.size ? weir_heap_put(h, kept.at, kept.size) : 0;
+}
+
+/* A multi-value as Java prints a list: "[a, b]". */
+static weir_str list_text(const weir_vec *vec, uint32_t row, weir_scratch *s)
+{
+    uint32_t from = vec->at.offsets[row], n = vec->at.offsets[row + 1] - from;
+    size_t size = 2;
+    weir_vec part, flat;
+    weir_error err;
+    weir_vec_slice(vec->items, from, n, s, &part);
+    if (!weir_vec_flatten(&part, s, &flat, &err)) {
+        return WEIR_STR("");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        size += (weir_vec_is_null(&flat, i) ? 4 : flat.at.s[i].size) + 2;
+    }
+    char *text = weir_scratch_take(s, size);
+    size_t at = 0;
+    text[at++] = '[';
+    for (uint32_t i = 0; i < n; i++) {
+        weir_str item = weir_vec_is_null(&flat, i) ? WEIR_STR("null") : flat.at.s[i];
+        memcpy(text + at, ", ", i ? 2 : 0);
+        at += i ? 2 : 0;
+        memcpy(text + at, item.at, item.size);
+        at += item.size;
+    }
+    text[at++] = ']';
+    return (weir_str){text, at};
+}
+
+static weir_str string_at(const weir_vec *vec, uint32_t row, weir_scratch *s)
+{
+    weir_str out = WEIR_STR("");
+    weir_error err;
+    if (vec->items) {
+        return list_text(vec, vec->form == WEIR_CONST ? 0 : row, s);
+    }
+    uint32_t at = vec->form == WEIR_CONST ? 0 : row;
+    if (!vec->dict) {
+        return vec->at.s[at];
+    }
+    vec->dict->ops->values(vec->dict, &vec->at.ids[at], 1, s, &out, &err);
+    return out;
+}
+
+static void put(const weir_agg_bound *b, weir_heap *h, first_state *state, const weir_vec *vec, uint32_t row, int64_t time, weir_scratch *s)
+{
+    uint32_t at = vec->form == WEIR_CONST ? 0 : row;
+    bool null = weir_vec_is_null(vec, row);
+    state->time = time;
+    state->seen = null ? SEEN_NULL : SEEN_VALUE;
+    if (is_string(b)) {
+        set_string(b, h, state, null ? WEIR_STR("") : string_at(vec, row, s));
+    } else if (null) {
+        state->value.l = 0;
+    } else if (vec->type.kind == WEIR_LONG) {
+        state->value.l = vec->at.l[at];
+    } else {
+        state->value.d = vec->type.kind == WEIR_FLOAT ? (double)vec->at.f[at] : vec->at.d[at];
+    }
+}
+
+static int64_t time_at(const weir_vec *times, uint32_t row)
+{
+    return times->at.l[times->form == WEIR_CONST ? 0 : row];
+}
+
+static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
+{
+    first_state *state = state_bytes;
+    const uint16_t *rows = weir_sel_rows(sel, s);
+    uint32_t best = WEIR_NO_ID;
+    bool last = is_last(b);
+    int64_t best_time = 0;
+    for (uint32_t i = 0; i < sel->count; i++) {
+        uint32_t row = rows[i];
+        int64_t time = time_at(&args[1], row);
+        if (!(args[1].nulls && weir_vec_is_null(&args[1], row)) &&
+            (best == WEIR_NO_ID || (last ? time >= best_time : time < best_time))) {
+            best = row;
+            best_time = time;
+        }
+    }
+    if (best != WEIR_NO_ID && replaces(state, best_time, last)) {
+        put(b, h, state, &args[0], best, best_time, s);
+    }
+}
+
+static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
+{
+    bool last = is_last(b);
+    for (uint32_t i = 0; i < n; i++) {
+        if (groups[i] == WEIR_NO_ID || (args[1].nulls && weir_vec_is_null(&args[1], i))) {
+            continue;
+        }
+        first_state *state = (first_state *)(void *)((char *)states + groups[i] * stride);
+        int64_t time = time_at(&args[1], i);
+        if (replaces(state, time, last)) {
+            put(b, h, state, &args[0], i, time, s);
+        }
+    }
+}
+
+static weir_str bytes_of(const weir_heap *h, const first_state *state)
+{
+    return state->value.handle ? (weir_str){weir_heap_at(h, state->value.handle), weir_heap_size(h, state->value.handle)} : WEIR_STR("");
+}
+
+static void merge(const weir_agg_bound *b, weir_heap *h, void *into_bytes, const weir_heap *from_heap, const void *from_bytes)
+{
+    first_state *into = into_bytes;
+    const first_state *from = from_bytes;
+    if (from->seen == SEEN_NOTHING || !replaces(into, from->time, is_last(b))) {
+        return;
+    }
+    into->time = from->time;
+    into->seen = from->seen;
+    if (is_string(b)) {
+        set_string(b, h, into, bytes_of(from_heap, from));
+    } else {
+        into->value = from->value;
+    }
+}
+
+static void finish(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, bool finalize, weir_scratch *s, weir_vec *out)
+{
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
+    int64_t *longs = WEIR_SCRATCH_ARRAY(s, int64_t, n + 1);
+    double *doubles = (double *)(void *)longs;
+    float *floats = (float *)(void *)longs;
+    weir_str *strings = is_string(b) ? WEIR_SCRATCH_ARRAY(s, weir_str, n + 1) : NULL;
+    (void)finalize;
+    memset(nulls, 0, weir_words(n) * sizeof(*nulls));
+    for (uint32_t i = 0; i < n; i++) {
+        const first_state *state = (const first_state *)(const void *)((const char *)states + i * stride);
+        if (state->seen != SEEN_VALUE) {
+            weir_bit_set(nulls, i);
+        }
+        if (strings) {
+            weir_str bytes = bytes_of(h, state);
+            char *copy = weir_scratch_take(s, bytes.size + 1);
+            memcpy(copy, bytes.at, bytes.size);
+            strings[i] = (weir_str){copy, bytes.size};
+        } else if (b->out_type.kind == WEIR_LONG) {
+            longs[i] = state->value.l;
+        } else if (b->out_type.kind == WEIR_FLOAT) {
+            floats[i] = (float)state->value.d;
+        } else {
+            doubles[i] = state->value.d;
+        }
+    }
+    *out = (weir_vec){.type = b->out_type, .form = WEIR_FLAT, .n = n, .nulls = nulls};
+    out->at.l = longs;
+    if (strings) {
+        out->at.s = strings;
+    }
+}
+
+/* seen, time, then eight bytes or a length and the string. */
+static size_t save(const weir_agg_bound *b, const weir_heap *h, const void *state_bytes, uint8_t *out)
+{
+    const first_state *state = state_bytes;
+    weir_str text = is_string(b) ? bytes_of(h, state) : (weir_str){0};
+    if (out) {
+        uint64_t time = htole64((uint64_t)state->time), value = htole64(is_string(b) ? text.size : (uint64_t)state->value.l);
+        out[0] = (uint8_t)state->seen;
+        memcpy(out + 1, &time, 8);
+        memcpy(out + 9, &value, 8);
+        if (text.size > 0) {
+            memcpy(out + 17, text.at, text.size);
+        }
+    }
+    return 17 + text.size;
+}
+
+static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *state_bytes, weir_error *err)
+{
+    first_state state = {0};
+    uint64_t time, value;
+    uint8_t seen;
+    const uint8_t *text = NULL;
+    bool ok = weir_take_u8(in, &seen) && seen <= SEEN_VALUE && weir_take_u64(in, &time) && weir_take_u64(in, &value) &&
+              (!is_string(b) || weir_take_span(in, value, &text));
+    if (!ok) {
+        return weir_fail(err, WEIR_ERR_CORRUPT, "a saved %s is cut or damaged", b->agg->type);
+    }
+    state.seen = seen;
+    state.time = (int64_t)time;
+    if (is_string(b)) {
+        state.value.handle = value ? weir_heap_put(h, text, value) : 0;
+    } else {
+        state.value.l = (int64_t)value;
+    }
+    memcpy(state_bytes, &state, sizeof(state));
+    return true;
+}
+
+#define FIRST(id, name, count)                                                                             \
+    const weir_agg id = {.type = name, .params = params, .param_count = count, .plan = plan, .init = init, .add_one = add_one, \
+                         .add_many = add_many, .merge = merge, .finish = finish, .save = save, .load = load}
+FIRST(weir_agg_long_first, "longFirst", 2);
+FIRST(weir_agg_long_last, "longLast", 2);
+FIRST(weir_agg_double_first, "doubleFirst", 2);
+FIRST(weir_agg_double_last, "doubleLast", 2);
+FIRST(weir_agg_float_first, "floatFirst", 2);
+FIRST(weir_agg_float_last, "floatLast", 2);
+FIRST(weir_agg_string_first, "stringFirst", 3);
+FIRST(weir_agg_string_last, "stringLast", 3);
