@@ -237,7 +237,14 @@ bool weir_native_object(weir_native *n, const weir_at *at, const json_t *json)
 
 bool weir_native_need_type(weir_native *n, const weir_at *at, const json_t *json, weir_str *out)
 {
-    return weir_native_object(n, at, json) && weir_native_need_text(n, at, json, "type", out);
+    if (!weir_native_object(n, at, json)) {
+        return false;
+    }
+    const json_t *type = weir_native_get(json, "type", NULL);
+    if (!type || !json_is_string(type)) {
+        return weir_native_fail(n, at, "needs a 'type' that is a string");
+    }
+    return weir_native_scalar_text(n, at, type, out);
 }
 
 bool weir_names_has(const weir_names *names, weir_str name, uint32_t *index)
