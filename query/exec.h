@@ -47,6 +47,7 @@ typedef struct weir_scan {
     weir_slice *slices;
     weir_pred *filter;
     uint32_t time_slot;
+    bool *scaled_ok;    /* by slot: the reader of blocks takes SCALED vectors; set after prepare */
     uint64_t row_count; /* in the slices */
     int64_t min_time, max_time; /* of the slices' chunks, clipped to the intervals; min > max: no rows */
 } weir_scan;

@@ -283,6 +283,11 @@ bool weir_port_uses(const weir_port *port, uint32_t slot)
             return true;
         }
     }
+    return weir_port_program_uses(port, slot);
+}
+
+bool weir_port_program_uses(const weir_port *port, uint32_t slot)
+{
     for (uint32_t i = 0; i < port->column_count; i++) {
         if (port->used[i] && port->slots[i] == slot) {
             return true;

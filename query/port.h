@@ -38,6 +38,8 @@ weir_type weir_port_type(const weir_port *port, uint32_t i);
 uint32_t weir_port_plain(const weir_port *port, uint32_t i);
 /* Whether a want reads this slot. */
 bool weir_port_uses(const weir_port *port, uint32_t slot);
+/* Whether its program does. */
+bool weir_port_program_uses(const weir_port *port, uint32_t slot);
 
 /* Vector of n rows of a slot, for the block at hand. */
 typedef bool weir_port_get(void *self, uint32_t slot, weir_vec *out, weir_error *err);

@@ -131,6 +131,7 @@ void weir_scan_prepare(weir_scan *scan)
             seg->columns[i] = seg->rows->ops->column(seg->rows, scan->names.names[i]);
         }
     }
+    scan->scaled_ok = WEIR_ARENA_ARRAY(arena, bool, scan->names.count + 1);
     scan->slices = WEIR_ARENA_ARRAY(arena, weir_slice, chunk_count + 1);
     for (uint32_t s = 0; s < scan->seg_count; s++) {
         if (scan->segs[s].rows) {
@@ -179,8 +180,8 @@ static bool load(weir_block *block, uint32_t slot, weir_vec *out, weir_error *er
     }
     bool ok = block->rows
                   ? col->ops->gather(col, block->chunk, block->rows, block->n, s, out, err)
-                  : col->ops->read(col, block->chunk, block->from, block->span, block->scaled_ok,
-                                   s, out, err);
+                  : col->ops->read(col, block->chunk, block->from, block->span,
+                                   block->scaled_ok && block->scan->scaled_ok[slot], s, out, err);
     if (!ok || out->type.kind == type.kind || type.kind == WEIR_UNKNOWN) {
         return ok;
     }
@@ -371,6 +372,7 @@ static weir_cursor_state enter_chunk(weir_cursor *cursor, weir_wake wake)
     if (!select_rows(cursor)) {
         return WEIR_CURSOR_FAILED;
     }
+    cursor->block.scaled_ok = true;
     if (cursor->chunk_sel.kind == WEIR_SEL_NONE) {
         return WEIR_CURSOR_END;
     }

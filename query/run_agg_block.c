@@ -1,0 +1,671 @@
+/* query/run_agg_block.c - rows into groups, block by block.
+ * One group for all rows (no key, or a chunk inside one time bucket): add_one on whole vectors. Few possible groups for a segment's rows:
+ * cells numbered by local ids. Else the hash table of global codes. A strategy is chosen per lane and segment; cells are folded into the table when
+ * their numbers lose their meaning. */
+#include "query/run_agg_own.h"
+#include <assert.h>
+
+static const uint64_t small_cells_bytes = 1u << 18, large_cells_bytes = 64u << 20;
+
+typedef struct feed { /* rows of a block and where their columns come from */
+    weir_agg_run *agg;
+    weir_agg_lane *own;
+    weir_lane *lane;
+    weir_port_get *get;
+    void *self;
+    uint32_t n;
+    weir_sel sel;           /* of the n rows */
+    weir_vec *vecs;         /* the port's wants */
+    const weir_sel **filtered; /* per filter: its rows within sel; NULL: not asked yet */
+} feed;
+
+static bool open_feed(feed *f)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    f->vecs = WEIR_SCRATCH_ARRAY(s, weir_vec, weir_port_count(agg->port) + 1);
+    f->filtered = WEIR_SCRATCH_ARRAY(s, const weir_sel *, agg->filter_count + 1);
+    memset(f->filtered, 0, agg->filter_count * sizeof(*f->filtered));
+    return weir_port_read(agg->port, &f->lane->run, f->get, f->self, f->n, f->vecs);
+}
+
+/* Rows that aggregator i sees. */
+static const weir_sel *rows_of(feed *f, uint32_t i)
+{
+    uint32_t filter = f->agg->filter_of[i];
+    if (filter == WEIR_NO_ID) {
+        return &f->sel;
+    }
+    if (!f->filtered[filter]) {
+        weir_sel *sel = WEIR_SCRATCH_ARRAY(&f->lane->scratch, weir_sel, 1);
+        if (!weir_pred_rows(f->agg->filters[filter], f->lane, f->get, f->self, f->n, &f->sel, sel)) {
+            return NULL;
+        }
+        f->filtered[filter] = sel;
+    }
+    return f->filtered[filter];
+}
+
+/* All rows of the feed are of one group. */
+static bool add_to_one(feed *f, uint8_t *state)
+{
+    const weir_aggs *aggs = &f->agg->aggs;
+    for (uint32_t i = 0; i < aggs->count; i++) {
+        const weir_agg_bound *b = &aggs->bound[i];
+        const weir_sel *sel = rows_of(f, i);
+        if (!sel) {
+            return false;
+        }
+        if (sel->kind != WEIR_SEL_NONE) {
+            b->agg->add_one(b, f->own->heap, state + aggs->offset[i],
+                            f->vecs + f->agg->arg_from[i], sel, &f->lane->scratch);
+        }
+    }
+    return true;
+}
+
+/* Strategy. */
+
+static uint64_t segment_rows(const weir_scan *scan, uint32_t seg)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < scan->slice_count; i++) {
+        rows += scan->slices[i].seg == seg ? scan->slices[i].row_count : 0;
+    }
+    return rows;
+}
+
+/* Bucket ordinals that the segment's chunks can have. */
+static void segment_buckets(const weir_agg_run *agg, uint32_t seg, uint64_t *base, uint64_t *count)
+{
+    const weir_scan *scan = agg->scan;
+    const weir_rows *rows = scan->segs[seg].rows;
+    int64_t min = scan->max_time, max = scan->min_time;
+    for (uint32_t i = 0; i < scan->slice_count; i++) {
+        for (uint32_t c = 0; scan->slices[i].seg == seg && c < scan->slices[i].count; c++) {
+            weir_chunk_info info;
+            rows->ops->chunk(rows, scan->slices[i].chunk + c, &info);
+            min = info.min_time < min ? info.min_time : min;
+            max = info.max_time > max ? info.max_time : max;
+        }
+    }
+    min = min < scan->min_time ? scan->min_time : min;
+    max = max > scan->max_time ? scan->max_time : max;
+    *base = weir_buckets_find(&agg->buckets, min);
+    *count = weir_buckets_find(&agg->buckets, max) - *base + 1;
+}
+
+/* How many codes key k can have in this segment, from *base on; 0: too many to number. */
+static uint64_t code_count(const weir_agg_run *agg, uint32_t k, uint32_t seg, uint64_t *base,
+                           const weir_dict **dict)
+{
+    const weir_key_code *key = &agg->keys.codes[k];
+    uint64_t count = key->range;
+    *base = 0;
+    *dict = NULL;
+    switch ((weir_code_kind)key->kind) {
+    case WEIR_CODE_NULL:
+        return 1;
+    case WEIR_CODE_BUCKET:
+        if (agg->buckets.kind == WEIR_BUCKETS_RAW) {
+            return 0;
+        }
+        if (!agg->direct) {
+            segment_buckets(agg, seg, base, &count);
+        }
+        return count;
+    case WEIR_CODE_DICT:
+        *dict = key->dict;
+        return key->dict ? key->dict->count : 1;
+    case WEIR_CODE_INTERN:
+        if (agg->scan && key->slot != WEIR_NO_ID) {
+            const weir_column *col = agg->scan->segs[seg].columns[key->slot];
+            *dict = col && col->type.kind == WEIR_STRING ? col->dict : NULL;
+            return !col ? 1 : *dict ? (*dict)->count : 0;
+        }
+        return 0;
+    case WEIR_CODE_OFFSET:
+        return key->range;
+    case WEIR_CODE_WIDE:
+    case WEIR_CODE_FLOAT:
+        return 0;
+    }
+    return 0;
+}
+
+/* Whether this segment's groups are numbered cells; lays them out if so. `share`: of the chunk's rows that are selected. */
+static bool choose_cells(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg, double share,
+                         uint32_t *cells)
+{
+    uint64_t total = 1;
+    if (agg->stage.options->force_hash && agg->keys.count > 0) {
+        return false;
+    }
+    for (uint32_t k = 0; k < agg->keys.count; k++) {
+        uint64_t count = code_count(agg, k, seg, &own->bases[k], &own->dicts[k]);
+        if (count == 0 || total > large_cells_bytes / count) {
+            return false;
+        }
+        own->dims[k] = (uint32_t)count;
+        total *= count;
+    }
+    uint64_t rows = agg->direct && agg->scan ? agg->scan->row_count : segment_rows(agg->scan, seg);
+    uint64_t bytes = total * agg->aggs.stride;
+    *cells = (uint32_t)total;
+    return bytes <= small_cells_bytes ||
+           (bytes <= large_cells_bytes && (double)total <= 2 * share * (double)rows);
+}
+
+static bool enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *cursor)
+{
+    weir_lane *lane = cursor->lane;
+    uint32_t seg = cursor->block.seg, cells = 0;
+    bool first = own->seg == WEIR_NO_ID;
+    own->seg = seg;
+    if (agg->direct && !first) {
+        return true; /* codes mean the same everywhere */
+    }
+    if (!weir_agg_fold(agg, own, lane)) {
+        return false;
+    }
+    double share = (double)cursor->chunk_sel.count / cursor->block.info.row_count;
+    own->in_cells = choose_cells(agg, own, seg, share, &cells);
+    if (!own->in_cells) {
+        return true;
+    }
+    own->cells_seg = agg->direct ? WEIR_NO_ID : seg;
+    return weir_cells_reset(&own->cells, cells, &lane->err);
+}
+
+/* Many groups. */
+
+/* n rows with their codes: their states are at *base + groups[i] * stride. */
+static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls, uint32_t *groups,
+                        uint8_t **base)
+{
+    weir_agg_run *agg = f->agg;
+    weir_agg_lane *own = f->own;
+    uint32_t words = agg->keys.words;
+    if (own->in_cells) {
+        uint32_t multiplier = 1;
+        memset(groups, 0, n * sizeof(*groups));
+        for (uint32_t k = 0; k < agg->keys.count; k++) {
+            uint32_t shift = (uint32_t)own->bases[k];
+            for (uint32_t i = 0; i < n; i++) {
+                groups[i] += ((uint32_t)codes[k][i] - shift) * multiplier;
+            }
+            multiplier *= own->dims[k];
+        }
+        weir_cells_see(&own->cells, groups, n);
+        *base = own->cells.states.at;
+        return true;
+    }
+    uint64_t *packed = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint64_t, (size_t)n * words);
+    memset(packed, 0, (size_t)n * words * sizeof(*packed));
+    for (uint32_t k = 0; k < agg->keys.count; k++) {
+        weir_keys_pack(&agg->keys.codes[k], words, n, codes[k], nulls[k], packed);
+    }
+    if (!weir_groups_find(&own->groups, packed, n, groups, &f->lane->scratch, &f->lane->err)) {
+        return false;
+    }
+    *base = own->groups.states.at;
+    return true;
+}
+
+/* rows NULL: row i is the feed's row i; else it is row rows[i]. */
+static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *groups,
+                        uint8_t *base)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    for (uint32_t i = 0; i < agg->aggs.count; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        weir_vec *args = f->vecs + agg->arg_from[i];
+        const uint32_t *of = groups;
+        if (agg->filter_of[i] != WEIR_NO_ID) {
+            const weir_sel *sel = rows_of(f, i);
+            if (!sel) {
+                return false;
+            }
+            const uint64_t *bits = weir_sel_bits(sel, s);
+            uint32_t *masked = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
+            for (uint32_t r = 0; r < n; r++) {
+                masked[r] = weir_bit(bits, rows ? rows[r] : r) ? groups[r] : WEIR_NO_ID;
+            }
+            of = masked;
+        }
+        if (rows) {
+            weir_vec *moved = WEIR_SCRATCH_ARRAY(s, weir_vec, b->arg_count + 1);
+            for (uint32_t k = 0; k < b->arg_count; k++) {
+                weir_vec_gather(&args[k], rows, n, s, &moved[k]);
+            }
+            args = moved;
+        }
+        b->agg->add_many(b, f->own->heap, base + agg->aggs.offset[i], agg->aggs.stride, of, args,
+                         n, s);
+    }
+    return true;
+}
+
+/* Rows that hold lists in a key: each row becomes one row per element, or per combination of elements. */
+
+typedef struct elements { /* of one key: codes of row r are at[offsets[r]..offsets[r + 1]) */
+    uint32_t *offsets;
+    uint64_t *codes, *nulls;
+} elements;
+
+/* Which of n items the key's list filter keeps. */
+static bool accepted(feed *f, uint32_t key, const weir_vec *items, const uint64_t **bits);
+
+static bool get_items(void *self, uint32_t slot, weir_vec *out, weir_error *err)
+{
+    (void)slot, (void)err;
+    *out = *(const weir_vec *)self;
+    return true;
+}
+
+static bool accepted(feed *f, uint32_t key, const weir_vec *items, const uint64_t **bits)
+{
+    weir_pred *pred = f->agg->accept[key];
+    weir_sel all = weir_sel_all(items->n), kept;
+    *bits = NULL;
+    if (!pred || items->n == 0) {
+        return true;
+    }
+    if (!weir_pred_rows(pred, f->lane, get_items, (void *)items, items->n, &all, &kept)) {
+        return false;
+    }
+    *bits = weir_sel_bits(&kept, &f->lane->scratch);
+    return true;
+}
+
+/* The items of a key's vector and where each row's begin; a null row is a list of one null, a single value a list of one. */
+static void spread_items(feed *f, const weir_vec *vec, weir_vec *items, uint32_t *offsets,
+                         uint32_t **item_of)
+{
+    bool lists = vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items);
+    *item_of = NULL;
+    *items = *vec;
+    if (!lists) {
+        for (uint32_t r = 0; r <= f->n; r++) {
+            offsets[r] = r;
+        }
+        return;
+    }
+    const uint32_t *from = vec->at.offsets;
+    uint32_t total = 0;
+    for (uint32_t r = 0; r < f->n; r++) {
+        uint32_t row = vec->form == WEIR_CONST ? 0 : r;
+        total += vec->nulls && weir_bit(vec->nulls, row) ? 1 : from[row + 1] - from[row];
+    }
+    uint32_t *of = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint32_t, total + 1), at = 0;
+    for (uint32_t r = 0; r < f->n; r++) {
+        uint32_t row = vec->form == WEIR_CONST ? 0 : r;
+        offsets[r] = at;
+        if (vec->nulls && weir_bit(vec->nulls, row)) {
+            of[at++] = WEIR_NO_ID;
+            continue;
+        }
+        for (uint32_t i = from[row]; i < from[row + 1]; i++) {
+            of[at++] = i;
+        }
+    }
+    offsets[f->n] = at;
+    *items = *vec->items;
+    *item_of = of;
+}
+
+static bool list_elements(feed *f, uint32_t k, elements *out)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    uint32_t code = k + agg->keys.has_bucket, n = f->n;
+    weir_key_code *key = &agg->keys.codes[code];
+    weir_vec items;
+    uint32_t *item_of, *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
+    spread_items(f, &f->vecs[k], &items, offsets, &item_of);
+    uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, items.n + 1);
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, items.n + 1);
+    const uint64_t *keep;
+    if (!weir_keys_code(key, &f->own->maps[code], f->lane, &items, items.n, f->own->in_cells,
+                        f->own->dicts[code], codes, nulls) ||
+        !accepted(f, k, &items, &keep)) {
+        return false;
+    }
+    uint32_t total = offsets[n] + n, at = 0;
+    *out = (elements){WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1),
+                      WEIR_SCRATCH_ARRAY(s, uint64_t, total + 1),
+                      WEIR_SCRATCH_ARRAY(s, uint64_t, total + 1)};
+    bool null_kept = !agg->accept[k];
+    if (agg->accept[k]) { /* does the filter keep a null? */
+        weir_vec null = weir_vec_null(WEIR_TYPE(WEIR_STRING), 1);
+        const uint64_t *bit;
+        if (!accepted(f, k, &null, &bit)) {
+            return false;
+        }
+        null_kept = bit[0] & 1;
+    }
+    for (uint32_t r = 0; r < n; r++) {
+        out->offsets[r] = at;
+        for (uint32_t i = offsets[r]; i < offsets[r + 1]; i++) {
+            uint32_t item = item_of ? item_of[i] : i;
+            bool none = item == WEIR_NO_ID;
+            if (none ? null_kept : !keep || weir_bit(keep, item)) {
+                out->codes[at] = none ? 0 : codes[item];
+                out->nulls[at++] = none ? 1 : nulls[item];
+            }
+        }
+        if (at == out->offsets[r] && !agg->node->skip_empty_lists) { /* counts as null */
+            out->codes[at] = 0;
+            out->nulls[at++] = 1;
+        }
+    }
+    out->offsets[n] = at;
+    return true;
+}
+
+static bool flush_expanded(feed *f, uint32_t n, const uint16_t *rows, uint64_t **codes,
+                           uint64_t **nulls)
+{
+    weir_scratch *s = &f->lane->scratch;
+    weir_mark mark = weir_scratch_mark(s);
+    uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
+    uint8_t *base;
+    for (uint32_t i = 0; i < f->agg->filter_count; i++) {
+        f->filtered[i] = NULL; /* were made in scratch that goes */
+    }
+    bool ok = weir_ctl_check(f->lane->run.ctl, &f->lane->err) &&
+              find_groups(f, n, codes, nulls, groups, &base) &&
+              add_to_many(f, n, rows, groups, base);
+    weir_scratch_rewind(s, mark);
+    return ok;
+}
+
+static bool add_expanded(feed *f, const uint64_t *bucket_codes)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    uint32_t first = agg->keys.has_bucket, count = agg->keys.count, n = 0;
+    elements lists[64];
+    uint32_t at[64];
+    assert(count <= 64);
+    uint64_t **codes = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
+    uint64_t **nulls = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
+    uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, WEIR_BLOCK_ROWS);
+    for (uint32_t k = 0; k < count; k++) {
+        codes[k] = WEIR_SCRATCH_ARRAY(s, uint64_t, WEIR_BLOCK_ROWS);
+        nulls[k] = WEIR_SCRATCH_ARRAY(s, uint64_t, WEIR_BLOCK_ROWS);
+        if (k >= first && !list_elements(f, k - first, &lists[k])) {
+            return false;
+        }
+    }
+    for (uint32_t r = 0; r < f->n; r++) {
+        bool some = true;
+        for (uint32_t k = first; k < count; k++) {
+            at[k] = lists[k].offsets[r];
+            some = some && at[k] < lists[k].offsets[r + 1];
+        }
+        while (some) {
+            rows[n] = (uint16_t)r;
+            for (uint32_t k = first; k < count; k++) {
+                codes[k][n] = lists[k].codes[at[k]];
+                nulls[k][n] = lists[k].nulls[at[k]];
+            }
+            if (first) {
+                codes[0][n] = bucket_codes[r];
+            }
+            if (++n == WEIR_BLOCK_ROWS) {
+                if (!flush_expanded(f, n, rows, codes, nulls)) {
+                    return false;
+                }
+                n = 0;
+            }
+            uint32_t k = first;
+            while (k < count && ++at[k] == lists[k].offsets[r + 1]) {
+                at[k] = lists[k].offsets[r];
+                k++;
+            }
+            some = k < count;
+        }
+    }
+    return n == 0 || flush_expanded(f, n, rows, codes, nulls);
+}
+
+static bool has_lists(const feed *f)
+{
+    for (uint32_t k = 0; k < f->agg->node->key_count; k++) {
+        const weir_vec *vec = &f->vecs[k];
+        if (f->agg->accept[k] || vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rows of many groups; bucket_codes: NULL when there are no buckets. All of the feed's rows count. */
+static bool add_rows(feed *f, uint64_t *bucket_codes)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    uint32_t count = agg->keys.count, first = agg->keys.has_bucket, n = f->n;
+    if (has_lists(f)) {
+        return add_expanded(f, bucket_codes);
+    }
+    uint64_t **codes = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
+    uint64_t **nulls = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
+    for (uint32_t k = 0; k < count; k++) {
+        weir_key_code *key = &agg->keys.codes[k];
+        if (k < first) {
+            codes[k] = bucket_codes;
+            continue;
+        }
+        codes[k] = WEIR_SCRATCH_ARRAY(s, uint64_t, n);
+        nulls[k] = key->kind == WEIR_CODE_WIDE ? WEIR_SCRATCH_ARRAY(s, uint64_t, n) : NULL;
+        if (!weir_keys_code(key, &f->own->maps[k], f->lane, &f->vecs[k - first], n,
+                            f->own->in_cells, f->own->dicts[k], codes[k], nulls[k])) {
+            return false;
+        }
+    }
+    uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
+    uint8_t *base;
+    return find_groups(f, n, codes, nulls, groups, &base) && add_to_many(f, n, NULL, groups, base);
+}
+
+/* Only buckets: one group for a stretch of rows. */
+
+static bool bucket_state(feed *f, uint64_t code, uint8_t **state)
+{
+    uint64_t *codes[1] = {&code};
+    uint32_t group = 0;
+    uint8_t *base;
+    if (!find_groups(f, 1, codes, codes, &group, &base)) {
+        return false;
+    }
+    *state = base + (size_t)group * f->agg->aggs.stride;
+    return true;
+}
+
+/* Sorted times: each bucket's rows are one stretch. */
+static bool add_runs(feed *f, const int64_t *times)
+{
+    const weir_buckets *buckets = &f->agg->buckets;
+    uint32_t wants = weir_port_count(f->agg->port), from = 0;
+    while (from < f->n) {
+        weir_mark mark = weir_scratch_mark(&f->lane->scratch);
+        uint32_t code = weir_buckets_find(buckets, times[from]), low = from, high = f->n;
+        int64_t end = buckets->starts[code + 1];
+        while (low < high) { /* the first row past this bucket */
+            uint32_t middle = low + (high - low) / 2;
+            if (times[middle] < end) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        feed part = *f;
+        uint8_t *state;
+        part.n = low - from;
+        part.sel = weir_sel_all(part.n);
+        part.vecs = WEIR_SCRATCH_ARRAY(&f->lane->scratch, weir_vec, wants + 1);
+        for (uint32_t i = 0; i < wants; i++) {
+            weir_vec_slice(&f->vecs[i], from, part.n, &f->lane->scratch, &part.vecs[i]);
+        }
+        if (!bucket_state(f, code, &state) || !add_to_one(&part, state)) {
+            return false;
+        }
+        weir_scratch_rewind(&f->lane->scratch, mark);
+        from = low;
+    }
+    return true;
+}
+
+static bool read_times(feed *f, const int64_t **out)
+{
+    weir_vec times, flat;
+    if (!f->get(f->self, f->agg->scan->time_slot, &times, &f->lane->err) ||
+        !weir_vec_flatten(&times, &f->lane->scratch, &flat, &f->lane->err)) {
+        return false;
+    }
+    *out = flat.at.l;
+    return true;
+}
+
+/* The bucket of all rows of the chunk, when there is but one. */
+static bool one_bucket(const weir_agg_run *agg, const weir_chunk_info *info, uint64_t *code)
+{
+    const weir_buckets *buckets = &agg->buckets;
+    *code = 0;
+    if (!agg->keys.has_bucket) {
+        return true;
+    }
+    if (buckets->kind == WEIR_BUCKETS_RAW) {
+        return false;
+    }
+    int64_t min = info->min_time, max = info->max_time; /* clipped: rows outside the intervals were cut */
+    min = min < agg->scan->min_time ? agg->scan->min_time : min;
+    max = max > agg->scan->max_time ? agg->scan->max_time : max;
+    *code = weir_buckets_find(buckets, min);
+    return weir_buckets_find(buckets, max) == *code;
+}
+
+bool weir_agg_run_chunk(weir_agg_run *agg, weir_cursor *cursor, bool *whole)
+{
+    weir_agg_lane *own = &agg->lanes[cursor->lane->index];
+    *whole = false;
+    return own->seg == cursor->block.seg || enter_segment(agg, own, cursor);
+}
+
+bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
+{
+    feed f = {.agg = agg,
+              .own = &agg->lanes[cursor->lane->index],
+              .lane = cursor->lane,
+              .get = weir_block_get,
+              .self = &cursor->block};
+    weir_lane *lane = cursor->lane;
+    uint64_t code;
+    bool single = one_bucket(agg, &cursor->block.info, &code);
+    if (single && agg->node->key_count == 0) {
+        bool spread = cursor->sel.count * 4 > cursor->sel.n;
+        if (spread) {
+            weir_cursor_spread(cursor);
+        } else {
+            weir_cursor_compact(cursor);
+        }
+        f.n = cursor->block.n;
+        f.sel = spread ? cursor->sel : weir_sel_all(f.n);
+        uint8_t *state;
+        return bucket_state(&f, code, &state) && open_feed(&f) && add_to_one(&f, state);
+    }
+    weir_cursor_compact(cursor);
+    f.n = cursor->block.n;
+    f.sel = weir_sel_all(f.n);
+    if (!open_feed(&f)) {
+        return false;
+    }
+    if (!agg->keys.has_bucket) {
+        return add_rows(&f, NULL);
+    }
+    uint64_t *codes = WEIR_SCRATCH_ARRAY(&lane->scratch, uint64_t, f.n);
+    if (single) {
+        for (uint32_t i = 0; i < f.n; i++) {
+            codes[i] = code;
+        }
+        return add_rows(&f, codes);
+    }
+    const int64_t *times;
+    if (!read_times(&f, &times)) {
+        return false;
+    }
+    if (agg->node->key_count == 0 && cursor->block.info.time_sorted && agg->filter_count == 0 &&
+        agg->buckets.kind == WEIR_BUCKETS_TABLE) {
+        return add_runs(&f, times);
+    }
+    weir_buckets_code(&agg->buckets, times, f.n, codes, &lane->scratch);
+    return add_rows(&f, codes);
+}
+
+bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, void *self,
+                        uint32_t n)
+{
+    feed f = {.agg = agg, .own = &agg->lanes[lane->index], .lane = lane, .get = get, .self = self,
+              .n = n, .sel = weir_sel_all(n)};
+    f.own->seg = 0;
+    if (agg->keys.count == 0 && !f.own->in_cells) {
+        f.own->in_cells = true;
+        if (!weir_cells_reset(&f.own->cells, 1, &lane->err)) {
+            return false;
+        }
+    }
+    if (!open_feed(&f)) {
+        return false;
+    }
+    uint8_t *state;
+    return agg->keys.count ? add_rows(&f, NULL) : bucket_state(&f, 0, &state) && add_to_one(&f, state);
+}
+
+bool weir_agg_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)
+{
+    weir_scratch *s = &lane->scratch;
+    uint32_t from = 0, words = agg->keys.words;
+    bool local = own->cells_seg != WEIR_NO_ID;
+    while (own->in_cells && from < own->cells.count) {
+        weir_mark mark = weir_scratch_mark(s);
+        uint32_t *cells = WEIR_SCRATCH_ARRAY(s, uint32_t, WEIR_BLOCK_ROWS);
+        uint32_t n = weir_cells_list(&own->cells, &from, cells, WEIR_BLOCK_ROWS);
+        uint64_t *packed = WEIR_SCRATCH_ARRAY(s, uint64_t, (size_t)n * words + 1);
+        uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, n + 1);
+        uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1), divisor = 1;
+        memset(packed, 0, (size_t)n * words * sizeof(*packed));
+        if (!weir_ctl_check(lane->run.ctl, &lane->err)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < agg->keys.count; k++) {
+            weir_key_code *key = &agg->keys.codes[k];
+            for (uint32_t i = 0; i < n; i++) {
+                codes[i] = own->bases[k] + cells[i] / divisor % own->dims[k];
+            }
+            divisor *= own->dims[k];
+            if (local && !weir_keys_globalise(key, &own->maps[k], lane, own->dicts[k], n, codes)) {
+                return false;
+            }
+            weir_keys_pack(key, words, n, codes, codes, packed);
+        }
+        uint32_t had = own->groups.count;
+        if (!weir_groups_find(&own->groups, packed, n, groups, s, &lane->err)) {
+            return false;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            uint8_t *into = weir_groups_state(&own->groups, groups[i]);
+            const uint8_t *state = weir_cells_state(&own->cells, cells[i]);
+            if (groups[i] >= had) { /* new: the state moves, with what it holds in the heap */
+                memcpy(into, state, agg->aggs.stride);
+            } else {
+                weir_aggs_merge(&agg->aggs, own->heap, into, own->heap, state);
+            }
+        }
+        weir_scratch_rewind(s, mark);
+    }
+    own->in_cells = false;
+    return true;
+}
