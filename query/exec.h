@@ -14,6 +14,7 @@ typedef struct weir_lane {
     weir_error err;
     const weir_run_options *options;
     uint32_t block_rows;
+    int64_t until_us;     /* end of this turn, monotonic */
 } weir_lane;
 
 /* Predicates (filter.c): a filter bound to the columns of a source. Shared by all lanes. */
@@ -42,6 +43,9 @@ typedef struct weir_scan {
     const weir_node_rows *node;
     weir_names names; /* slots */
     weir_budget *budget;
+    uint32_t child_count;          /* over a child: its columns */
+    const weir_str *child_names;
+    const weir_type *child_types;
     uint32_t seg_count, slice_count;
     weir_scan_seg *segs;
     weir_slice *slices;
@@ -52,8 +56,13 @@ typedef struct weir_scan {
     int64_t min_time, max_time; /* of the slices' chunks, clipped to the intervals; min > max: no rows */
 } weir_scan;
 /* Types come from the newest segment that has the column. `rows` are borrowed. */
-bool weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock, const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
-                    weir_rows *const *rows, const weir_str *problems, uint32_t count, weir_error *err);
+void weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock, const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
+                    weir_rows *const *rows, const weir_str *problems, uint32_t count);
+/* Over a child's result, which comes later: its columns are known. */
+void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock, const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
+                          uint32_t column_count, const weir_str *names, const weir_type *types);
+/* Binds the node's filter; after init. */
+bool weir_scan_filter(weir_scan *scan, weir_error *err);
 /* After everything that asks for slots was bound: finds columns, cuts chunks away by time, deals slices. */
 void weir_scan_prepare(weir_scan *scan);
 void weir_scan_done(weir_scan *scan);

@@ -26,7 +26,21 @@ static bool open_feed(feed *f)
     f->vecs = WEIR_SCRATCH_ARRAY(s, weir_vec, weir_port_count(agg->port) + 1);
     f->filtered = WEIR_SCRATCH_ARRAY(s, const weir_sel *, agg->filter_count + 1);
     memset(f->filtered, 0, agg->filter_count * sizeof(*f->filtered));
-    return weir_port_read(agg->port, &f->lane->run, f->get, f->self, f->n, f->vecs);
+    if (!weir_port_read(agg->port, &f->lane->run, f->get, f->self, f->n, f->vecs)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < agg->aggs.count; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        weir_vec *args = f->vecs + agg->arg_from[i];
+        if (b->arg_count) {
+            weir_vec *given = WEIR_SCRATCH_ARRAY(s, weir_vec, b->arg_count);
+            memcpy(given, args, b->arg_count * sizeof(*args));
+            if (!weir_agg_args(b, given, s, args, &f->lane->err)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* Rows that aggregator i sees. */

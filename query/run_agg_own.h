@@ -34,6 +34,7 @@ struct weir_agg_run {
     weir_pred **accept;   /* per key: its list filter */
     weir_buckets buckets;
     weir_keys keys;
+    uint64_t fingerprint; /* of the plan leaf: partials of another one are refused */
     bool prepared, direct; /* direct: all codes are global */
     uint32_t lane_count;
     weir_agg_lane *lanes;

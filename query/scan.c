@@ -22,6 +22,13 @@ static bool resolve(void *self, weir_str name, weir_type *type)
             found = true;
         }
     }
+    for (uint32_t i = 0; i < scan->child_count; i++) {
+        if (weir_str_eq(scan->child_names[i], name)) {
+            *type = scan->child_types[i];
+            multi = type->multi;
+            found = true;
+        }
+    }
     if (found) {
         type->multi = multi && type->kind == WEIR_STRING;
     } else {
@@ -30,10 +37,8 @@ static bool resolve(void *self, weir_str name, weir_type *type)
     return true;
 }
 
-bool weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
-                    const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
-                    weir_rows *const *rows, const weir_str *problems, uint32_t count,
-                    weir_error *err)
+static void init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
+                 const weir_node_rows *node, int64_t now_ms, weir_budget *budget)
 {
     *scan = (weir_scan){.node = node,
                         .budget = budget,
@@ -43,9 +48,16 @@ bool weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
                                   .resolve = resolve,
                                   .self = scan,
                                   .virtual_count = node->virtual_count,
-                                  .virtuals = node->virtuals},
-                        .seg_count = count,
-                        .segs = WEIR_ARENA_ARRAY(arena, weir_scan_seg, count + 1)};
+                                  .virtuals = node->virtuals}};
+}
+
+void weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
+                    const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
+                    weir_rows *const *rows, const weir_str *problems, uint32_t count)
+{
+    init(scan, arena, lock, node, now_ms, budget);
+    scan->seg_count = count;
+    scan->segs = WEIR_ARENA_ARRAY(arena, weir_scan_seg, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         scan->segs[i] = (weir_scan_seg){.rows = rows[i]};
         if (problems) {
@@ -53,8 +65,24 @@ bool weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
         }
     }
     scan->time_slot = weir_names_slot(&scan->names, WEIR_STR("__time"));
-    if (node->filter) {
-        scan->filter = weir_pred_new(&scan->names, node->filter, budget, err);
+}
+
+void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
+                          const weir_node_rows *node, int64_t now_ms, weir_budget *budget,
+                          uint32_t column_count, const weir_str *names, const weir_type *types)
+{
+    init(scan, arena, lock, node, now_ms, budget);
+    scan->child_count = column_count;
+    scan->child_names = names;
+    scan->child_types = types;
+    scan->segs = WEIR_ARENA_NEW(arena, weir_scan_seg);
+    scan->time_slot = weir_names_slot(&scan->names, WEIR_STR("__time"));
+}
+
+bool weir_scan_filter(weir_scan *scan, weir_error *err)
+{
+    if (scan->node->filter) {
+        scan->filter = weir_pred_new(&scan->names, scan->node->filter, scan->budget, err);
         return scan->filter != NULL;
     }
     return true;

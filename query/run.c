@@ -1,0 +1,441 @@
+/* query/run.c - one run of a plan: its pipelines one after the other, each on as many lanes as it is worth. A lane takes slices until its turn
+ * (2 ms) is over; the last lane to finish a pipeline merges what they made and begins the next one. Whoever fails first says why. */
+#include "query/bind.h"
+#include "query/run_agg_own.h"
+#include "query/sched.h"
+#include <assert.h>
+#include <stdlib.h>
+
+enum { PARALLEL_NS = 200000 }; /* waking a second worker costs 10-30 us: not for less work than this */
+
+typedef struct lane { /* a worker's lane and where it is */
+    weir_lane base;
+    weir_query_run *run;
+    weir_cursor cursor;
+    bool in_slice;
+    bool opened; /* cursor is set up for the current pipe */
+} lane;
+
+struct weir_query_run {
+    weir_job job; /* first */
+    weir_sched *sched;
+    const weir_plan *plan;
+    weir_ctl *ctl;
+    weir_run_options options;
+    weir_sink sink;
+    weir_arena *arena;
+    pthread_mutex_t lock; /* guards error, and the arena once lanes run */
+    weir_error error;
+    bool is_bound;
+    weir_bound bound;
+    uint32_t pipe_at;
+    bool begun;                  /* the pipe at hand */
+    weir_table_rows *table;      /* that the last pipe into a table made */
+    bool full;                   /* its changes let nothing more through */
+    _Atomic uint32_t next_slice; /* of it */
+    _Atomic uint64_t active;     /* lanes that have not finished it */
+    _Atomic uint32_t out_lane;   /* lane that may wait for the sink */
+    uint32_t lane_count;
+    lane lanes[];
+};
+
+/* Failing. */
+
+static void note_failure(weir_query_run *run, const weir_error *err)
+{
+    pthread_mutex_lock(&run->lock);
+    if (run->error.code == WEIR_OK) {
+        run->error = *err;
+        if (run->error.code == WEIR_OK) {
+            weir_fail(&run->error, WEIR_ERR_INTERNAL, "a query failed and nobody said why");
+        }
+    }
+    pthread_mutex_unlock(&run->lock);
+    uint32_t go = WEIR_GO;
+    atomic_compare_exchange_strong(&run->ctl->stop, &go, WEIR_STOP_FAILED);
+}
+
+static bool has_failed(weir_query_run *run)
+{
+    pthread_mutex_lock(&run->lock);
+    bool failed = run->error.code != WEIR_OK;
+    pthread_mutex_unlock(&run->lock);
+    return failed;
+}
+
+/* Output. */
+
+typedef enum state { STATE_MORE, STATE_WAIT, STATE_DONE, STATE_FAILED } state;
+
+static bool put_into_sink(weir_query_run *run, weir_pipe *pipe, lane *l, weir_batch *batch)
+{
+    weir_lane *base = &l->base;
+    switch ((weir_pipe_end)pipe->to) {
+    case WEIR_PIPE_OUT:
+        return run->sink.batch(run->sink.self, batch, &base->err);
+    case WEIR_PIPE_AGG:
+        return weir_agg_run_batch(pipe->to_agg, base, weir_batch_get, batch, batch->n);
+    case WEIR_PIPE_SORT:
+        return weir_sort_run_put(pipe->to_sort, base, batch->columns, batch->n);
+    case WEIR_PIPE_TABLE:
+        return weir_table_rows_append(run->table, batch->columns, batch->n, &base->scratch,
+                                      &base->err);
+    case WEIR_PIPE_SCAN:
+        break;
+    }
+    assert(!"a scan is no sink");
+    return false;
+}
+
+static bool push(weir_query_run *run, weir_pipe *pipe, lane *l, weir_batch *batch)
+{
+    for (uint32_t i = 0; i < pipe->change_count && batch->n; i++) {
+        if (!weir_change_run(pipe->changes[i], &l->base, batch)) {
+            return false;
+        }
+        run->full = run->full || pipe->changes[i]->full;
+    }
+    return batch->n == 0 || put_into_sink(run, pipe, l, batch);
+}
+
+static bool sink_is_ready(weir_query_run *run, const weir_pipe *pipe, const lane *l)
+{
+    if (pipe->to != WEIR_PIPE_OUT || !run->sink.ready) {
+        return true;
+    }
+    atomic_store(&run->out_lane, l->base.index);
+    return run->sink.ready(run->sink.self);
+}
+
+static bool turn_is_over(const lane *l)
+{
+    return weir_monotonic_us(l->base.run.ctl->clock) >= l->base.until_us;
+}
+
+/* One turn at a pipe that yields batches. */
+static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
+{
+    weir_lane *base = &l->base;
+    for (uint32_t i = 0; i < pipe->change_count; i++) {
+        run->full = run->full || pipe->changes[i]->full;
+    }
+    while (!run->full) {
+        if (!sink_is_ready(run, pipe, l)) {
+            return weir_ctl_check(run->ctl, &base->err) ? STATE_WAIT : STATE_FAILED;
+        }
+        weir_batch batch = {0};
+        if (pipe->from == WEIR_PIPE_SCAN) {
+            weir_cursor_state got = weir_scan_run_next(pipe->scan_run, base, wake, &batch);
+            if (got == WEIR_CURSOR_END) {
+                return STATE_DONE;
+            }
+            if (got == WEIR_CURSOR_WAIT) {
+                return STATE_WAIT;
+            }
+            if (got == WEIR_CURSOR_FAILED || (batch.n && !push(run, pipe, l, &batch))) {
+                return STATE_FAILED;
+            }
+        } else {
+            weir_mark mark = weir_scratch_mark(&base->scratch);
+            bool ok = pipe->from == WEIR_PIPE_AGG
+                          ? weir_agg_run_next(pipe->from_agg, base, &batch)
+                          : weir_sort_run_next(pipe->from_sort, base, &batch);
+            bool done = ok && batch.n == 0;
+            ok = ok && push(run, pipe, l, &batch);
+            weir_scratch_rewind(&base->scratch, mark);
+            if (!ok || done) {
+                return ok ? STATE_DONE : STATE_FAILED;
+            }
+        }
+        if (turn_is_over(l)) {
+            return STATE_MORE;
+        }
+    }
+    return STATE_DONE;
+}
+
+/* One turn of a lane at slices that go straight into groups. */
+static state run_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
+{
+    weir_lane *base = &l->base;
+    if (!l->opened) {
+        weir_cursor_init(&l->cursor, pipe->scan, base);
+        l->opened = true;
+    }
+    while (true) {
+        if (!l->in_slice) {
+            uint32_t slice = atomic_fetch_add(&run->next_slice, 1);
+            if (slice >= pipe->scan->slice_count) {
+                return weir_agg_run_lane_end(pipe->to_agg, base) ? STATE_DONE : STATE_FAILED;
+            }
+            weir_cursor_slice(&l->cursor, &pipe->scan->slices[slice]);
+            l->in_slice = true;
+        }
+        bool whole;
+        switch (weir_cursor_next(&l->cursor, wake)) {
+        case WEIR_CURSOR_END:
+            l->in_slice = false;
+            break;
+        case WEIR_CURSOR_CHUNK:
+            if (!weir_agg_run_chunk(pipe->to_agg, &l->cursor, &whole)) {
+                return STATE_FAILED;
+            }
+            if (whole) {
+                weir_cursor_skip_chunk(&l->cursor);
+            }
+            if (turn_is_over(l)) {
+                return STATE_MORE;
+            }
+            break;
+        case WEIR_CURSOR_BLOCK:
+            if (!weir_agg_run_block(pipe->to_agg, &l->cursor)) {
+                return STATE_FAILED;
+            }
+            if (l->cursor.block.from % (8 * WEIR_BLOCK_ROWS) == 0 && turn_is_over(l)) {
+                return STATE_MORE;
+            }
+            break;
+        case WEIR_CURSOR_WAIT:
+            return STATE_WAIT;
+        case WEIR_CURSOR_FAILED:
+            return STATE_FAILED;
+        }
+    }
+}
+
+/* Pipes. */
+
+/* As many rows as the changes and the sink can still ask for; -1: all. */
+static int64_t rows_wanted(const weir_pipe *pipe)
+{
+    if (pipe->change_count && pipe->changes[0]->kind == WEIR_NODE_SORT &&
+        !pipe->changes[0]->limit->per_bucket) {
+        const weir_node_sort *limit = pipe->changes[0]->limit;
+        if (limit->limit >= 0 && limit->limit <= INT64_MAX - limit->offset) {
+            return limit->limit + limit->offset;
+        }
+    }
+    return -1;
+}
+
+static uint32_t lanes_for(const weir_query_run *run, const weir_pipe *pipe)
+{
+    if (!pipe->fused || run->lane_count == 1) {
+        return 1;
+    }
+    const weir_node_agg *node = pipe->to_agg->node;
+    double per_row = 0.1 * (1 + node->agg_count) + (pipe->scan->filter ? 0.3 : 0) +
+                     node->key_count * (1 + node->agg_count);
+    if (per_row * (double)pipe->scan->row_count < PARALLEL_NS) {
+        return 1;
+    }
+    uint32_t slices = pipe->scan->slice_count;
+    return slices < run->lane_count ? slices ? slices : 1 : run->lane_count;
+}
+
+static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
+{
+    weir_lane *base = &l->base;
+    run->full = false;
+    atomic_store(&run->next_slice, 0);
+    if (pipe->from == WEIR_PIPE_SCAN) {
+        weir_scan_prepare(pipe->scan);
+        if (!pipe->fused && !weir_scan_run_prepare(pipe->scan_run, base, rows_wanted(pipe))) {
+            return false;
+        }
+    }
+    if (pipe->to == WEIR_PIPE_AGG && pipe->first_in &&
+        !weir_agg_run_prepare(pipe->to_agg, base, run->lane_count)) {
+        return false;
+    }
+    if (pipe->to == WEIR_PIPE_TABLE && pipe->first_in) {
+        run->table = pipe->table =
+            weir_table_rows_new(&run->ctl->budget, pipe->column_count, pipe->names, pipe->types);
+    }
+    uint32_t lanes = lanes_for(run, pipe);
+    uint64_t mask = lanes == 64 ? ~0ull : (1ull << lanes) - 1;
+    if (!(mask >> base->index & 1)) { /* this lane stays at work in place of one that is asleep */
+        mask = (mask >> 1) | 1ull << base->index;
+    }
+    for (uint32_t i = 0; i < run->lane_count; i++) {
+        run->lanes[i].opened = run->lanes[i].in_slice = false;
+    }
+    run->begun = true;
+    atomic_store(&run->active, mask);
+    uint64_t others = mask & ~(1ull << base->index);
+    if (others) {
+        weir_sched_ready(run->sched, &run->job, others);
+    }
+    return true;
+}
+
+/* All lanes have finished the pipe. */
+static bool end_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
+{
+    switch ((weir_pipe_end)pipe->to) {
+    case WEIR_PIPE_AGG:
+        return !pipe->last_in || weir_agg_run_merge(pipe->to_agg, &l->base);
+    case WEIR_PIPE_SORT:
+        return !pipe->last_in || weir_sort_run_finish(pipe->to_sort, &l->base);
+    case WEIR_PIPE_TABLE:
+        if (pipe->last_in) {
+            weir_scan *scan = pipe->table_for;
+            scan->segs[0].rows = weir_table_rows_end(run->table, WEIR_STR(""));
+            scan->seg_count = 1;
+        }
+        return true;
+    case WEIR_PIPE_OUT:
+    case WEIR_PIPE_SCAN:
+        return true;
+    }
+    return true;
+}
+
+/* Turns. */
+
+static void wake_lane(void *self)
+{
+    lane *l = self;
+    weir_sched_ready(l->run->sched, &l->run->job, 1ull << l->base.index);
+}
+
+static bool bind_run(weir_query_run *run, lane *l)
+{
+    run->bound.stage = (weir_stage){.arena = run->arena,
+                                    .lock = &run->lock,
+                                    .ctl = run->ctl,
+                                    .budget = &run->ctl->budget,
+                                    .options = &run->options,
+                                    .now_ms = weir_wall_ms(run->ctl->clock)};
+    run->is_bound = true;
+    return weir_ctl_check(run->ctl, &l->base.err) &&
+           weir_bind(&run->bound, run->plan->root, &l->base.err);
+}
+
+/* This lane has finished the pipe, well or badly; the last one goes on to the next. */
+static weir_step leave_pipe(weir_query_run *run, lane *l)
+{
+    uint64_t bit = 1ull << l->base.index;
+    if (atomic_fetch_and(&run->active, ~bit) != bit) {
+        return WEIR_STEP_IDLE;
+    }
+    weir_pipe *pipe = run->bound.pipes[run->pipe_at];
+    if (has_failed(run)) {
+        return WEIR_STEP_ENDED;
+    }
+    if (!end_pipe(run, pipe, l)) {
+        note_failure(run, &l->base.err);
+        return WEIR_STEP_ENDED;
+    }
+    run->begun = false;
+    if (++run->pipe_at == run->bound.pipe_count) {
+        return WEIR_STEP_ENDED;
+    }
+    atomic_store(&run->active, bit);
+    return WEIR_STEP_MORE;
+}
+
+static weir_step step(weir_job *job, uint32_t index, int64_t until_us)
+{
+    weir_query_run *run = (weir_query_run *)job;
+    lane *l = &run->lanes[index];
+    l->base.until_us = until_us;
+    if (!(atomic_load(&run->active) >> index & 1)) {
+        return WEIR_STEP_IDLE; /* woken for something that is over */
+    }
+    if ((!run->is_bound && !bind_run(run, l)) ||
+        (!run->begun && !begin_pipe(run, run->bound.pipes[run->pipe_at], l))) {
+        note_failure(run, &l->base.err);
+        return WEIR_STEP_ENDED;
+    }
+    weir_pipe *pipe = run->bound.pipes[run->pipe_at];
+    weir_wake wake = {wake_lane, l};
+    state now = pipe->fused ? run_slices(run, pipe, l, wake) : run_batches(run, pipe, l, wake);
+    switch (now) {
+    case STATE_MORE:
+        return WEIR_STEP_MORE;
+    case STATE_WAIT:
+        return WEIR_STEP_IDLE;
+    case STATE_FAILED:
+        note_failure(run, &l->base.err);
+        break;
+    case STATE_DONE:
+        break;
+    }
+    return leave_pipe(run, l);
+}
+
+static void ended(weir_job *job)
+{
+    weir_query_run *run = (weir_query_run *)job;
+    weir_sink sink = run->sink;
+    weir_error error = run->error;
+    if (run->is_bound) {
+        weir_bound_done(&run->bound);
+    }
+    for (uint32_t i = 0; i < run->lane_count; i++) {
+        weir_expr_cache_free(run->lanes[i].base.run.cache);
+        weir_scratch_done(&run->lanes[i].base.scratch);
+    }
+    weir_arena_free(run->arena);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
+    sink.end(sink.self, &error);
+}
+
+weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_view *const *views,
+                               uint32_t view_count, weir_ctl *ctl,
+                               const weir_run_options *options, weir_sink sink)
+{
+    uint32_t lanes = weir_sched_workers(sched);
+    weir_query_run *run = weir_calloc(1, sizeof(*run) + lanes * sizeof(lane));
+    run->job.step = step;
+    run->job.ended = ended;
+    run->sched = sched;
+    run->plan = plan;
+    run->ctl = ctl;
+    run->options = options ? *options : (weir_run_options){0};
+    run->sink = sink;
+    run->arena = weir_arena_new();
+    pthread_mutex_init(&run->lock, NULL);
+    run->bound.views = views;
+    run->bound.view_count = view_count;
+    run->lane_count = lanes;
+    run->active = 1;
+    for (uint32_t i = 0; i < lanes; i++) {
+        weir_lane *base = &run->lanes[i].base;
+        uint32_t block = run->options.block_rows;
+        run->lanes[i].run = run;
+        base->index = i;
+        base->options = &run->options;
+        base->block_rows = block && block < WEIR_BLOCK_ROWS ? block : WEIR_BLOCK_ROWS;
+        base->scratch.budget = &ctl->budget;
+        base->run = (weir_run){.scratch = &base->scratch,
+                               .ctl = ctl,
+                               .err = &base->err,
+                               .cache = weir_expr_cache_new(&ctl->budget)};
+    }
+    weir_sched_add(sched, &run->job, run->options.priority);
+    return run;
+}
+
+void weir_run_resume(weir_query_run *run)
+{
+    weir_sched_ready(run->sched, &run->job, 1ull << atomic_load(&run->out_lane));
+}
+
+bool weir_run_types(const weir_plan *plan, weir_view *const *views, uint32_t view_count,
+                    weir_arena *arena, weir_type *out, weir_error *err)
+{
+    static const weir_run_options options;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    weir_bound bound = {.stage = {.arena = arena, .lock = &lock, .options = &options},
+                        .views = views,
+                        .view_count = view_count};
+    bool ok = weir_bind(&bound, plan->root, err);
+    if (ok) {
+        memcpy(out, bound.types, bound.column_count * sizeof(*out));
+    }
+    weir_bound_done(&bound);
+    return ok;
+}
