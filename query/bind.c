@@ -174,12 +174,12 @@ static bool build_agg_input(weir_bound *bound, const weir_node *node, flow *in, 
     if (!build(bound, child, in, err)) {
         return false;
     }
-    weir_names *names = WEIR_ARENA_NEW(bound->stage.arena, weir_names);
-    *names = (weir_names){.arena = bound->stage.arena,
+    weir_slots *names = WEIR_ARENA_NEW(bound->stage.arena, weir_slots);
+    *names = (weir_slots){.arena = bound->stage.arena,
                           .lock = bound->stage.lock,
                           .now_ms = bound->stage.now_ms};
     for (uint32_t i = 0; i < in->column_count; i++) {
-        weir_names_add(names, in->names[i], in->types[i]);
+        weir_slots_add(names, in->names[i], in->types[i]);
     }
     *agg = weir_agg_run_new(&bound->stage, node, names, NULL, err);
     return *agg != NULL;

@@ -22,7 +22,7 @@ typedef struct weir_pred weir_pred;
 struct weir_scan;
 struct weir_block;
 /* NULL with err untouched when `filter` is NULL. `budget` is charged for verdict tables. */
-weir_pred *weir_pred_new(weir_names *names, const weir_filter *filter, weir_budget *budget, weir_error *err);
+weir_pred *weir_pred_new(weir_slots *names, const weir_filter *filter, weir_budget *budget, weir_error *err);
 void weir_pred_done(weir_pred *pred); /* NULL is fine */
 /* Rows of `in` (a chunk's) that the predicate selects; memory from the lane's scratch. */
 bool weir_pred_chunk(weir_pred *pred, weir_lane *lane, const struct weir_block *chunk, const weir_sel *in, weir_sel *out);
@@ -41,7 +41,7 @@ typedef struct weir_slice { /* chunks [chunk, chunk + count) of one segment: up 
 } weir_slice;
 typedef struct weir_scan {
     const weir_node_rows *node;
-    weir_names names; /* slots */
+    weir_slots names; /* slots */
     weir_budget *budget;
     uint32_t child_count;          /* over a child: its columns */
     const weir_str *child_names;

@@ -15,7 +15,7 @@ static uint32_t rank_leaf(const weir_pred *pred)
     return pred->long_range || pred->double_range ? 1 : 2;
 }
 
-static bool bind_leaf(weir_pred *pred, weir_names *names, weir_error *err)
+static bool bind_leaf(weir_pred *pred, weir_slots *names, weir_error *err)
 {
     const weir_leaf *leaf = pred->leaf;
     weir_want want = {.expr = leaf->expr ? leaf->expr
@@ -46,7 +46,7 @@ static bool bind_leaf(weir_pred *pred, weir_names *names, weir_error *err)
     return true;
 }
 
-static weir_pred *bind_node(weir_names *names, const weir_filter *filter, weir_pred_store *store,
+static weir_pred *bind_node(weir_slots *names, const weir_filter *filter, weir_pred_store *store,
                             weir_error *err)
 {
     weir_pred *pred = WEIR_ARENA_NEW(names->arena, weir_pred);
@@ -79,7 +79,7 @@ static weir_pred *bind_node(weir_names *names, const weir_filter *filter, weir_p
     return pred;
 }
 
-weir_pred *weir_pred_new(weir_names *names, const weir_filter *filter, weir_budget *budget,
+weir_pred *weir_pred_new(weir_slots *names, const weir_filter *filter, weir_budget *budget,
                          weir_error *err)
 {
     if (!filter) {

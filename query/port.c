@@ -18,7 +18,7 @@ typedef struct shape_program {
 } shape_program;
 
 struct weir_port {
-    weir_names *names;
+    weir_slots *names;
     uint32_t count;
     item *items;
     uint32_t expr_count;
@@ -32,7 +32,7 @@ struct weir_port {
     shape_program programs[MAX_SHAPES];
 };
 
-uint32_t weir_names_add(weir_names *names, weir_str name, weir_type type)
+uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type)
 {
     if (names->count == names->capacity) {
         uint32_t capacity = names->capacity ? names->capacity * 2 : 16;
@@ -51,7 +51,7 @@ uint32_t weir_names_add(weir_names *names, weir_str name, weir_type type)
     return names->count++;
 }
 
-uint32_t weir_names_slot(weir_names *names, weir_str name)
+uint32_t weir_slots_find(weir_slots *names, weir_str name)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         if (weir_str_eq(names->names[i], name)) {
@@ -62,7 +62,7 @@ uint32_t weir_names_slot(weir_names *names, weir_str name)
     if (!names->resolve || !names->resolve(names->self, name, &type)) {
         return WEIR_NO_ID;
     }
-    return weir_names_add(names, name, type);
+    return weir_slots_add(names, name, type);
 }
 
 typedef struct hidden { /* names that are not virtual columns here */
@@ -70,7 +70,7 @@ typedef struct hidden { /* names that are not virtual columns here */
     const struct hidden *outer;
 } hidden;
 
-static const weir_virtual *find_virtual(const weir_names *names, weir_str name, const hidden *stack)
+static const weir_virtual *find_virtual(const weir_slots *names, weir_str name, const hidden *stack)
 {
     for (; stack; stack = stack->outer) {
         if (weir_str_eq(stack->name, name)) {
@@ -85,17 +85,17 @@ static const weir_virtual *find_virtual(const weir_names *names, weir_str name, 
     return NULL;
 }
 
-static const weir_expr *inline_virtuals(const weir_names *names, const weir_expr *expr,
+static const weir_expr *inline_virtuals(const weir_slots *names, const weir_expr *expr,
                                         const hidden *stack);
 
-static const weir_expr *inline_one(const weir_names *names, const weir_virtual *v,
+static const weir_expr *inline_one(const weir_slots *names, const weir_virtual *v,
                                    const hidden *stack)
 {
     hidden self = {v->name, stack}; /* in its own expression the name is the real column */
     return inline_virtuals(names, v->expr, &self);
 }
 
-static const weir_expr *inline_column(const weir_names *names, const weir_expr *expr,
+static const weir_expr *inline_column(const weir_slots *names, const weir_expr *expr,
                                       const hidden *stack)
 {
     const weir_virtual *v = find_virtual(names, expr->name, stack);
@@ -111,7 +111,7 @@ static const weir_expr *inline_column(const weir_names *names, const weir_expr *
     return weir_expr_call(names->arena, "cast", 2, args);
 }
 
-static const weir_expr *inline_virtuals(const weir_names *names, const weir_expr *expr,
+static const weir_expr *inline_virtuals(const weir_slots *names, const weir_expr *expr,
                                         const hidden *stack)
 {
     if (expr->kind == WEIR_EXPR_COLUMN) {
@@ -151,7 +151,7 @@ static void see_column(void *self, weir_str name)
             return;
         }
     }
-    uint32_t slot = weir_names_slot(port->names, name);
+    uint32_t slot = weir_slots_find(port->names, name);
     if (slot == WEIR_NO_ID) {
         return; /* an unknown name is typed null by the program */
     }
@@ -176,7 +176,7 @@ static bool is_typed(weir_type type)
 
 static void bind_item(weir_port *port, item *it, const weir_want *want)
 {
-    weir_names *names = port->names;
+    weir_slots *names = port->names;
     const weir_expr *expr = want->expr;
     *it = (item){.slot = WEIR_NO_ID, .then = want->type};
     if (expr->kind == WEIR_EXPR_COLUMN) {
@@ -189,7 +189,7 @@ static void bind_item(weir_port *port, item *it, const weir_want *want)
         expr = inline_virtuals(names, expr, NULL);
     }
     if (expr->kind == WEIR_EXPR_COLUMN) {
-        it->slot = weir_names_slot(names, expr->name);
+        it->slot = weir_slots_find(names, expr->name);
         it->constant_null = it->slot == WEIR_NO_ID;
         return;
     }
@@ -200,7 +200,7 @@ static void bind_item(weir_port *port, item *it, const weir_want *want)
 
 static const weir_program *make_program(weir_port *port, uint64_t multi, weir_error *err)
 {
-    weir_names *names = port->names;
+    weir_slots *names = port->names;
     weir_type *types = WEIR_ARENA_ARRAY(names->arena, weir_type, port->column_count + 1);
     for (uint32_t i = 0; i < port->column_count; i++) {
         types[i] = names->types[port->slots[i]];
@@ -213,7 +213,7 @@ static const weir_program *make_program(weir_port *port, uint64_t multi, weir_er
     return weir_program_new(names->arena, port->exprs, port->expr_count, shape, names->now_ms, err);
 }
 
-weir_port *weir_port_new(weir_names *names, const weir_want *wants, uint32_t count, weir_error *err)
+weir_port *weir_port_new(weir_slots *names, const weir_want *wants, uint32_t count, weir_error *err)
 {
     weir_port *port = WEIR_ARENA_NEW(names->arena, weir_port);
     port->names = names;

@@ -7,7 +7,7 @@
 #include "query/plan.h"
 
 /* The columns of a source by name. Virtual columns are replaced by their expressions before a name is looked up here. */
-typedef struct weir_names {
+typedef struct weir_slots {
     weir_arena *arena;
     pthread_mutex_t *lock; /* guards the arena once workers run */
     int64_t now_ms;
@@ -18,11 +18,11 @@ typedef struct weir_names {
     void *self;
     uint32_t virtual_count;
     const weir_virtual *virtuals;
-} weir_names;
+} weir_slots;
 /* Slot of a column, added when it is new and the source resolves names; WEIR_NO_ID: no such column. */
-uint32_t weir_names_slot(weir_names *names, weir_str name);
+uint32_t weir_slots_find(weir_slots *names, weir_str name);
 /* Adds a column under a new slot. */
-uint32_t weir_names_add(weir_names *names, weir_str name, weir_type type);
+uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type);
 
 typedef struct weir_want {
     const weir_expr *expr;
@@ -31,7 +31,7 @@ typedef struct weir_want {
 
 typedef struct weir_port weir_port;
 /* NULL: err names what could not be typed. */
-weir_port *weir_port_new(weir_names *names, const weir_want *wants, uint32_t count, weir_error *err);
+weir_port *weir_port_new(weir_slots *names, const weir_want *wants, uint32_t count, weir_error *err);
 uint32_t weir_port_count(const weir_port *port);
 weir_type weir_port_type(const weir_port *port, uint32_t i);
 /* Slot of want i when it is a plain column that needs no cast, else WEIR_NO_ID. */

@@ -29,13 +29,13 @@ static bool bind_filters(weir_agg_run *agg, weir_error *err)
         agg->filters[agg->filter_count++] = pred;
     }
     agg->accept = WEIR_ARENA_ARRAY(arena, weir_pred *, node->key_count + 1);
-    agg->accept_names = WEIR_ARENA_ARRAY(arena, weir_names, node->key_count + 1);
+    agg->accept_names = WEIR_ARENA_ARRAY(arena, weir_slots, node->key_count + 1);
     for (uint32_t k = 0; k < node->key_count; k++) {
         if (node->keys[k].list_filter) {
-            weir_names *names = &agg->accept_names[k];
-            *names = (weir_names){
+            weir_slots *names = &agg->accept_names[k];
+            *names = (weir_slots){
                 .arena = arena, .lock = agg->stage.lock, .now_ms = agg->stage.now_ms};
-            weir_names_add(names, node->keys[k].name, WEIR_TYPE(WEIR_STRING));
+            weir_slots_add(names, node->keys[k].name, WEIR_TYPE(WEIR_STRING));
             agg->accept[k] =
                 weir_pred_new(names, node->keys[k].list_filter, agg->stage.budget, err);
             if (!agg->accept[k]) {
@@ -98,7 +98,7 @@ static void name_outputs(weir_agg_run *agg)
 }
 
 weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *plan_node,
-                               weir_names *names, weir_scan *scan, weir_error *err)
+                               weir_slots *names, weir_scan *scan, weir_error *err)
 {
     const weir_node_agg *node = &plan_node->as.agg;
     weir_agg_run *agg = WEIR_ARENA_NEW(stage->arena, weir_agg_run);
@@ -125,6 +125,7 @@ weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *plan_no
     if (!agg->port || !bind_filters(agg, err) || !bind_aggs(agg, err)) {
         return NULL;
     }
+    agg->fingerprint = weir_plan_fingerprint(plan_node);
     name_outputs(agg);
     return agg;
 }

@@ -15,7 +15,7 @@ typedef struct weir_stage {
 
 typedef struct weir_agg_run weir_agg_run;
 /* Binds keys and arguments to the columns of a scan, or (scan NULL) of batches called `names`. Frees nothing on failure: weir_agg_run_done does. */
-weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *node, weir_names *names, weir_scan *scan, weir_error *err);
+weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *node, weir_slots *names, weir_scan *scan, weir_error *err);
 uint32_t weir_agg_run_outputs(const weir_agg_run *agg, const weir_str **names, const weir_type **types);
 /* After weir_scan_prepare: buckets, codes, a state per lane. */
 bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_count);

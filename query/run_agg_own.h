@@ -21,7 +21,7 @@ typedef struct weir_agg_lane { /* what one lane has grouped so far */
 struct weir_agg_run {
     weir_stage stage;
     const weir_node_agg *node;
-    weir_names *names;
+    weir_slots *names;
     weir_scan *scan;
     weir_port *port;      /* keys, then arguments */
     uint32_t arg_count;
@@ -30,7 +30,7 @@ struct weir_agg_run {
     uint32_t *filter_of;  /* per aggregator: its filter, or WEIR_NO_ID; equal filters are one */
     uint32_t filter_count;
     weir_pred **filters;
-    weir_names *accept_names; /* per key */
+    weir_slots *accept_names; /* per key */
     weir_pred **accept;   /* per key: its list filter */
     weir_buckets buckets;
     weir_keys keys;

@@ -42,7 +42,7 @@ bool weir_change_init(weir_change *op, const weir_stage *stage, const weir_node 
                     .output_names = names,
                     .output_types = kept};
     for (uint32_t i = 0; i < count; i++) {
-        weir_names_add(&op->names, names[i], types[i]);
+        weir_slots_add(&op->names, names[i], types[i]);
     }
     if (node->kind == WEIR_NODE_PROJECT) {
         return init_project(op, &node->as.project, err);

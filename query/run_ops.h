@@ -5,7 +5,7 @@
 
 typedef struct weir_change {
     uint8_t kind; /* weir_node_kind: FILTER, PROJECT, SORT */
-    weir_names names; /* of the input */
+    weir_slots names; /* of the input */
     weir_pred *pred;
     weir_port *port;  /* predicate, or projected columns */
     const weir_node_sort *limit;

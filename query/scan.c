@@ -64,7 +64,7 @@ void weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
             scan->segs[i].problem = problems[i];
         }
     }
-    scan->time_slot = weir_names_slot(&scan->names, WEIR_STR("__time"));
+    scan->time_slot = weir_slots_find(&scan->names, WEIR_STR("__time"));
 }
 
 void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
@@ -76,7 +76,7 @@ void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *l
     scan->child_names = names;
     scan->child_types = types;
     scan->segs = WEIR_ARENA_NEW(arena, weir_scan_seg);
-    scan->time_slot = weir_names_slot(&scan->names, WEIR_STR("__time"));
+    scan->time_slot = weir_slots_find(&scan->names, WEIR_STR("__time"));
 }
 
 bool weir_scan_filter(weir_scan *scan, weir_error *err)
