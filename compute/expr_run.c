@@ -279,7 +279,8 @@ static bool run_call(runner *r, scope *sc, const node *n, weir_vec *args, weir_v
             continue;
         }
         if (args[i].form == WEIR_CONST) {
-            if (args[i].nulls[0] & 1) {
+            bool is_default = i > 0 && (n->call.flags & WEIR_FN_NULL_DEFAULTS);
+            if ((args[i].nulls[0] & 1) && !is_default) {
                 *out = weir_vec_null(n->type, rows);
                 return true;
             }

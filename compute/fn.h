@@ -22,6 +22,8 @@ enum {
     WEIR_FN_LAMBDA = 32, /* the first argument is a lambda; run_lazy */
     WEIR_FN_TOTAL = 64,  /* run cannot fail, whatever the values: it gets all rows, also null and
                             unselected ones */
+    WEIR_FN_NULL_DEFAULTS =
+        256, /* with NULL_IF_ANY_NULL: constant nulls after the first argument are defaults */
     WEIR_FN_LAST_SCALAR = 128, /* the last argument is no list, whatever list_args says */
 };
 typedef struct weir_fn_call {

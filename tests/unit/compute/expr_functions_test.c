@@ -263,13 +263,75 @@ static void lambdas(void **state)
     CHECK_CASES(cases);
 }
 
+static void times(void **state)
+{
+    (void)state;
+    static const expr_case cases[] = {
+        {"timestamp_floor(t, 'PT1H')",
+         "1710028800000, 1710039600000, 1710050400000, 1710064800000, 1710075600000, "
+         "1710090000000, 1710100800000, 1710115200000"},
+        {"timestamp_floor(1710061567000, 'P1D', null, 'America/New_York')", "1710046800000"},
+        {"timestamp_floor(1710061567000, 'P1M')", "1709251200000"},
+        {"timestamp_floor(1710061567000, 'PT4H', 1710032400000)", "1710061200000"},
+        {"timestamp_floor(1710061567000, 'PT4H', '2024-03-10T01:00:00')", "1710061200000"},
+        {"timestamp_ceil(1710061567000, 'PT1H')", "1710064800000"},
+        {"timestamp_ceil(1710064800000, 'PT1H')", "1710064800000"},
+        {"timestamp_floor(t, 'nope')", "!nope"},
+        {"timestamp_floor(t, s)", "!period argument must be a literal"},
+        {"timestamp_floor(null, 'PT1H')", "null"},
+        {"timestamp_shift(1709164800000, 'P1M', 1)", "1711670400000"},
+        {"timestamp_shift(1709996400000, 'P1D', 1, 'America/New_York')", "1710079200000"},
+        {"timestamp_shift(0, 'PT1H', l)", "18000000, -10800000, 0, 9223372036854775807, "
+                                          "-9223372036854775808, null, 25200000, 360000000"},
+        {"timestamp_extract(1704067199999, 'EPOCH')", "1704067199"},
+        {"timestamp_extract(1704067199999, 'MILLISECOND')", "999"},
+        {"timestamp_extract(1704067199999, 'year')", "2023"},
+        {"timestamp_extract(1704067199999, 'MONTH')", "12"},
+        {"timestamp_extract(1704067199999, 'DAY')", "31"},
+        {"timestamp_extract(1704067199999, 'DOW')", "7"},
+        {"timestamp_extract(1704067199999, 'DOY')", "365"},
+        {"timestamp_extract(1704067199999, 'WEEK')", "52"},
+        {"timestamp_extract(1704067200000, 'WEEK')", "1"},
+        {"timestamp_extract(1704067199999, 'QUARTER')", "4"},
+        {"timestamp_extract(1704067199999, 'HOUR', 'America/New_York')", "18"},
+        {"timestamp_extract(1704067199999, 'CENTURY')", "21.0"},
+        {"timestamp_extract(1704067199999, 'DECADE')", "202"},
+        {"timestamp_extract(1704067199999, 'MILLENNIUM')", "3.0"},
+        {"timestamp_extract(-1, 'HOUR')", "23"},
+        {"timestamp_extract(t, 'ERA')", "!not ERA"},
+        {"timestamp_parse('2024-03-10 05:06:07', 'yyyy-MM-dd HH:mm:ss')", "1710047167000"},
+        {"timestamp_parse('2024-03-10T05:06:07', null, 'America/New_York')", "1710061567000"},
+        {"timestamp_parse('2024-03-10 05:06:07')", "1710047167000"},
+        {"timestamp_parse('2024-03-10T05:06:07+02:00', null, 'America/New_York')", "1710039967000"},
+        {"timestamp_parse('bad')", "null"},
+        {"timestamp_parse('2024-03-10')", "1710028800000"},
+        {"timestamp_parse(n)",
+         "-62009366400000, null, null, null, null, null, -61851600000000, -61883136000000"},
+        {"timestamp('2024-01-02')", "1704153600000"},
+        {"timestamp('2024-01-02T03:04:05+02:00')", "1704157445000"},
+        {"timestamp('02/01/2024', 'dd/MM/yyyy')", "1704153600000"},
+        {"unix_timestamp('2024-01-02')", "1704153600"},
+        {"timestamp('bad')", "!invalid value bad"},
+        {"timestamp(5)", "!first argument should be a STRING"},
+        {"timestamp_format(1710061567000)", "'2024-03-10T09:06:07.000Z'"},
+        {"timestamp_format(1710061567000, null, 'America/New_York')",
+         "'2024-03-10T05:06:07.000-04:00'"},
+        {"timestamp_format(1710061567000, 'yyyy/MM/dd EEE', 'Europe/Paris')", "'2024/03/10 Sun'"},
+        {"timestamp_format(l, 'yyyy')",
+         "'1970', '1969', '1970', '292278994', '-292275055', null, '1970', '1970'"},
+        {"subtract_months(1711929600000, 1709164800000, 'UTC')", "1"},
+        {"subtract_months(1709164800000, 1711929600000, 'UTC')", "-1"},
+        {"subtract_months(1709164800000, 1706659200000, 'UTC')", "1"},
+        {"timestamp_extract(cast(null, 'LONG'), 'HOUR')", "null"},
+    };
+    CHECK_CASES(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(text),
-        cmocka_unit_test(arrays),
-        cmocka_unit_test(lambdas),
+        cmocka_unit_test(numbers), cmocka_unit_test(text),  cmocka_unit_test(arrays),
+        cmocka_unit_test(lambdas), cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
