@@ -1,9 +1,10 @@
 /* segments/frozen_write.c - writes a frozen segment's file, front to back: each column's blocks as
- * it is put, the footer at the end. A string column's index is written where it is worth its bytes:
- * with fewer than 8 rows to a (value, chunk) pair the containers' directory outgrows the rows, and
- * scanning the chunk costs 5 us (FIGURES section 6); lists cost more to scan, so there 2 rows are
- * enough. Near-unique columns thus have none: the dictionary says at once which segments hold a
- * value. */
+ * it is put, the footer at the end. A string column's index is written where it is worth its bytes.
+ * With fewer than 8 rows to a (value, chunk) pair the containers' directory outgrows the rows, and
+ * scanning a chunk costs 5-7 us; lists cost more to scan, so there 2 rows are enough. Near-unique
+ * columns thus have none: the dictionary says at once which segments hold a value. Nor have columns
+ * that follow the order of the rows (dates in rows ordered by time): their zone maps already leave
+ * few chunks to a query for one value. */
 #include "segments/dict_frozen.h"
 #include "segments/encode.h"
 #include "segments/encode_blob.h"
@@ -259,23 +260,31 @@ static bool is_single(const string_column *col, uint32_t from, uint32_t n)
     return true;
 }
 
-/* Whether an index is worth its bytes: containers it would need, against rows. */
+/* Whether an index is worth its bytes: there are rows enough to a container, and zone maps do not
+ * already leave less than a quarter of the chunks to a query for one value. */
 static bool index_pays(const weir_segment_writer *w, const string_column *col)
 {
     uint32_t *last = weir_calloc(col->value_count, sizeof(*last));
-    uint64_t pairs = 0, values = 0;
+    uint64_t pairs = 0, values = 0, zone_ids = 0;
     for (uint32_t c = 0; c < chunk_count(w); c++) {
-        uint32_t from = c * WEIR_CHUNK_ROWS, to = from + chunk_rows(w, c);
+        uint32_t from = c * WEIR_CHUNK_ROWS, to = from + chunk_rows(w, c), min = UINT32_MAX,
+                 max = 0;
         uint32_t first = col->offsets ? col->offsets[from] : from,
                  end = col->offsets ? col->offsets[to] : to;
         for (uint32_t i = first; i < end; i++) {
-            pairs += last[col->ids[i]] != c + 1;
-            last[col->ids[i]] = c + 1;
+            uint32_t id = col->ids[i];
+            pairs += last[id] != c + 1;
+            last[id] = c + 1;
+            min = id < min ? id : min;
+            max = id > max ? id : max;
         }
         values += end - first;
+        zone_ids += min <= max ? max - min + 1 : 0;
     }
     free(last);
-    return values >= pairs * (col->offsets ? INDEX_ROWS_LISTS : INDEX_ROWS);
+    bool clustered =
+        col->offsets == NULL && zone_ids * 4 <= (uint64_t)chunk_count(w) * col->value_count;
+    return !clustered && values >= pairs * (col->offsets ? INDEX_ROWS_LISTS : INDEX_ROWS);
 }
 
 /* Lists of one chunk: offsets (ids from 0) with the null bitmap behind them, then items. */
