@@ -5,7 +5,6 @@
 #include "weir/buf.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static bool is_null(weir_cell cell)
 {
@@ -112,76 +111,35 @@ static void convert_scalars(const weir_convert *c, uint32_t column, weir_vec *ou
     out->nulls = any_null ? nulls : NULL;
 }
 
-typedef struct item {
-    weir_str value;
-    bool null;
-} item;
-
-static int by_value(const void *a, const void *b)
-{
-    const item *x = a, *y = b;
-    return x->null || y->null ? (int)y->null - (int)x->null : weir_str_cmp(x->value, y->value);
-}
-
-/* The elements of one row as Druid stores them; returns how many. */
-static uint32_t take_items(const weir_convert *c, weir_cell cell, weir_multi handling, item *out)
-{
-    uint32_t count = cell.size, kept = 0;
-    for (uint32_t k = 0; k < count; k++) {
-        weir_cell element = c->events->items[cell.as.first + k];
-        out[k] = (item){cell_text(c, element), is_null(element)};
-    }
-    if (handling == WEIR_MULTI_ARRAY || count < 2) {
-        return count;
-    }
-    qsort(out, count, sizeof(item), by_value);
-    if (handling == WEIR_MULTI_SORTED_ARRAY) {
-        return count;
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        if (kept == 0 || by_value(&out[kept - 1], &out[k]) != 0) {
-            out[kept++] = out[k];
-        }
-    }
-    return kept;
-}
-
-static uint32_t count_items(const weir_convert *c, uint32_t column, uint32_t *longest)
+static uint32_t count_items(const weir_convert *c, uint32_t column)
 {
     uint32_t total = 0;
-    *longest = 1;
     for (uint32_t i = 0; i < c->n; i++) {
         weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
-        uint32_t count = cell.kind == WEIR_CELL_LIST ? cell.size : 1;
-        total += count;
-        *longest = count > *longest ? count : *longest;
+        total += cell.kind == WEIR_CELL_LIST ? cell.size : 1;
     }
     return total;
 }
 
-static void convert_lists(const weir_convert *c, uint32_t column, weir_multi handling,
-                          weir_vec *out)
+/* Lists in the order of the event; the live segment orders them (multiValueHandling). */
+static void convert_lists(const weir_convert *c, uint32_t column, weir_vec *out)
 {
-    uint32_t longest, total = count_items(c, column, &longest), at = 0;
+    uint32_t total = count_items(c, column), at = 0;
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(c->scratch, uint32_t, c->n + 1);
     uint64_t *nulls = new_nulls(c, c->n), *item_nulls = new_nulls(c, total);
     weir_str *values = WEIR_SCRATCH_ARRAY(c->scratch, weir_str, total + 1);
-    item *row = WEIR_SCRATCH_ARRAY(c->scratch, item, longest);
     for (uint32_t i = 0; i < c->n; i++) {
         weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
-        uint32_t count = 0;
+        uint32_t count = cell.kind == WEIR_CELL_LIST ? cell.size : !is_null(cell);
+        const weir_cell *elements =
+            cell.kind == WEIR_CELL_LIST ? c->events->items + cell.as.first : &cell;
         offsets[i] = at;
-        if (cell.kind == WEIR_CELL_LIST) {
-            count = take_items(c, cell, handling, row);
-        } else if (is_null(cell)) {
+        if (is_null(cell)) {
             weir_bit_set(nulls, i);
-        } else {
-            row[0] = (item){cell_text(c, cell), false};
-            count = 1;
         }
         for (uint32_t k = 0; k < count; k++, at++) {
-            values[at] = row[k].value;
-            if (row[k].null) {
+            values[at] = cell_text(c, elements[k]);
+            if (is_null(elements[k])) {
                 weir_bit_set(item_nulls, at);
             }
         }
@@ -199,10 +157,10 @@ static void convert_lists(const weir_convert *c, uint32_t column, weir_multi han
     out->at.offsets = offsets;
 }
 
-void weir_convert_string(const weir_convert *c, uint32_t column, weir_multi handling, weir_vec *out)
+void weir_convert_string(const weir_convert *c, uint32_t column, weir_vec *out)
 {
     if (c->events->columns[column].kinds & WEIR_CELL_BIT(WEIR_CELL_LIST)) {
-        convert_lists(c, column, handling, out);
+        convert_lists(c, column, out);
     } else {
         convert_scalars(c, column, out);
     }

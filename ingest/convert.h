@@ -17,7 +17,7 @@ typedef struct weir_convert {
 } weir_convert;
 
 /* A dimension: strings of anything (numbers as Java prints them, booleans as true and false, objects as JSON), lists as multi-values. */
-void weir_convert_string(const weir_convert *c, uint32_t column, weir_multi handling, weir_vec *out);
+void weir_convert_string(const weir_convert *c, uint32_t column, weir_vec *out);
 /* A numeric dimension: text only if it is exactly such a number, booleans as 1 and 0. */
 void weir_convert_number(const weir_convert *c, uint32_t column, weir_kind kind, weir_vec *out);
 /* A numeric metric's input: text with commas and a plus too, booleans not. kind LONG or DOUBLE. */

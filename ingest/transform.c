@@ -30,7 +30,7 @@ struct weir_transform {
     /* Run under way. */
     weir_events *events;
     weir_reject_sink sink;
-    uint32_t rows[WEIR_EVENTS_MAX], row_count;
+    uint32_t rows[WEIR_EVENTS_MAX], records[WEIR_EVENTS_MAX], row_count;
     uint64_t with_error[WEIR_EVENTS_MAX / 64];
 };
 
@@ -191,6 +191,7 @@ static void choose_rows(weir_transform *t, weir_time_window window, int64_t *tim
             reject(t, WEIR_REJECT_FILTERED, i, "the time is in none of granularitySpec.intervals");
         } else {
             times[t->row_count] = ms;
+            t->records[t->row_count] = t->events->records[i];
             t->rows[t->row_count++] = i;
         }
     }
@@ -223,7 +224,7 @@ static void put_dimension(weir_transform *t, const weir_dimension *dimension, ui
 {
     weir_convert c = converter(t, dimension->name);
     if (dimension->type.kind == WEIR_STRING) {
-        weir_convert_string(&c, column, (weir_multi)dimension->multi, out);
+        weir_convert_string(&c, column, out);
     } else {
         weir_convert_number(&c, column, (weir_kind)dimension->type.kind, out);
     }
@@ -276,7 +277,7 @@ static void put_discovered(weir_transform *t, weir_input *out, weir_str *names, 
         names[out->column_count] = c.column;
         hide_objects(t, i);
         if (kind == WEIR_STRING) {
-            weir_convert_string(&c, i, WEIR_MULTI_SORTED_ARRAY, &columns[out->column_count++]);
+            weir_convert_string(&c, i, &columns[out->column_count++]);
         } else {
             weir_convert_number(&c, i, kind, &columns[out->column_count++]);
         }
@@ -331,7 +332,7 @@ static void put_argument(weir_transform *t, const metric *m, uint32_t a, const i
     if (kind == WEIR_LONG || kind == WEIR_DOUBLE) {
         weir_convert_number(&c, column, kind, out);
     } else {
-        weir_convert_string(&c, column, WEIR_MULTI_ARRAY, out);
+        weir_convert_string(&c, column, out);
     }
 }
 
@@ -378,4 +379,9 @@ bool weir_transform_run(weir_transform *t, weir_events *events, weir_time_window
         put_discovered(t, out, names, columns);
     }
     return true;
+}
+
+const uint32_t *weir_transform_records(const weir_transform *t)
+{
+    return t->records;
 }

@@ -18,4 +18,6 @@ weir_time_window weir_transform_window(const weir_spec *spec, int64_t now_ms);
 /* Events that are not welcome go to `sink` (WITH_ERROR ones stay in as well, once each). `out` lives until the next run. False: an aggregator
  * failed, nothing can be said of the batch. */
 bool weir_transform_run(weir_transform *transform, weir_events *events, weir_time_window window, weir_reject_sink sink, weir_input *out, weir_error *err);
+/* Per row of the last run's input: its record. */
+const uint32_t *weir_transform_records(const weir_transform *transform);
 #endif
