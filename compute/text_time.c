@@ -158,6 +158,9 @@ bool weir_time_parse_iso_like(weir_str text, bool blank_separates, int64_t *out_
             return false;
         }
     }
+    if (days > INT64_MAX / WEIR_DAY_MS - 2 || days < INT64_MIN / WEIR_DAY_MS + 2) {
+        return false; /* a year that no millisecond of 64 bits can name */
+    }
     *out_ms = days * WEIR_DAY_MS + time_ms - offset;
     return c.at == c.end;
 }
