@@ -15,7 +15,7 @@ bool weir_area_reserve(weir_area *area, weir_budget *budget, size_t keep, size_t
     }
     void *at = weir_page_take(&size); /* rounds up */
     weir_budget_force(budget, size - charged);
-    if (keep) {
+    if (keep && area->size_bytes) { /* nothing is kept of an empty area */
         memcpy(at, area->at, keep);
     }
     weir_area_done(area, budget);
