@@ -70,12 +70,13 @@ static void send_head(stream *s, bool whole)
     s->gzip = accepts_gzip(req) && !(whole && s->raw.size < GZIP_LEAST_BYTES) &&
               deflateInit2(&s->deflate, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK;
     if (s->gzip) {
-        add_header(req, "content-encoding", WEIR_STR("gzip"));
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_ENCODING, NULL, H2O_STRLIT("gzip"));
     }
     s->chunked = req->version == 0x101;
     if (s->chunked) {
         add_header(req, "trailer", WEIR_STR("X-Druid-Response-Complete"));
-        add_header(req, "transfer-encoding", WEIR_STR("chunked"));
+        /* by its token, so that h2o sees it and does not frame again */
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL, H2O_STRLIT("chunked"));
     }
     h2o_start_response(req, &s->generator);
     s->started = true;
