@@ -244,7 +244,8 @@ static int64_t floor_width(int64_t ms, int64_t origin, int64_t width)
     return weir_sub_sat(ms, offset < 0 ? offset + width : offset);
 }
 
-/* Start of the local year, month, ISO week or day: its first instant, where the clock shows midnight twice or never. */
+/* Start of the local year, month, ISO week or day: its first instant, where the clock shows
+ * midnight twice or never. */
 static int64_t floor_date(const weir_granularity *g, int64_t ms)
 {
     int64_t local = weir_add_sat(ms, weir_zone_offset_ms(g->zone, ms));
@@ -344,15 +345,21 @@ static int64_t floor_walking(const weir_granularity *g, int64_t ms)
     return start;
 }
 
+static int64_t floor_local_hour(const weir_zone_rules *zone, int64_t ms)
+{
+    int32_t offset = weir_zone_offset_ms(zone, ms);
+    return weir_sub_sat(floor_width(weir_add_sat(ms, offset), 0, WEIR_HOUR_MS), offset);
+}
+
+/* Hours and below from the origin. Druid's, east of Greenwich: starts go back to the local hour. */
 static int64_t floor_hours(const weir_granularity *g, int64_t ms)
 {
-    int64_t start = floor_width(ms, g->origin_ms, time_ms(&g->period));
-    if (g->origin_ms < 0 &&
-        g->period.hours > 0) { /* Druid's: east of Greenwich, back to the local hour */
-        int32_t offset = weir_zone_offset_ms(g->zone, start);
-        start = weir_sub_sat(floor_width(weir_add_sat(start, offset), 0, WEIR_HOUR_MS), offset);
+    int64_t width = time_ms(&g->period), start = floor_width(ms, g->origin_ms, width);
+    if (g->origin_ms >= 0 || g->period.hours == 0) {
+        return start;
     }
-    return start;
+    int64_t next = floor_local_hour(g->zone, weir_add_sat(start, width));
+    return next <= ms ? next : floor_local_hour(g->zone, start);
 }
 
 static int64_t floor_period(const weir_granularity *g, int64_t ms)

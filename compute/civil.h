@@ -80,7 +80,7 @@ static inline int32_t weir_day_of_week(int64_t days)
 /* Local ms moved by whole months; a day that the month does not have becomes its last. */
 static inline int64_t weir_add_months(int64_t local_ms, int64_t months)
 {
-    int64_t days = weir_floor_div(local_ms, WEIR_DAY_MS), rest = local_ms - days * WEIR_DAY_MS;
+    int64_t days = weir_floor_div(local_ms, WEIR_DAY_MS), rest = weir_floor_mod(local_ms, WEIR_DAY_MS);
     weir_civil c = weir_civil_of(days);
     int64_t month = weir_add_sat(c.year * 12 + c.month - 1, months);
     int64_t year = weir_floor_div(month, 12);

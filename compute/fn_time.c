@@ -3,7 +3,6 @@
 #include "compute/calendar.h"
 #include "compute/civil.h"
 #include "compute/fn_util.h"
-#include "compute/text_time.h"
 
 #define RUN(name)                                                                                  \
     static bool name(const weir_fn_call *call, weir_run *run, const weir_vec *args,                \

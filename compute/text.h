@@ -12,6 +12,8 @@ extern const weir_interval weir_interval_eternity; /* Druid's: -146136543-09-08T
 
 /* ISO 8601 instant cut at any field ("2015", "2015-09-12T00Z", "...T00:00:00.123456+02:00"); no zone: UTC. */
 bool weir_time_parse_iso(weir_str text, int64_t *out_ms);
+/* The same; with blank_separates a blank may stand for the T and before the offset. */
+bool weir_time_parse_iso_like(weir_str text, bool blank_separates, int64_t *out_ms);
 /* "start/end", "start/period", "period/end"; end >= start. */
 bool weir_interval_parse(weir_str text, weir_interval *out, weir_error *err);
 /* "2015-09-12T00:46:58.771Z"; years outside 0..9999 as Joda prints them. Returns the length. */
