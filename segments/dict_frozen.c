@@ -246,7 +246,7 @@ bool weir_dict_frozen_check(const weir_dict_frozen *dict, uint32_t *block)
 {
     for (uint32_t b = 0; b < dict->block_count; b++) {
         const dict_block *at = &dict->blocks[b];
-        if (weir_hash_bytes(dict->file.at + at->offset, at->stored) != at->xxh3) {
+        if (!weir_checksum_is(dict->file.at + at->offset, at->stored, at->xxh3)) {
             *block = b;
             return false;
         }

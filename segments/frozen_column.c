@@ -14,7 +14,7 @@ bool frozen_fail(const frozen_column *col, uint32_t chunk, const char *what, wei
 
 bool frozen_block_is_good(const weir_segment *seg, const weir_block_ref *ref)
 {
-    return weir_hash_bytes(seg->bytes.at + ref->offset, ref->size) == ref->xxh3;
+    return weir_checksum_is(seg->bytes.at + ref->offset, ref->size, ref->xxh3);
 }
 
 /* ---- parts ---- */

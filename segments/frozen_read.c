@@ -432,7 +432,7 @@ static bool find_footer(weir_segment *seg, const uint64_t *expected, weir_str *f
     seg->footer_offset = size - WEIR_SEGMENT_TAIL_BYTES - footer_size;
     seg->footer_xxh3 = xxh3;
     *footer = (weir_str){at + seg->footer_offset, footer_size};
-    if (weir_hash_bytes(footer->at, footer->size) != xxh3) {
+    if (!weir_checksum_is(footer->at, footer->size, xxh3)) {
         return fail(seg, "the checksum of its footer", err);
     }
     if (expected && *expected != xxh3) {
