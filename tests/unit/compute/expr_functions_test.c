@@ -327,11 +327,136 @@ static void times(void **state)
     CHECK_CASES(cases);
 }
 
+static void patterns(void **state)
+{
+    (void)state;
+    static const expr_case cases[] = {
+        {"regexp_extract('k00042', 'k0*(\\\\d+)', 1)", "'42'"},
+        {"regexp_extract(s, '^.')",
+         "'a', null, null, 'B', '\xc3\xa9', 't', '\xf0\x9f\x9a\x80', 'a'"},
+        {"regexp_extract('abc', 'q')", "null"},
+        {"regexp_extract('abc', '(x)?b', 1)", "null"},
+        {"regexp_extract('abc', 'b', 2)", "!No group 2"},
+        {"regexp_extract('abc', '(', 0)", "!does not compile"},
+        {"regexp_like(s, '^[ab]')", "1, 0, null, 0, 0, 0, 0, 1"},
+        {"regexp_like(s, null)", "null"},
+        {"regexp_like('caf\\u00e9', '^\\\\p{Alpha}+\\u00e9$')", "1"},
+        {"regexp_like('\\u00e9', '\\\\u00e9')", "1"},
+        {"regexp_like('a\\nb', 'a.b')", "0"},
+        {"regexp_replace(s, '[aeiou]', '_')",
+         "'_lph_', '', null, 'B_t_', '\xc3\xa9t\xc3\xa9', 'tr__', '\xf0\x9f\x9a\x80x', '_lph_'"},
+        {"regexp_replace('k1k2', 'k(\\\\d)', '$1-')", "'1-2-'"},
+        {"regexp_replace('abc', '', '-')", "'-a-b-c-'"},
+        {"regexp_replace('abc', 'x*', '-')", "'-a-b-c-'"},
+        {"regexp_replace('ab', '(?<first>a)', '${first}\\\\$')", "'a$b'"},
+        {"regexp_replace('ab', 'a', '$5')", "!No group 5"},
+        {"regexp_replace(s, s, 'x')", "'x', 'x', null, 'x', 'x', 'x', 'x', 'x'"},
+        {"regexp_like('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab', '^(a+)+$')",
+         "!takes too long"},
+        {"string_to_array('a,b,c', ',')", "['a','b','c']"},
+        {"string_to_array('a,,b,,', ',')", "['a','','b']"},
+        {"string_to_array('', ',')", "['']"},
+        {"string_to_array('abc', '')", "['a','b','c']"},
+        {"string_to_array('a1b22c', '[0-9]+')", "['a','b','c']"},
+        {"string_to_array(s, 'a')", "['','lph'], [''], null, ['Bet'], ['\xc3\xa9t\xc3\xa9'], "
+                                    "['true'], ['\xf0\x9f\x9a\x80x'], ['','lph']"},
+        {"string_to_array(',', ',')", "[]"},
+        {"like(s, 'a%')", "1, 0, null, 0, 0, 0, 0, 1"},
+        {"like(s, '%a')", "1, 0, null, 1, 0, 0, 0, 1"},
+        {"like(s, '%')", "1, 1, null, 1, 1, 1, 1, 1"},
+        {"like(s, '_t_')", "0, 0, null, 0, 1, 0, 0, 0"},
+        {"like(s, '_x')", "0, 0, null, 0, 0, 0, 1, 0"},
+        {"like('a%b', 'a!%b', '!')", "1"},
+        {"like('axb', 'a!%b', '!')", "0"},
+        {"like('abcabd', '%ab_')", "1"},
+        {"like('abcabd', '%ab_%c')", "0"},
+        {"like('aab', 'a%ab')", "1"},
+        {"like('', '_%')", "0"},
+        {"like('ab', '%_%_')", "1"},
+        {"like('ab', 'a_%_')", "0"},
+        {"like(s, s)", "!pattern must be a string literal"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void addresses(void **state)
+{
+    (void)state;
+    static const expr_case cases[] = {
+        {"ipv4_match('10.1.2.3', '10.0.0.0/8')", "1"},
+        {"ipv4_match('11.1.2.3', '10.0.0.0/8')", "0"},
+        {"ipv4_match(167838211, '10.0.0.0/8')", "1"},
+        {"ipv4_match('nope', '10.0.0.0/8')", "0"},
+        {"ipv4_match(null, '10.0.0.0/8')", "0"},
+        {"ipv4_match('1.2.3.4', '0.0.0.0/0')", "1"},
+        {"ipv4_match('1.2.3.4', '1.2.3.5/31')", "1"},
+        {"ipv4_match('1.2.3.6', '1.2.3.5/31')", "0"},
+        {"ipv4_match('1.2.3.4', '1.2.3.4/33')", "!invalid format"},
+        {"ipv4_match(s, s)", "!subnet argument must be a string literal"},
+        {"ipv4_parse('1.2.3.4')", "16909060"},
+        {"ipv4_parse('1.2.3.256')", "null"},
+        {"ipv4_parse('1.2.3')", "null"},
+        {"ipv4_parse(l)", "5, null, 0, null, null, null, 7, 100"},
+        {"ipv4_stringify(16909060)", "'1.2.3.4'"},
+        {"ipv4_stringify('1.2.3.4')", "'1.2.3.4'"},
+        {"ipv4_stringify(-1)", "null"},
+        {"ipv6_match('2001:db8::1', '2001:db8::/32')", "1"},
+        {"ipv6_match('2001:db9::1', '2001:db8::/32')", "0"},
+        {"ipv6_match('1.2.3.4', '2001:db8::/32')", "0"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void formats(void **state)
+{
+    (void)state;
+    static const expr_case cases[] = {
+        {"format('%s-%05d', s, l)",
+         "'alpha-00005', '--0003', 'null-00000', 'Beta-9223372036854775807', "
+         "'\xc3\xa9t\xc3\xa9--9223372036854775808', 'true- null', "
+         "'\xf0\x9f\x9a\x80x-00007', 'alpha-00100'"},
+        {"format('%.2f', 0.125)", "'0.13'"},
+        {"format('%.2f', d - 1.0E300 * (d > 1000))",
+         "'1.50', '-0.00', '0.00', '0.00', '-2.25', 'NaN', 'nu', '3.00'"},
+        {"format('%8.3f|', -1.5)", "'  -1.500|'"},
+        {"format('%08.3f', 7889.21875)", "'7889.219'"},
+        {"format('%,d', 1234567)", "'1,234,567'"},
+        {"format('%(d', -5)", "'(5)'"},
+        {"format('%+d', 5)", "'+5'"},
+        {"format('%x %X %o', 255, 255, 8)", "'ff FF 10'"},
+        {"format('%x', -1)", "'ffffffffffffffff'"},
+        {"format('%e', 12345.678)", "'1.234568e+04'"},
+        {"format('%-6s|', 'ab')", "'ab    |'"},
+        {"format('%.2s', 'hello')", "'he'"},
+        {"format('%2$s %1$s', 'a', 'b')", "'b a'"},
+        {"format('100%%')", "'100%'"},
+        {"format('%S', 'abc')", "'ABC'"},
+        {"format('%b', null)", "'false'"},
+        {"format('%d', 'x')", "'%d; x'"},
+        {"format('%s')", "'%s'"},
+        {"format('%q', 1)", "'%q; 1'"},
+        {"format(null, 1)", "null"},
+        {"human_readable_binary_byte_format(1048576)", "'1.00 MiB'"},
+        {"human_readable_binary_byte_format(1048576, 3)", "'1.000 MiB'"},
+        {"human_readable_binary_byte_format(1)", "'1 B'"},
+        {"human_readable_decimal_byte_format(1000000)", "'1.00 MB'"},
+        {"human_readable_decimal_format(123456789, 1)", "'123.5 M'"},
+        {"human_readable_decimal_format(-999)", "'-999'"},
+        {"human_readable_decimal_format(-9223372036854775808)", "'-9.22 E'"},
+        {"human_readable_binary_byte_format(-9223372036854775808)", "'-8.00 EiB'"},
+        {"human_readable_decimal_format(1, 4)", "!must be in the range"},
+        {"decode_base64_utf8('aGVsbG8=')", "'hello'"},
+        {"decode_base64_utf8('!')", "!no base64"},
+    };
+    CHECK_CASES(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers), cmocka_unit_test(text),  cmocka_unit_test(arrays),
-        cmocka_unit_test(lambdas), cmocka_unit_test(times),
+        cmocka_unit_test(numbers),   cmocka_unit_test(text),    cmocka_unit_test(arrays),
+        cmocka_unit_test(lambdas),   cmocka_unit_test(times),   cmocka_unit_test(patterns),
+        cmocka_unit_test(addresses), cmocka_unit_test(formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
