@@ -1,9 +1,10 @@
 /* segments/live_dict.c - find-or-insert, which is the larger half of an event's cost (FIGURES.md,
- * sections 7 and 8). Slots of 16 bytes hold the hash and the size, so that a probe touches the
- * string only to confirm it. Below about 10,000 values all of it is in the cache and one value
- * after the other is fastest (9-17 ns); above, a batch of 256 is hashed first and its slots, values
- * and bytes are prefetched in three waves (61 -> 47 ns at a million values). Tables are at most
- * half full. */
+ * sections 7 and 8). Slots of 8 bytes hold half of the hash and the id: a probe touches the value
+ * only to confirm it, and a table of a million values is 16 MB, not 32 (with 16-byte slots that
+ * kept hash and size, growing at a million values stalled an append by 50 ms of fresh pages). Below
+ * about 10,000 values all of it is in the cache and one value after the other is fastest; above, a
+ * batch of 256 is hashed first and its slots, values and bytes are prefetched in three waves.
+ * Tables are at most half full. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <assert.h>
@@ -12,16 +13,17 @@
 
 #define BATCH 256u
 #define PREFETCH_FROM 10000u
-#define FIRST_SLOTS 128u
+#define FIRST_BITS 7u
 #define FIRST_ROOM_BYTES 512u
 #define LARGEST_ROOM_BYTES (64u * 1024u)
 
-static weir_live_slots *slots_new(weir_live_dict *dict, uint64_t count)
+static weir_live_slots *slots_new(weir_live_dict *dict, uint32_t bits)
 {
-    size_t size = sizeof(weir_live_slots) + count * sizeof(weir_live_slot);
+    size_t size = sizeof(weir_live_slots) + (sizeof(uint64_t) << bits);
     weir_live_slots *slots = weir_scratch_take(dict->mem, size);
     memset(slots, 0, size);
-    slots->mask = count - 1;
+    slots->shift = 32 - bits;
+    slots->mask = (1u << bits) - 1;
     return slots;
 }
 
@@ -29,7 +31,12 @@ void weir_live_dict_init(weir_live_dict *dict, weir_scratch *mem)
 {
     *dict = (weir_live_dict){
         .mem = mem, .uid = weir_uid_next(), .count = 1, .next_room_bytes = FIRST_ROOM_BYTES};
-    atomic_store_explicit(&dict->slots, slots_new(dict, FIRST_SLOTS), memory_order_release);
+    atomic_store_explicit(&dict->slots, slots_new(dict, FIRST_BITS), memory_order_release);
+}
+
+static inline uint64_t slot_at(const weir_live_slots *slots, uint32_t at)
+{
+    return atomic_load_explicit(&slots->at[at], memory_order_relaxed);
 }
 
 /* Makes room for BATCH more values. Readers of the old table miss only values that they may not
@@ -38,27 +45,24 @@ static weir_live_slots *slots_for_batch(weir_live_dict *dict, uint32_t count)
 {
     weir_live_slots *old = atomic_load_explicit(&dict->slots, memory_order_relaxed);
     uint64_t wanted = 2 * ((uint64_t)count + BATCH);
-    if (wanted <= old->mask + 1) {
+    uint32_t bits = 32 - old->shift;
+    if (wanted <= (uint64_t)old->mask + 1) {
         return old;
     }
-    uint64_t size = old->mask + 1;
-    while (size < wanted) {
-        size *= 2;
+    while (wanted > 1ull << bits) {
+        bits++;
     }
-    weir_live_slots *slots = slots_new(dict, size);
+    weir_live_slots *slots = slots_new(dict, bits);
     for (uint64_t i = 0; i <= old->mask; i++) {
-        const weir_live_slot *from = &old->at[i];
-        uint32_t id = atomic_load_explicit(&from->id, memory_order_relaxed);
-        if (id == 0) {
+        uint64_t slot = slot_at(old, (uint32_t)i);
+        if (slot == 0) {
             continue;
         }
-        uint64_t at = from->hash & slots->mask;
-        while (atomic_load_explicit(&slots->at[at].id, memory_order_relaxed) != 0) {
+        uint32_t at = (uint32_t)(slot >> 32) >> slots->shift;
+        while (slot_at(slots, at) != 0) {
             at = (at + 1) & slots->mask;
         }
-        slots->at[at].hash = from->hash;
-        slots->at[at].size = from->size;
-        atomic_store_explicit(&slots->at[at].id, id, memory_order_relaxed);
+        atomic_store_explicit(&slots->at[at], slot, memory_order_relaxed);
     }
     atomic_store_explicit(&dict->slots, slots, memory_order_release);
     return slots;
@@ -102,36 +106,37 @@ static void put_value(weir_live_dict *dict, uint32_t id, weir_str value)
     values[id - first] = (weir_str){bytes, value.size};
 }
 
-static inline bool slot_is(const weir_live_dict *dict, const weir_live_slot *slot, uint32_t id,
-                           uint64_t hash, weir_str value)
+static inline uint64_t hash_of(weir_str value)
 {
-    return slot->hash == hash && slot->size == value.size &&
-           weir_str_eq(weir_live_dict_value(dict, id), value);
+    return XXH3_64bits(value.at, value.size);
+}
+
+static inline uint32_t home_of(const weir_live_slots *slots, uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) >> slots->shift;
+}
+
+static inline bool slot_is(const weir_live_dict *dict, uint64_t slot, uint64_t hash, weir_str value)
+{
+    return slot >> 32 == hash >> 32 &&
+           weir_str_eq(weir_live_dict_value(dict, (uint32_t)slot), value);
 }
 
 static inline uint32_t find_or_insert(weir_live_dict *dict, weir_live_slots *slots, uint32_t *count,
                                       weir_str value, uint64_t hash)
 {
-    for (uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
-        weir_live_slot *slot = &slots->at[at];
-        uint32_t id = atomic_load_explicit(&slot->id, memory_order_relaxed);
-        if (id == 0) {
-            id = (*count)++;
+    for (uint32_t at = home_of(slots, hash);; at = (at + 1) & slots->mask) {
+        uint64_t slot = slot_at(slots, at);
+        if (slot == 0) {
+            uint32_t id = (*count)++;
             put_value(dict, id, value);
-            slot->hash = hash;
-            slot->size = (uint32_t)value.size;
-            atomic_store_explicit(&slot->id, id, memory_order_release);
+            atomic_store_explicit(&slots->at[at], hash >> 32 << 32 | id, memory_order_release);
             return id;
         }
-        if (slot_is(dict, slot, id, hash, value)) {
-            return id;
+        if (slot_is(dict, slot, hash, value)) {
+            return (uint32_t)slot;
         }
     }
-}
-
-static inline uint64_t hash_of(weir_str value)
-{
-    return XXH3_64bits(value.at, value.size);
 }
 
 static void intern_plain(weir_live_dict *dict, weir_live_slots *slots, uint32_t *count,
@@ -142,13 +147,13 @@ static void intern_plain(weir_live_dict *dict, weir_live_slots *slots, uint32_t 
     }
 }
 
-/* The first slot that has this hash, or an empty one. */
+/* The id of the first slot that may be it, or 0 at an empty one. */
 static uint32_t guess(const weir_live_slots *slots, uint64_t hash)
 {
-    for (uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
-        uint32_t id = atomic_load_explicit(&slots->at[at].id, memory_order_relaxed);
-        if (id == 0 || slots->at[at].hash == hash) {
-            return id;
+    for (uint32_t at = home_of(slots, hash);; at = (at + 1) & slots->mask) {
+        uint64_t slot = slot_at(slots, at);
+        if (slot == 0 || slot >> 32 == hash >> 32) {
+            return (uint32_t)slot;
         }
     }
 }
@@ -167,7 +172,7 @@ static void intern_prefetching(weir_live_dict *dict, weir_live_slots *slots, uin
     const weir_str *places[BATCH];
     for (uint32_t i = 0; i < n; i++) {
         hashes[i] = hash_of(values[i]);
-        __builtin_prefetch(&slots->at[hashes[i] & slots->mask]);
+        __builtin_prefetch(&slots->at[home_of(slots, hashes[i])]);
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = guess(slots, hashes[i]);
@@ -249,14 +254,13 @@ static uint32_t view_find(const weir_dict *base, weir_str value)
     const weir_live_dict *dict = ((const weir_live_dict_view *)base)->dict;
     const weir_live_slots *slots = atomic_load_explicit(&dict->slots, memory_order_acquire);
     uint64_t hash = hash_of(value);
-    for (uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
-        const weir_live_slot *slot = &slots->at[at];
-        uint32_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
-        if (id == 0) {
+    for (uint32_t at = home_of(slots, hash);; at = (at + 1) & slots->mask) {
+        uint64_t slot = atomic_load_explicit(&slots->at[at], memory_order_acquire);
+        if (slot == 0) {
             return WEIR_NO_ID;
         }
-        if (slot_is(dict, slot, id, hash, value)) {
-            return id < base->count ? id : WEIR_NO_ID;
+        if (slot_is(dict, slot, hash, value)) {
+            return (uint32_t)slot < base->count ? (uint32_t)slot : WEIR_NO_ID;
         }
     }
 }

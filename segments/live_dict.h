@@ -12,14 +12,12 @@
 #define WEIR_LIVE_DICT_PAGES 27u /* page 0: ids 0..63, page k: ids 32 << k .. (64 << k) - 1 */
 #define WEIR_LIVE_DICT_MAX (1u << 30)
 
-typedef struct weir_live_slot {
-    uint64_t hash; /* xxh3-64; valid once id is not 0 */
-    _Atomic uint32_t id;
-    uint32_t size; /* of the value */
-} weir_live_slot;
+/* Open addressing. A slot is (high half of the xxh3 hash) << 32 | id, 0 is empty; its home is the
+ * hash's top bits, so that growing moves slots in order. */
 typedef struct weir_live_slots {
-    uint64_t mask;
-    weir_live_slot at[];
+    uint32_t shift; /* home of a tag = tag >> shift */
+    uint32_t mask;
+    _Atomic uint64_t at[];
 } weir_live_slots;
 
 typedef struct weir_live_dict {
