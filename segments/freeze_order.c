@@ -49,16 +49,34 @@ static void refine(ordering *o, const uint64_t *keys)
     o->run_count = count;
 }
 
+/* Elements of the rows that are still in runs: only these need ranks. */
+static uint32_t ids_in_runs(const ordering *o, const weir_part_ids *ids, uint32_t *out)
+{
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < o->run_count; r++) {
+        const uint32_t *order = o->order + o->runs[r].first;
+        for (uint32_t i = 0; i < o->runs[r].count; i++) {
+            uint32_t from = ids->offsets ? ids->offsets[order[i]] : order[i];
+            uint32_t end = ids->offsets ? ids->offsets[order[i] + 1] : from + 1;
+            while (from < end) {
+                out[count++] = ids->ids[from++];
+            }
+        }
+    }
+    return count;
+}
+
 static void by_strings(ordering *o, const weir_live_column *col)
 {
     weir_part_ids ids;
     weir_part_dict dict;
-    uint64_t *keys = WEIR_SCRATCH_ARRAY(o->s, uint64_t, o->part->count);
+    uint32_t n = o->part->count;
     weir_part_ids_read(o->rt, o->part, col, o->s, &ids);
-    weir_part_dict_make(col, ids.ids, ids.offsets ? ids.offsets[o->part->count] : o->part->count,
-                        o->s, &dict);
+    uint32_t *open = WEIR_SCRATCH_ARRAY(o->s, uint32_t, (ids.offsets ? ids.offsets[n] : n) + 1);
+    weir_part_dict_make(col, open, ids_in_runs(o, &ids, open), o->s, &dict);
+    uint64_t *keys = WEIR_SCRATCH_ARRAY(o->s, uint64_t, n);
     if (!ids.offsets) {
-        for (uint32_t i = 0; i < o->part->count; i++) {
+        for (uint32_t i = 0; i < n; i++) {
             keys[i] = dict.ranks[ids.ids[i]];
         }
         refine(o, keys);
@@ -67,7 +85,7 @@ static void by_strings(ordering *o, const weir_live_column *col)
     bool more = true; /* lists that are equal so far and have a k-th element */
     for (uint32_t k = 0; more && o->run_count; k++) {
         more = false;
-        for (uint32_t i = 0; i < o->part->count; i++) {
+        for (uint32_t i = 0; i < n; i++) {
             uint32_t from = ids.offsets[i], count = ids.offsets[i + 1] - from;
             bool null = weir_bit(ids.nulls, i);
             keys[i] = k < count        ? 2 + dict.ranks[ids.ids[from + k]]
