@@ -34,7 +34,7 @@ typedef struct weir_posting {
 } weir_posting;
 
 typedef struct weir_column_ops {
-    bool (*zone)(const weir_column *col, uint32_t chunk, weir_zone *out); /* false: unknown */
+    bool (*zone)(const weir_column *col, uint32_t chunk, weir_zone *out); /* false: unknown (a growing chunk): the form of what read gives decides */
     /* Rows of dictionary id `id` (0: rows that are null; of multi-values, rows with a null element and null rows; empty lists count as null).
      * False: no index here, scan. count 0: not in this chunk. */
     bool (*postings)(const weir_column *col, uint32_t chunk, uint32_t id, weir_scratch *s, weir_posting *out);
