@@ -5,6 +5,7 @@
  * ranks in a bitmap: both keep the order, so that nothing is sorted. */
 #include "segments/postings.h"
 #include "segments/encode_pack.h"
+#include "weir/hot.h"
 #include <stdlib.h>
 
 enum { BITSET_WORDS = 1024, BITSET_UNITS = 4096 };
@@ -26,7 +27,7 @@ static uint32_t rank_of(const ranks *r, uint32_t id)
            (uint32_t)__builtin_popcountll(r->bits[at / 64] & ((UINT64_C(1) << (at % 64)) - 1));
 }
 
-static void make_ranks(ranks *r, const uint32_t *ids, uint32_t n, bool with_null)
+WEIR_HOT static void make_ranks(ranks *r, const uint32_t *ids, uint32_t n, bool with_null)
 {
     uint32_t min = with_null ? 0 : UINT32_MAX, max = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -73,6 +74,16 @@ static void add_row(sorted_rows *sorted, uint32_t k, uint32_t row)
     sorted->ends[k] = end + 1;
 }
 
+/* Ranks of n ids, and how many rows each has, one place further on: counts[rank + 1]. */
+WEIR_HOT static void rank_rows(const ranks *r, const uint32_t *ids, uint32_t n, uint32_t *local,
+                               uint32_t *counts)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        local[i] = rank_of(r, ids[i]);
+        counts[local[i] + 1]++;
+    }
+}
+
 static void sort_rows(const ranks *r, const uint32_t *ids, const uint32_t *offsets,
                       const uint64_t *nulls, uint32_t row_count, sorted_rows *sorted)
 {
@@ -81,10 +92,7 @@ static void sort_rows(const ranks *r, const uint32_t *ids, const uint32_t *offse
     uint32_t *local = weir_alloc(((size_t)n + 1) * sizeof(*local));
     *sorted = (sorted_rows){.starts = weir_calloc((size_t)r->count + 1, 4),
                             .ends = weir_alloc(((size_t)r->count + 1) * 4)};
-    for (uint32_t i = 0; i < n; i++) {
-        local[i] = rank_of(r, ids[first + i]);
-        sorted->starts[local[i] + 1]++;
-    }
+    rank_rows(r, ids + first, n, local, sorted->starts);
     for (uint32_t row = 0; offsets && row < row_count; row++) {
         null_rows += row_is_null(offsets, nulls, row);
     }
@@ -138,6 +146,11 @@ static void pad_to(weir_buf *out, size_t start, size_t align)
 /* Appends one container; returns its start word. */
 static uint32_t put_container(weir_buf *payload, const uint16_t *rows, uint32_t n)
 {
+    if (n == 1) { /* columns of many values have nearly nothing else */
+        uint32_t start = (uint32_t)(payload->size / 2);
+        weir_buf_put(payload, rows, sizeof(*rows));
+        return start | (uint32_t)WEIR_POSTING_ARRAY << 30;
+    }
     uint32_t runs = count_runs(rows, n), plain = n <= WEIR_POSTING_ARRAY_MAX ? n : BITSET_UNITS;
     if (1 + 2 * runs <= plain / 2) {
         uint32_t start = (uint32_t)(payload->size / 2);
@@ -179,32 +192,35 @@ uint32_t weir_postings_build(const uint32_t *ids, const uint32_t *offsets, const
     sorted_rows sorted;
     make_ranks(&r, ids + first, n, with_null);
     sort_rows(&r, ids, offsets, nulls, row_count, &sorted);
-    weir_buf payload = {0}, found = {0}, starts = {0}, counts = {0};
+    weir_buf payload = {0};
+    uint32_t *found = weir_alloc(((size_t)r.count + 1) * sizeof(*found));
+    uint32_t *starts = weir_alloc(((size_t)r.count + 1) * sizeof(*starts));
+    uint16_t *counts = weir_alloc(((size_t)r.count + 1) * sizeof(*counts));
     uint32_t k = 0, containers = 0;
+    weir_buf_reserve(&payload,
+                     2 * (size_t)n + 64); /* arrays of all rows; more only for nulls of lists */
     for (uint32_t w = 0; w <= r.range / 64; w++) {
         for (uint64_t word = r.bits[w]; word; word &= word - 1, k++) {
             uint32_t count = sorted.ends[k] - sorted.starts[k];
             if (count > 0) { /* an id that stands under null rows only has none */
-                weir_buf_u32(&found, r.min + w * 64 + (uint32_t)__builtin_ctzll(word));
-                weir_buf_u32(&starts,
-                             put_container(&payload, sorted.rows + sorted.starts[k], count));
-                put_u16(&counts, (uint16_t)(count - 1));
-                containers++;
+                found[containers] = r.min + w * 64 + (uint32_t)__builtin_ctzll(word);
+                starts[containers] = put_container(&payload, sorted.rows + sorted.starts[k], count);
+                counts[containers++] = (uint16_t)(count - 1);
             }
         }
     }
     size_t at = out->size;
     weir_buf_u32(out, containers);
     weir_buf_u32(out, (uint32_t)(payload.size / 2));
-    weir_buf_str(out, weir_buf_view(&found));
-    weir_buf_str(out, weir_buf_view(&starts));
-    weir_buf_str(out, weir_buf_view(&counts));
+    weir_buf_put(out, found, containers * sizeof(*found));
+    weir_buf_put(out, starts, containers * sizeof(*starts));
+    weir_buf_put(out, counts, containers * sizeof(*counts));
     pad_to(out, at, 8);
     weir_buf_str(out, weir_buf_view(&payload));
-    weir_buf_done(&found);
     weir_buf_done(&payload);
-    weir_buf_done(&starts);
-    weir_buf_done(&counts);
+    free(found);
+    free(starts);
+    free(counts);
     free(sorted.starts);
     free(sorted.ends);
     free(sorted.rows);
