@@ -76,11 +76,16 @@ void weir_rollup_add(weir_rollup_run *run, const uint32_t *groups, const weir_ve
                      const weir_vec *times, weir_scratch *s)
 {
     const weir_agg_bound *bound = run->bound;
-    weir_vec *args = WEIR_SCRATCH_ARRAY(s, weir_vec, bound->arg_count + 1);
+    weir_vec *args = WEIR_SCRATCH_ARRAY(s, weir_vec, 2 * (bound->arg_count + 1));
+    weir_vec *cast = args + bound->arg_count + 1;
+    weir_error err;
     for (uint32_t i = 0; i < bound->arg_count; i++) {
         args[i] = i == 0 ? *values : *times;
     }
-    bound->agg->add_many(bound, run->heap, run->states, bound->state_size, groups, args, values->n,
+    bool ok = weir_agg_args(bound, args, s, cast, &err); /* stored values are of the kind taken */
+    assert(ok);
+    (void)ok;
+    bound->agg->add_many(bound, run->heap, run->states, bound->state_size, groups, cast, values->n,
                          s);
 }
 
