@@ -134,6 +134,27 @@ static size_t print_special(char out[32], double value)
     return size;
 }
 
+/* Whole numbers below 2^63 that need more than `bits` of precision: Java (up to 18) prints the exact integer without as many low digits as its unused
+ * bits stand for, rounded half up. Not always the shortest text: the float 123456792 is 1.23456792E8. */
+static bool whole_digits(double value, int bits, char text[40])
+{
+    int exponent;
+    frexp(value, &exponent);
+    if (exponent - 1 <= bits || exponent > 63) {
+        return false;
+    }
+    int64_t number = (int64_t)fabs(value), step = 1;
+    int dropped = (exponent - 1 - bits - 1) * 30103 / 100000; /* decimal digits in that many bits */
+    for (int i = 0; i < dropped; i++) {
+        step *= 10;
+    }
+    number = number / step + (dropped > 0 && number % step >= step / 2);
+    char digits[24];
+    int count = snprintf(digits, sizeof(digits), "%lld", (long long)number);
+    snprintf(text, 40, "%s%c.%se+%02d", value < 0 ? "-" : "", digits[0], count > 1 ? digits + 1 : "0", count - 1 + dropped);
+    return true;
+}
+
 size_t weir_print_double(char out[32], double value)
 {
     char text[40];
@@ -147,6 +168,9 @@ size_t weir_print_double(char out[32], double value)
     }
     if (fabs(value) == 4.9406564584124654e-324) { /* Java prints two digits at least */
         return java_form(out, value > 0 ? "4.9e-324" : "-4.9e-324");
+    }
+    if (whole_digits(value, 53, text)) {
+        return java_form(out, text);
     }
     for (int digits = 14; digits <= 16; digits++) {
         snprintf(text, sizeof(text), "%.*e", digits, value);
@@ -162,6 +186,9 @@ size_t weir_print_float(char out[32], float value)
     char text[40];
     if (!isfinite(value) || value == 0) {
         return print_special(out, (double)value);
+    }
+    if (whole_digits((double)value, 24, text)) {
+        return java_form(out, text);
     }
     for (int digits = 5; digits <= 8; digits++) {
         snprintf(text, sizeof(text), "%.*e", digits, (double)value);

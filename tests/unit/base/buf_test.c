@@ -38,6 +38,29 @@ static void doubles_print_as_java_prints_them(void **state)
     prints(10578.337486, "10578.337486");
 }
 
+static void prints_float(float value, const char *want)
+{
+    char text[32];
+    size_t size = weir_print_float(text, value);
+    assert_int_equal(size, strlen(want));
+    assert_memory_equal(text, want, size);
+}
+
+static void large_whole_numbers_keep_the_digits_that_java_keeps(void **state)
+{
+    (void)state;
+    prints_float(0.1f, "0.1");
+    prints_float(16777216.0f, "1.6777216E7");
+    prints_float(123456792.0f, "1.23456792E8");
+    prints_float(-123456792.0f, "-1.23456792E8");
+    prints_float(1442034000000.0f, "1.44203396E12");
+    prints_float(1e30f, "1.0E30");
+    prints(0x1p60, "1.15292150460684698E18");
+    prints(1e18, "1.0E18");
+    prints(0x1p63, "9.223372036854776E18");
+    prints(9007199254740994.0, "9.007199254740994E15");
+}
+
 static void json_is_compact_with_commas_in_their_places(void **state)
 {
     weir_buf out = {0};
@@ -110,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_print_as_java_prints_them),
+        cmocka_unit_test(large_whole_numbers_keep_the_digits_that_java_keeps),
         cmocka_unit_test(json_is_compact_with_commas_in_their_places),
         cmocka_unit_test(pretty_json_is_as_jackson_prints_it),
         cmocka_unit_test(varints_read_back_and_stop_at_the_end),
