@@ -36,7 +36,7 @@ weir_filter *weir_filter_bounds(weir_arena *arena, weir_target target, const wei
 /* escape: one code point, or empty. */
 weir_filter *weir_filter_like(weir_arena *arena, weir_target target, weir_str pattern,
                               weir_str escape);
-/* Java's Matcher.find. Fails with BAD_QUERY when the pattern does not compile. */
+/* Java's Matcher.find. False: the pattern does not compile, err names the place. */
 bool weir_filter_regex(weir_arena *arena, weir_target target, weir_str pattern, weir_filter **out,
                        weir_error *err);
 /* A value matches when it holds all of `parts`. */

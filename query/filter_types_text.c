@@ -2,11 +2,9 @@
  * PCRE2), contains. `like` is matched by hand, greedily with one point to come back to, so it is
  * linear in practice and needs no library; a pattern that begins with plain text is a range of ids
  * in a sorted dictionary when nothing but `%` follows. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <pthread.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
+#include "compute/regex.h"
 #include "query/filter_types.h"
 #include "weir/buf.h"
 
@@ -186,43 +184,22 @@ weir_filter *weir_filter_like(weir_arena *arena, weir_target target, weir_str pa
     return weir_filter_leaf(arena, &weir_leaf_like, target, p);
 }
 
-/* regex. The compiled code is shared; what a match writes belongs to the thread. */
+/* regex */
 typedef struct regex_params {
-    pcre2_code *code;
+    const weir_regex *regex;
     weir_str pattern;
 } regex_params;
 
-static pthread_key_t match_key;
-static pthread_once_t match_once = PTHREAD_ONCE_INIT;
-
-static void free_match(void *match)
-{
-    pcre2_match_data_free(match);
-}
-
-static void make_key(void)
-{
-    pthread_key_create(&match_key, free_match);
-}
-
-static pcre2_match_data *thread_match(void)
-{
-    pthread_once(&match_once, make_key);
-    pcre2_match_data *match = pthread_getspecific(match_key);
-    if (!match) {
-        match = pcre2_match_data_create(1, NULL);
-        pthread_setspecific(match_key, match);
-    }
-    return match;
-}
-
-/* A pattern that gives up on a value (match limit) says nothing about it: UNKNOWN. */
+/* A pattern that gives up on a value says nothing about it: UNKNOWN. */
 static weir_verdict regex_string(const weir_leaf *leaf, weir_str value)
 {
     const regex_params *p = leaf->params;
-    int found = pcre2_match(p->code, (PCRE2_SPTR)(value.size ? value.at : ""), value.size, 0, 0,
-                            thread_match(), NULL);
-    return found >= 0 ? WEIR_V_TRUE : found == PCRE2_ERROR_NOMATCH ? WEIR_V_FALSE : WEIR_V_UNKNOWN;
+    weir_regex_match match;
+    bool found;
+    if (!weir_regex_find(p->regex, value, 0, &found, &match, NULL)) {
+        return WEIR_V_UNKNOWN;
+    }
+    return verdict(found);
 }
 
 static void regex_print(const weir_leaf *leaf, weir_buf *out)
@@ -238,40 +215,15 @@ const weir_leaf_type weir_leaf_regex = {
     .print = regex_print,
 };
 
-static void free_code(void *code)
-{
-    pcre2_code_free(code);
-}
-
-static void free_compile_context(pcre2_compile_context **context)
-{
-    pcre2_compile_context_free(*context);
-}
-
 bool weir_filter_regex(weir_arena *arena, weir_target target, weir_str pattern, weir_filter **out,
                        weir_error *err)
 {
-    __attribute__((cleanup(free_compile_context))) pcre2_compile_context *context =
-        pcre2_compile_context_create(NULL);
-    pcre2_set_newline(context, PCRE2_NEWLINE_ANY); /* what Java's . and $ stop at */
-    pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
-    pcre2_set_parens_nest_limit(context, 100);
-    int code;
-    PCRE2_SIZE at;
     regex_params *p = WEIR_ARENA_NEW(arena, regex_params);
     p->pattern = weir_arena_str(arena, pattern);
-    p->code = pcre2_compile((PCRE2_SPTR)p->pattern.at, p->pattern.size,
-                            PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
-                            &at, context);
-    if (!p->code) {
-        char why[160];
-        pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-        return weir_fail(err, WEIR_ERR_BAD_QUERY, "pattern '%.*s' does not compile at %zu: %s",
-                         (int)(pattern.size > 200 ? 200 : pattern.size), pattern.at, (size_t)at,
-                         why);
+    p->regex = weir_regex_new(arena, p->pattern, err);
+    if (!p->regex) {
+        return false;
     }
-    weir_arena_defer(arena, free_code, p->code);
-    pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* without it the interpreter runs */
     *out = weir_filter_leaf(arena, &weir_leaf_regex, target, p);
     return true;
 }

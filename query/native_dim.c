@@ -39,16 +39,110 @@ static bool parse_extraction(weir_native *n, const weir_at *at, const json_t *js
                       : weir_native_fail(n, at, "needs 'extractionFn'");
 }
 
+static bool parse_lookup(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+{
+    if (weir_native_get(json, "name", NULL)) {
+        return weir_native_unsupported(n, WEIR_AT(at, "name"),
+                                       "registered lookups are not supported yet");
+    }
+    return parse_default(n, at, json, out) &&
+           weir_native_lookup(n, at, json, out->expr, &out->expr);
+}
+
+/* A delegate whose lists are filtered: only elements that pass make groups. */
+static bool parse_delegate(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+{
+    const json_t *delegate = weir_native_get(json, "delegate", NULL);
+    return delegate ? weir_native_dimension(n, WEIR_AT(at, "delegate"), delegate, out)
+                    : weir_native_fail(n, at, "needs 'delegate'");
+}
+
+static bool parse_list_filtered(weir_native *n, const weir_at *at, const json_t *json,
+                                weir_key *out)
+{
+    const json_t *list;
+    size_t count;
+    bool allow;
+    if (!parse_delegate(n, at, json, out) ||
+        !weir_native_list(n, at, json, "values", &list, &count) ||
+        !weir_native_bool(n, at, json, "isWhitelist", true, &allow)) {
+        return false;
+    }
+    if (!list) {
+        return weir_native_fail(n, at, "needs 'values'");
+    }
+    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        weir_str text;
+        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
+                                     json_array_get(list, i), &text)) {
+            return false;
+        }
+        values[i] = text.at ? weir_value_str(text) : weir_value_null();
+    }
+    weir_filter *filter =
+        weir_filter_in(n->arena, (weir_target){.column = out->name}, values, count);
+    if (!allow) {
+        filter->leaf.null_verdict =
+            filter->leaf.null_verdict == WEIR_V_TRUE ? WEIR_V_TRUE : WEIR_V_FALSE; /* two-valued */
+        filter = weir_filter_normal(n->arena, weir_filter_not(n->arena, filter));
+    }
+    out->list_filter = filter;
+    return true;
+}
+
+/* The whole value must match. */
+static bool parse_regex_filtered(weir_native *n, const weir_at *at, const json_t *json,
+                                 weir_key *out)
+{
+    weir_str pattern;
+    weir_error why = {0};
+    if (!parse_delegate(n, at, json, out) ||
+        !weir_native_need_text(n, at, json, "pattern", &pattern)) {
+        return false;
+    }
+    weir_str whole = weir_arena_printf(n->arena, "\\A(?:%.*s)\\z", WEIR_STR_ARG(pattern));
+    return weir_filter_regex(n->arena, (weir_target){.column = out->name}, whole, &out->list_filter,
+                             &why) ||
+           weir_native_fail(n, WEIR_AT(at, "pattern"), "%s", why.message);
+}
+
+static bool parse_prefix_filtered(weir_native *n, const weir_at *at, const json_t *json,
+                                  weir_key *out)
+{
+    weir_str prefix;
+    if (!parse_delegate(n, at, json, out) ||
+        !weir_native_need_text(n, at, json, "prefix", &prefix)) {
+        return false;
+    }
+    weir_buf pattern = {0};
+    for (size_t i = 0; i < prefix.size; i++) {
+        if (prefix.at[i] == '%' || prefix.at[i] == '_' || prefix.at[i] == '!') {
+            weir_buf_byte(&pattern, '!');
+        }
+        weir_buf_byte(&pattern, prefix.at[i]);
+    }
+    weir_buf_byte(&pattern, '%');
+    out->list_filter = weir_filter_like(n->arena, (weir_target){.column = out->name},
+                                        weir_buf_view(&pattern), WEIR_STR("!"));
+    weir_buf_done(&pattern);
+    return true;
+}
+
 static const struct dimension_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json,
                   weir_key *out); /* NULL: Druid has it, weir not yet */
 } dimension_types[] = {
-    {"default", parse_default}, {"extraction", parse_extraction}, {"listFiltered", NULL},
-    {"regexFiltered", NULL},    {"prefixFiltered", NULL},         {"lookup", NULL},
+    {"default", parse_default},
+    {"extraction", parse_extraction},
+    {"listFiltered", parse_list_filtered},
+    {"regexFiltered", parse_regex_filtered},
+    {"prefixFiltered", parse_prefix_filtered},
+    {"lookup", parse_lookup},
 };
 
-bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+static bool parse_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
 {
     weir_str type;
     *out = (weir_key){0};
@@ -74,6 +168,16 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
     }
     return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no dimension spec",
                             WEIR_STR_ARG(type));
+}
+
+bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+{
+    if (!weir_native_enter(n, at)) {
+        return false;
+    }
+    bool ok = parse_dimension(n, at, json, out);
+    weir_native_leave(n);
+    return ok;
 }
 
 static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json,

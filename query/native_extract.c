@@ -22,19 +22,117 @@ static bool parse_identity(weir_native *n, const weir_at *at, const json_t *json
     return true;
 }
 
+static const weir_expr *call2(weir_native *n, const char *fn, const weir_expr *a,
+                              const weir_expr *b)
+{
+    const weir_expr *args[] = {a, b};
+    return weir_expr_call(n->arena, fn, 2, args);
+}
+
+static const weir_expr *call3(weir_native *n, const char *fn, const weir_expr *a,
+                              const weir_expr *b, const weir_expr *c)
+{
+    const weir_expr *args[] = {a, b, c};
+    return weir_expr_call(n->arena, fn, 3, args);
+}
+
+/* A locale is taken but not looked at: case is mapped by the root locale. */
 static bool parse_case(weir_native *n, const weir_at *at, const json_t *json,
                        const weir_expr *input, const weir_expr **out)
 {
-    weir_str locale;
-    if (!weir_native_text(n, at, json, "locale", &locale)) {
-        return false;
-    }
-    if (locale.size) {
-        return weir_native_unsupported(n, WEIR_AT(at, "locale"),
-                                       "case mapping by locale is not supported yet");
-    }
+    (void)at;
     *out = call1(n, json_string_value(json_object_get(json, "type")),
                  weir_native_cast(n, input, "STRING"));
+    return true;
+}
+
+/* The group's text; what does not match stays, or becomes null or another text. */
+static bool parse_regex(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_expr *input, const weir_expr **out)
+{
+    weir_str pattern, instead;
+    int64_t group;
+    bool replace;
+    if (!weir_native_need_text(n, at, json, "expr", &pattern) ||
+        !weir_native_long(n, at, json, "index", 1, &group) ||
+        !weir_native_bool(n, at, json, "replaceMissingValue", false, &replace) ||
+        !weir_native_text(n, at, json, "replaceMissingValueWith", &instead)) {
+        return false;
+    }
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    *out = call3(n, "regexp_extract", text, text_const(n, pattern),
+                 weir_expr_const(n->arena, weir_value_long(group)));
+    if (!replace) {
+        *out = call2(n, "nvl", *out, text);
+    } else if (instead.at) {
+        *out = call2(n, "nvl", *out, text_const(n, instead));
+    }
+    return true;
+}
+
+static bool parse_partial(weir_native *n, const weir_at *at, const json_t *json,
+                          const weir_expr *input, const weir_expr **out)
+{
+    weir_str pattern;
+    if (!weir_native_need_text(n, at, json, "expr", &pattern)) {
+        return false;
+    }
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    *out = call3(n, "if", call2(n, "regexp_like", text, text_const(n, pattern)), text,
+                 weir_expr_const(n->arena, weir_value_null()));
+    return true;
+}
+
+static bool parse_string_format(weir_native *n, const weir_at *at, const json_t *json,
+                                const weir_expr *input, const weir_expr **out)
+{
+    weir_str format, nulls;
+    if (!weir_native_need_text(n, at, json, "format", &format) ||
+        !weir_native_text(n, at, json, "nullHandling", &nulls)) {
+        return false;
+    }
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    bool empty = weir_str_eq_nocase(nulls, WEIR_STR("emptyString")),
+         none = weir_str_eq_nocase(nulls, WEIR_STR("returnNull"));
+    if (nulls.at && !empty && !none && !weir_str_eq_nocase(nulls, WEIR_STR("nullString"))) {
+        return weir_native_fail(n, WEIR_AT(at, "nullHandling"), "'%.*s' is no way to handle nulls",
+                                WEIR_STR_ARG(nulls));
+    }
+    *out = call2(n, "format", text_const(n, format),
+                 call2(n, "nvl", text, text_const(n, empty ? WEIR_STR("") : WEIR_STR("null"))));
+    if (none) {
+        *out = call3(n, "if", call1(n, "isnull", text),
+                     weir_expr_const(n->arena, weir_value_null()), *out);
+    }
+    return true;
+}
+
+static bool number_member(weir_native *n, const weir_at *at, const json_t *json, const char *name,
+                          double fallback, double *out)
+{
+    const json_t *given = weir_native_get(json, name, NULL);
+    *out = given && json_is_number(given) ? json_number_value(given) : fallback;
+    return !given || json_is_number(given) ||
+           weir_native_fail(n, WEIR_AT(at, name), "must be a number");
+}
+
+/* floor((x - offset) / size) * size + offset, as a whole number's text where it is one. */
+static bool parse_bucket(weir_native *n, const weir_at *at, const json_t *json,
+                         const weir_expr *input, const weir_expr **out)
+{
+    double size, offset;
+    if (!number_member(n, at, json, "size", 1, &size) ||
+        !number_member(n, at, json, "offset", 0, &offset)) {
+        return false;
+    }
+    const weir_expr *by = weir_expr_const(n->arena, weir_value_double(size)),
+                    *from = weir_expr_const(n->arena, weir_value_double(offset));
+    const weir_expr *steps = call1(
+        n, "floor", call2(n, "/", call2(n, "-", weir_native_cast(n, input, "DOUBLE"), from), by));
+    const weir_expr *start = call2(n, "+", call2(n, "*", steps, by), from),
+                    *whole = weir_native_cast(n, start, "LONG");
+    *out = call3(n, "if", call2(n, "==", whole, start), weir_native_cast(n, whole, "STRING"),
+                 weir_native_cast(n, start, "STRING"));
     return true;
 }
 
@@ -66,24 +164,116 @@ static bool parse_substring(weir_native *n, const weir_at *at, const json_t *jso
     return true;
 }
 
+/* `input` floored to a granularity. */
+static bool floored(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input,
+                    const weir_expr **out)
+{
+    weir_granularity gran;
+    if (!weir_native_granularity(n, at, json, &gran)) {
+        return false;
+    }
+    *out = input;
+    if (gran.kind == WEIR_GRAN_NONE) {
+        return true;
+    }
+    if (gran.kind != WEIR_GRAN_PERIOD) {
+        return weir_native_unsupported(n, at,
+                                       "timeFormat with this granularity is not supported yet");
+    }
+    const weir_period *p = &gran.period;
+    weir_str period =
+        weir_arena_printf(n->arena, "P%dY%dM%dW%dDT%dH%dM%d.%03dS", p->years, p->months, p->weeks,
+                          p->days, p->hours, p->minutes, p->seconds, p->millis);
+    const weir_expr *args[] = {input, text_const(n, period),
+                               weir_expr_const(n->arena, gran.has_origin
+                                                             ? weir_value_long(gran.origin_ms)
+                                                             : weir_value_null()),
+                               text_const(n, weir_zone_id(gran.zone))};
+    *out = weir_expr_call(n->arena, "timestamp_floor", 4, args);
+    return true;
+}
+
 /* Joda pattern, zone; without a pattern ISO. */
 static bool parse_time_format(weir_native *n, const weir_at *at, const json_t *json,
                               const weir_expr *input, const weir_expr **out)
 {
-    weir_str format, zone, locale;
+    weir_str format, zone;
+    const json_t *granularity = weir_native_get(json, "granularity", NULL);
     if (!weir_native_text(n, at, json, "format", &format) ||
         !weir_native_text(n, at, json, "timeZone", &zone) ||
-        !weir_native_text(n, at, json, "locale", &locale)) {
+        (granularity && !floored(n, WEIR_AT(at, "granularity"), granularity, input, &input))) {
         return false;
     }
-    if (weir_native_get(json, "granularity", NULL)) {
-        return weir_native_unsupported(n, WEIR_AT(at, "granularity"),
-                                       "timeFormat with a granularity is not supported yet");
+    *out = call3(n, "timestamp_format", input,
+                 text_const(n, format.at ? format : WEIR_STR("yyyy-MM-dd'T'HH:mm:ss.SSSZZ")),
+                 text_const(n, zone.at ? zone : WEIR_STR("UTC")));
+    return true;
+}
+
+/* Text of one pattern to text of another; what does not parse stays. */
+static bool parse_time(weir_native *n, const weir_at *at, const json_t *json,
+                       const weir_expr *input, const weir_expr **out)
+{
+    weir_str from, to;
+    if (!weir_native_need_text(n, at, json, "timeFormat", &from) ||
+        !weir_native_need_text(n, at, json, "resultFormat", &to)) {
+        return false;
     }
-    const weir_expr *args[] = {
-        input, text_const(n, format.at ? format : WEIR_STR("yyyy-MM-dd'T'HH:mm:ss.SSSZZ")),
-        text_const(n, zone.at ? zone : WEIR_STR("UTC"))};
-    *out = weir_expr_call(n->arena, "timestamp_format", 3, args);
+    const weir_expr *text = weir_native_cast(n, input, "STRING"),
+                    *utc = text_const(n, WEIR_STR("UTC"));
+    const weir_expr *time = call3(n, "timestamp_parse", text, text_const(n, from), utc);
+    *out = call2(n, "nvl", call3(n, "timestamp_format", time, text_const(n, to), utc), text);
+    return true;
+}
+
+#define MAX_MAP 1000u /* entries are compared one by one, once per dictionary value */
+
+/* A map in the query itself: what is not in it becomes null, another text, or stays. */
+bool weir_native_lookup(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_expr *input, const weir_expr **out)
+{
+    const json_t *lookup = weir_native_get(json, "lookup", NULL),
+                 *map = json_is_object(lookup) ? weir_native_get(lookup, "map", NULL) : NULL;
+    weir_str instead, type;
+    bool retain;
+    if (!lookup || !json_is_object(lookup)) {
+        return lookup ? weir_native_unsupported(n, WEIR_AT(at, "lookup"),
+                                                "registered lookups are not supported yet")
+                      : weir_native_fail(n, at, "needs 'lookup'");
+    }
+    at = WEIR_AT(at, "lookup");
+    if (!weir_native_need_type(n, at, lookup, &type) ||
+        !weir_native_bool(n, at, json, "retainMissingValue", false, &retain) ||
+        !weir_native_text(n, at, json, "replaceMissingValueWith", &instead)) {
+        return false;
+    }
+    if (!weir_str_is(type, "map") || !json_is_object(map)) {
+        return weir_native_fail(n, at, "must be of type map and have a 'map'");
+    }
+    if (json_object_size(map) > MAX_MAP) {
+        return weir_native_unsupported(
+            n, WEIR_AT(at, "map"), "maps of more than %u entries are not supported yet", MAX_MAP);
+    }
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    const weir_expr **args =
+        WEIR_ARENA_ARRAY(n->arena, const weir_expr *, 2 * json_object_size(map) + 4);
+    uint32_t count = 0;
+    const char *key;
+    json_t *value;
+    args[count++] = text;
+    json_object_foreach((json_t *)map, key, value)
+    {
+        weir_str to;
+        if (!weir_native_scalar_text(n, WEIR_AT(WEIR_AT(at, "map"), key), value, &to)) {
+            return false;
+        }
+        args[count++] = text_const(n, weir_arena_str(n->arena, weir_str_of(key)));
+        args[count++] = to.at ? text_const(n, to) : weir_expr_const(n->arena, weir_value_null());
+    }
+    args[count++] = retain       ? text
+                    : instead.at ? text_const(n, instead)
+                                 : weir_expr_const(n->arena, weir_value_null());
+    *out = count == 2 ? args[1] : weir_expr_call(n->arena, "case_simple", count, args);
     return true;
 }
 
@@ -113,21 +303,14 @@ static const struct extraction_type {
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input,
                   const weir_expr **out); /* NULL: not yet */
 } extraction_types[] = {
-    {"identity", parse_identity},
-    {"upper", parse_case},
-    {"lower", parse_case},
-    {"strlen", parse_strlen},
-    {"substring", parse_substring},
-    {"timeFormat", parse_time_format},
-    {"cascade", parse_cascade},
-    {"regex", NULL},
-    {"partial", NULL},
-    {"searchQuery", NULL},
-    {"time", NULL},
-    {"lookup", NULL},
-    {"registeredLookup", NULL},
-    {"stringFormat", NULL},
-    {"bucket", NULL},
+    {"identity", parse_identity},   {"upper", parse_case},
+    {"lower", parse_case},          {"strlen", parse_strlen},
+    {"substring", parse_substring}, {"timeFormat", parse_time_format},
+    {"cascade", parse_cascade},     {"regex", parse_regex},
+    {"partial", parse_partial},     {"searchQuery", NULL},
+    {"time", parse_time},           {"lookup", weir_native_lookup},
+    {"registeredLookup", NULL},     {"stringFormat", parse_string_format},
+    {"bucket", parse_bucket},
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,

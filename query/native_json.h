@@ -94,6 +94,10 @@ bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *ob
 bool weir_native_extraction(weir_native *n, const weir_at *at, const json_t *json,
                             const weir_expr *input, const weir_expr **out);
 
+/* "lookup", "retainMissingValue", "replaceMissingValueWith" of `json` over `input`. */
+bool weir_native_lookup(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_expr *input, const weir_expr **out);
+
 /* native_agg.c, native_postagg.c */
 bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
                       const weir_agg_use **out);

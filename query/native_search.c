@@ -13,8 +13,35 @@ typedef struct search {
     int64_t limit;
 } search;
 
+/* Rows are counted, not elements: a value that a row's list holds twice counts once. */
+static bool has_lists(const search *what, const weir_names *columns, weir_view *const *views,
+                      uint32_t view_count)
+{
+    for (uint32_t v = 0; v < view_count; v++) {
+        for (uint32_t r = 0; r < views[v]->count; r++) {
+            const weir_rows *segment = views[v]->rows[r];
+            for (uint32_t i = 0; segment && i < columns->count; i++) {
+                const weir_column *column = segment->ops->column(segment, columns->at[i]);
+                if (column && column->type.multi) {
+                    return true;
+                }
+            }
+        }
+    }
+    return what->rows->as.rows.child != NULL;
+}
+
+static const weir_expr *distinct(weir_native *n, const weir_expr *list)
+{
+    const weir_expr *array = weir_expr_call(n->arena, "mv_to_array", 1, &list),
+                    *twice[] = {array, array};
+    const weir_expr *set = weir_expr_call(n->arena, "array_set_add_all", 2, twice);
+    return weir_expr_call(n->arena, "array_to_mv", 1, &set);
+}
+
 static bool lower_dimension(weir_native *n, const search *what, const weir_native_part *part,
-                            const weir_key *dimension, weir_node **out)
+                            const weir_key *dimension, weir_view *const *views, uint32_t view_count,
+                            weir_node **out)
 {
     static const char count_json[] = "{\"type\":\"count\",\"name\":\"__count\"}";
     weir_key *key = WEIR_ARENA_NEW(n->arena, weir_key);
@@ -30,6 +57,9 @@ static bool lower_dimension(weir_native *n, const search *what, const weir_nativ
     *key = *dimension;
     key->name = WEIR_STR("__value");
     key->type = WEIR_TYPE(WEIR_STRING);
+    if (has_lists(what, &columns, views, view_count)) {
+        key->expr = distinct(n, key->expr);
+    }
     if (!weir_agg_spec_parse(json, "count", n->arena, &count->spec, n->err)) {
         return false;
     }
@@ -67,11 +97,13 @@ static bool lower_dimension(weir_native *n, const search *what, const weir_nativ
     return true;
 }
 
-static bool lower(weir_native *n, weir_native_part *part, const search *what)
+static bool lower(weir_native *n, weir_native_part *part, const search *what,
+                  weir_view *const *views, uint32_t view_count)
 {
     weir_node **children = WEIR_ARENA_ARRAY(n->arena, weir_node *, what->dimension_count);
     for (uint32_t i = 0; i < what->dimension_count; i++) {
-        if (!lower_dimension(n, what, part, &what->dimensions[i], &children[i])) {
+        if (!lower_dimension(n, what, part, &what->dimensions[i], views, view_count,
+                             &children[i])) {
             return false;
         }
     }
@@ -124,7 +156,7 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     what->dimension_count = count;
     part->meta = what;
     part->root = what->rows;
-    return count == 0 || lower(n, part, what);
+    return true;
 }
 
 static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views,
@@ -133,7 +165,7 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
     search *what = part->meta;
     weir_names names = {.arena = n->arena};
     if (what->dimension_count > 0) {
-        return true;
+        return lower(n, part, what, views, view_count);
     }
     for (uint32_t v = 0; v < view_count; v++) {
         for (uint32_t r = 0; r < views[v]->count; r++) {
@@ -157,7 +189,7 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
     }
     what->dimensions = dimensions;
     what->dimension_count = names.count;
-    return lower(n, part, what);
+    return lower(n, part, what, views, view_count);
 }
 
 const weir_native_type weir_native_search = {

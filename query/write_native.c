@@ -169,11 +169,11 @@ static bool end_timeseries(weir_native_writer *w, weir_error *err)
 
 const weir_native_writer_ops weir_write_timeseries = {begin_list, batch_timeseries, end_timeseries};
 
-/* topN and search: {"timestamp": ..., "result": [...]} per bucket. */
+/* topN and search: {"timestamp": ..., "result": [...]} per bucket, its start in UTC whatever the granularity's zone (recorded). */
 static void open_bucket(weir_native_writer *w, int64_t bucket)
 {
     weir_json_begin_object(&w->json);
-    weir_write_member_time(&w->json, "timestamp", bucket, &w->part->granularity);
+    weir_write_member_time(&w->json, "timestamp", bucket, NULL);
     weir_json_key(&w->json, WEIR_STR("result"));
     weir_json_begin_array(&w->json);
     w->open = true;

@@ -300,6 +300,8 @@ static void a_regex_is_found_anywhere(void **state)
     assert_string_equal(TEXTS(regex(*state, "a.b"), "a🚀b", "a\nb"), "TF UU");
     assert_string_equal(TEXTS(regex(*state, "b$"), "ab", "ab\n", "abc"), "TTF UU");
     assert_string_equal(TEXTS(regex(*state, ""), "", "x"), "TT UU");
+    assert_string_equal(TEXTS(regex(*state, "\\p{IsHan}\\\\?"), "日本", "x"),
+                        "TF UU"); /* Java's name of a script */
     weir_error err = {0};
     weir_filter *filter;
     assert_false(weir_filter_regex(*state, column, WEIR_STR("a("), &filter, &err));
