@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #ifdef WEIR_SANITIZED
-enum { SEEDS = 1, STREAM = 150000 };
+enum { SEEDS = 1, STREAM = 140000 };
 #else
-enum { SEEDS = 3, STREAM = 300000 };
+enum { SEEDS = 2, STREAM = 150000 };
 #endif
 
 static weir_granularity granularity(const char *name)
