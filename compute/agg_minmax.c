@@ -5,36 +5,42 @@
 
 #define LESS(a, b) ((a) < (b))
 #define MORE(a, b) ((a) > (b))
-#define LESS_OR_NAN(a, b) ((a) < (b) || (a) != (a))
-#define MORE_OR_NAN(a, b) ((a) > (b) || (a) != (a))
+#define LESS_OR_NAN(a, b) (((a) < (b)) | ((a) != (a)))
+#define MORE_OR_NAN(a, b) (((a) > (b)) | ((a) != (a)))
 
 #define NAME min_long
 #define VALUE int64_t
+#define MASK int64_t
 #define FIRST INT64_MAX
 #define BETTER LESS
 #include "compute/agg_minmax.inc"
 #define NAME max_long
 #define VALUE int64_t
+#define MASK int64_t
 #define FIRST INT64_MIN
 #define BETTER MORE
 #include "compute/agg_minmax.inc"
 #define NAME min_double
 #define VALUE double
+#define MASK int64_t
 #define FIRST (double)INFINITY
 #define BETTER LESS_OR_NAN
 #include "compute/agg_minmax.inc"
 #define NAME max_double
 #define VALUE double
+#define MASK int64_t
 #define FIRST (double)-INFINITY
 #define BETTER MORE_OR_NAN
 #include "compute/agg_minmax.inc"
 #define NAME min_float
 #define VALUE float
+#define MASK int32_t
 #define FIRST INFINITY
 #define BETTER LESS_OR_NAN
 #include "compute/agg_minmax.inc"
 #define NAME max_float
 #define VALUE float
+#define MASK int32_t
 #define FIRST -INFINITY
 #define BETTER MORE_OR_NAN
 #include "compute/agg_minmax.inc"
