@@ -1,0 +1,110 @@
+/* ingest/worker_parts.h - the inside of a worker, shared by worker.c (steps, seals), worker_start.c (where a source goes on) and worker_append.c (records to rows). */
+#ifndef INGEST_WORKER_PARTS_H
+#define INGEST_WORKER_PARTS_H
+#include "ingest/append.h"
+#include "ingest/decode.h"
+#include "ingest/handoff.h"
+#include "ingest/transform.h"
+#include "ingest/worker.h"
+
+typedef enum weir_worker_phase {
+    WEIR_WORKER_CONNECTING, /* no source yet, or nothing assigned */
+    WEIR_WORKER_FOLDING,    /* start: the log is folded (job) */
+    WEIR_WORKER_DECIDING,   /* start: offsets are chosen, the broker is asked */
+    WEIR_WORKER_COMMITTING, /* start: start, gap and reset ranges are committed (job) */
+    WEIR_WORKER_RUNNING,
+    WEIR_WORKER_REVOKING,   /* hand-off before partitions are given up */
+    WEIR_WORKER_DRAINING,   /* stop was asked: hand-off, then done */
+    WEIR_WORKER_STOPPED,
+} weir_worker_phase;
+
+typedef struct weir_worker_source { /* a partition that is assigned to us */
+    int32_t partition;
+    weir_source_key key; /* in the worker's arena */
+    bool ready;          /* position is known and committed */
+    bool stopped;        /* topic changed: not read any more */
+    bool reset;          /* a reset is wanted */
+    bool committing;     /* epoch and position hold once the commit under way has landed */
+    uint64_t epoch;
+    int64_t position;    /* next offset to append */
+    int64_t start;       /* position when it was assigned, for the status */
+    uint8_t number;      /* in the generation */
+    bool in_generation;
+    int64_t from;        /* of its range in the generation */
+    weir_anchor anchor;
+    weir_counts counts;
+    char problem[300];
+} weir_worker_source;
+
+typedef struct weir_start_job { /* folds the log, or commits what the start of sources needs */
+    weir_job job;
+    weir_worker *worker;
+    weir_commit *commit; /* NULL: fold only */
+    bool stale; /* of an assignment that is gone: its result counts for nothing */
+    bool ok;
+    weir_error err;
+} weir_start_job;
+
+typedef struct weir_sealed { /* a generation that waits for its hand-off */
+    weir_generation *gen;
+    struct weir_sealed *next;
+} weir_sealed;
+
+struct weir_worker {
+    weir_worker_options options;
+    weir_spec *spec;
+    weir_arena *arena;
+    weir_event_source *source;
+    weir_worker_phase phase;
+    int64_t retry_us;     /* not before: opening, deciding after a failure */
+    int64_t deadline_us;  /* of REVOKING */
+    int64_t checked_us;   /* sources still held */
+    weir_worker_source *sources;
+    uint32_t source_count;
+    weir_start_job *start;
+    /* Rows. */
+    weir_fields *fields;
+    weir_decoder *decoder;
+    weir_transform *transform;
+    weir_events events;
+    weir_append_kinds *kinds;
+    weir_generation *gen;  /* growing; NULL: none */
+    int64_t gen_begun_us;  /* its first record; 0: none yet */
+    bool fatal;
+    weir_sealed *sealed, *sealed_last;
+    weir_handoff *handoff; /* set and unset under the lock, as the status looks at it */
+    /* Append under way. */
+    const weir_record *batch;
+    weir_worker_source *batch_source;
+    uint64_t batch_unparseable, batch_thrown_away, batch_bytes;
+    /* Requests and what others may see. */
+    bool resetting;       /* the reset that is wanted is under way */
+    _Atomic bool stop_wanted, cancel_wanted, reset_wanted;
+    pthread_mutex_t lock; /* of all below */
+    uint64_t flush_wanted, flush_sealed, flush_done;
+    weir_worker_partition *shown;
+    uint32_t shown_count;
+    weir_worker_phase shown_phase;
+    int64_t shown_us; /* the worker's own */
+    bool backpressure, has_problem, shown_fatal;
+    weir_error problem;
+};
+
+/* worker.c */
+void weir_worker_problem(weir_worker *w, const weir_error *err, bool fatal); /* logs it; shown in the status until the worker runs again */
+/* Ends the generation, if its sources moved; go_on: the next begins with the same sources, else they are in none. */
+void weir_worker_seal(weir_worker *w, bool go_on);
+void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s); /* from its position; begins one if there is none */
+void weir_worker_pause(weir_worker *w, int64_t ms); /* before the next try */
+weir_worker_source *weir_worker_find(weir_worker *w, int32_t partition);
+
+/* worker_start.c: begins at FOLDING for all assigned partitions; step until RUNNING. */
+void weir_worker_start(weir_worker *w);
+void weir_worker_start_step(weir_worker *w);
+void weir_worker_start_forget(weir_worker *w); /* the assignment is gone */
+bool weir_worker_start_reap(weir_worker *w); /* true when no job is under way */
+
+/* worker_append.c: records of any partitions, as they came. */
+void weir_worker_append(weir_worker *w, const weir_record *records, uint32_t count);
+uint64_t weir_record_hash(const weir_record *record); /* of anchors */
+#endif
