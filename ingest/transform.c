@@ -340,7 +340,7 @@ static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_
                        weir_error *err)
 {
     weir_vec *args = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, m->spec->arg_count + 1);
-    weir_agg_bound *bound;
+    weir_agg_bound *bound = NULL;
     for (uint32_t a = 0; a < m->spec->arg_count; a++) {
         put_argument(t, m, a, times, &args[a]);
     }
