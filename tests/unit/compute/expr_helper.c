@@ -23,7 +23,7 @@ static weir_value list_of(weir_arena *arena, weir_kind elem, const weir_value *a
 test_column *test_table_add(test_table *table, const char *name, weir_type type)
 {
     test_column *column = &table->columns[table->column_count++];
-    *column = (test_column){name, type, WEIR_ARENA_ARRAY(table->arena, weir_value, table->rows)};
+    *column = (test_column){name, type, WEIR_ARENA_ARRAY(table->arena, weir_value, table->rows), NULL};
     for (uint32_t i = 0; i < table->rows; i++) {
         column->values[i] = (weir_value){.type = type, .is_null = true};
     }
@@ -196,17 +196,14 @@ static weir_vec dict_of(const weir_value *values, uint32_t n, const weir_dict *d
 }
 
 /* The dictionary of all values of a column: the same for every block of it. */
-static const weir_dict *column_dict(const test_column *column, uint32_t rows, weir_arena *arena)
+static const weir_dict *column_dict(const test_table *table, test_column *column)
 {
-    static const test_column *last_column;
-    static const weir_arena *last_arena;
-    static const weir_dict *last;
-    if (column == last_column && arena == last_arena) {
-        return last;
+    if (column->dict) {
+        return column->dict;
     }
-    weir_str *all = WEIR_ARENA_ARRAY(arena, weir_str, 4096 * 8);
+    weir_str *all = WEIR_ARENA_ARRAY(table->arena, weir_str, table->rows * 8 + 1);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < rows; i++) {
+    for (uint32_t i = 0; i < table->rows; i++) {
         const weir_value *value = &column->values[i];
         if (!value->is_null && column->type.multi) {
             for (uint32_t k = 0; k < value->as.array.count; k++) {
@@ -218,14 +215,10 @@ static const weir_dict *column_dict(const test_column *column, uint32_t rows, we
             all[count++] = value->as.s;
         }
     }
-    last_column = column;
-    last_arena = arena;
-    return last = test_dict(arena, all, count);
+    return column->dict = test_dict(table->arena, all, count);
 }
 
-static uint32_t table_rows;
-
-weir_vec test_column_vec(const test_column *column, const uint32_t *rows, uint32_t n,
+weir_vec test_column_vec(test_table *table, test_column *column, const uint32_t *rows, uint32_t n,
                          test_form form, weir_scratch *s, weir_arena *arena)
 {
     weir_value *picked = WEIR_ARENA_ARRAY(arena, weir_value, n + 1);
@@ -234,7 +227,7 @@ weir_vec test_column_vec(const test_column *column, const uint32_t *rows, uint32
     }
     bool list = column->type.kind == WEIR_ARRAY || column->type.multi;
     if (!list && column->type.kind == WEIR_STRING && form == TEST_DICT) {
-        return dict_of(picked, n, column_dict(column, table_rows, arena), s);
+        return dict_of(picked, n, column_dict(table, column), s);
     }
     if (!list) {
         return flat_of(picked, n, (weir_kind)column->type.kind, s);
@@ -257,7 +250,7 @@ weir_vec test_column_vec(const test_column *column, const uint32_t *rows, uint32
     weir_vec *boxed = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
     weir_kind elem = column->type.multi ? WEIR_STRING : (weir_kind)column->type.elem;
     *boxed = column->type.multi && form == TEST_DICT
-                 ? dict_of(items, total, column_dict(column, table_rows, arena), s)
+                 ? dict_of(items, total, column_dict(table, column), s)
                  : flat_of(items, total, elem, s);
     weir_vec vec = {
         .type = column->type, .form = WEIR_LIST, .n = n, .nulls = nulls, .items = boxed};
@@ -304,16 +297,15 @@ void test_value_print(const weir_value *value, weir_buf *out)
     }
 }
 
-static bool run_rows(const test_table *table, const weir_program *program, const uint32_t *rows,
+static bool run_rows(test_table *table, const weir_program *program, const uint32_t *rows,
                      uint32_t n, test_form form, struct weir_expr_cache *cache, weir_arena *arena,
                      weir_buf *out, weir_error *err)
 {
     weir_scratch s = {0};
     weir_run run = {.scratch = &s, .err = err, .cache = cache};
     weir_vec inputs[16], result;
-    table_rows = table->rows;
     for (uint32_t c = 0; c < table->column_count; c++) {
-        inputs[c] = test_column_vec(&table->columns[c], rows, n, form, &s, arena);
+        inputs[c] = test_column_vec(table, &table->columns[c], rows, n, form, &s, arena);
     }
     weir_sel all = weir_sel_all(n);
     bool ok = weir_program_run(program, &run, inputs, &all, n, &result);
@@ -329,7 +321,7 @@ static bool run_rows(const test_table *table, const weir_program *program, const
     return ok;
 }
 
-char *test_eval_as(const test_table *table, const char *expression, test_form form, bool with_cache,
+char *test_eval_as(test_table *table, const char *expression, test_form form, bool with_cache,
                    bool by_row)
 {
     weir_arena *arena = weir_arena_new();
@@ -368,7 +360,7 @@ char *test_eval_as(const test_table *table, const char *expression, test_form fo
     return out.at;
 }
 
-char *test_eval(const test_table *table, const char *expression)
+char *test_eval(test_table *table, const char *expression)
 {
     return test_eval_as(table, expression, TEST_FLAT, false, false);
 }

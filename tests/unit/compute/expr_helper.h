@@ -17,7 +17,8 @@
 typedef struct test_column {
     const char *name;
     weir_type type;
-    weir_value *values; /* per row; multi: ARRAY values or null */
+    weir_value *values;    /* per row; multi: ARRAY values or null */
+    const weir_dict *dict; /* made when first asked for */
 } test_column;
 typedef struct test_table {
     weir_arena *arena;
@@ -33,7 +34,7 @@ test_column *test_table_add(test_table *table, const char *name, weir_type type)
 
 typedef enum test_form { TEST_FLAT, TEST_DICT } test_form;
 /* Rows `rows[0..n)` of a column as a vector. DICT only for strings. */
-weir_vec test_column_vec(const test_column *column, const uint32_t *rows, uint32_t n,
+weir_vec test_column_vec(test_table *table, test_column *column, const uint32_t *rows, uint32_t n,
                          test_form form, weir_scratch *s, weir_arena *arena);
 /* A sorted dictionary in memory; values need not be sorted or distinct. */
 const weir_dict *test_dict(weir_arena *arena, const weir_str *values, uint32_t count);
@@ -41,9 +42,9 @@ const weir_dict *test_dict(weir_arena *arena, const weir_str *values, uint32_t c
 /* A value as text: null, 12, 1.5, 'text', [1,null], 'complex bytes' */
 void test_value_print(const weir_value *value, weir_buf *out);
 /* The expression on all rows, FLAT: "1, null, 3"; "!message" when it fails. The caller frees. */
-char *test_eval(const test_table *table, const char *expression);
+char *test_eval(test_table *table, const char *expression);
 /* The same through given forms, with or without a cache, in one block or row by row. */
-char *test_eval_as(const test_table *table, const char *expression, test_form form, bool cache,
+char *test_eval_as(test_table *table, const char *expression, test_form form, bool cache,
                    bool by_row);
 
 typedef struct expr_case {
