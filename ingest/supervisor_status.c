@@ -115,10 +115,24 @@ bool weir_supervisor_list(weir_ingest *ingest, bool full, bool state, weir_buf *
     return true;
 }
 
-bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
+/* One that is only being posted has no spec yet: it does not exist so far. */
+static weir_supervisor *find_with_spec(weir_ingest *ingest, weir_str id, weir_spec **spec,
+                                       weir_error *err)
 {
     weir_supervisor *s = weir_supervisor_find(ingest, id, err);
-    weir_spec *spec = s ? weir_supervisor_spec_ref(s) : NULL;
+    *spec = s ? weir_supervisor_spec_ref(s) : NULL;
+    if (s && !*spec) {
+        weir_supervisor_unref(s);
+        weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist", WEIR_STR_ARG(id));
+        return NULL;
+    }
+    return s;
+}
+
+bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
+{
+    weir_spec *spec;
+    weir_supervisor *s = find_with_spec(ingest, id, &spec, err);
     if (spec) {
         weir_buf_str(out, spec->text);
         weir_spec_unref(spec);
@@ -126,8 +140,7 @@ bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_
     if (s) {
         weir_supervisor_unref(s);
     }
-    return spec || !s ||
-           weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist", WEIR_STR_ARG(id));
+    return spec != NULL;
 }
 
 /* {"0":7,"1":9}: a figure per partition. */
@@ -293,8 +306,8 @@ static void put_payload(weir_supervisor *s, const weir_spec *spec,
 
 bool weir_supervisor_status(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
 {
-    weir_supervisor *s = weir_supervisor_find(ingest, id, err);
-    weir_spec *spec = s ? weir_supervisor_spec_ref(s) : NULL;
+    weir_spec *spec;
+    weir_supervisor *s = find_with_spec(ingest, id, &spec, err);
     if (spec) {
         weir_arena *arena = weir_arena_new();
         weir_supervisor_condition condition;
@@ -312,8 +325,7 @@ bool weir_supervisor_status(weir_ingest *ingest, weir_str id, weir_buf *out, wei
     if (s) {
         weir_supervisor_unref(s);
     }
-    return spec || !s ||
-           weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist", WEIR_STR_ARG(id));
+    return spec != NULL;
 }
 
 bool weir_supervisor_health(weir_ingest *ingest, weir_str id, bool *healthy, weir_buf *out,
