@@ -226,8 +226,9 @@ static char *file_of(struct weir_cache *cache, weir_str table_id, weir_str id)
 }
 
 bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table, weir_str table_id,
-                     const weir_added *added, weir_bytes *out, weir_error *err)
+                     const weir_added *added, weir_bytes *out, bool *fetched, weir_error *err)
 {
+    *fetched = false;
     if (store->ops->map) {
         weir_arena *arena = weir_arena_new();
         bool mapped = store->ops->map(store, weir_key_segment(arena, table, added->id), out, err);
@@ -235,12 +236,16 @@ bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table
         return mapped;
     }
     if (!cache->folder) {
+        *fetched = true;
         return fetch_to_memory(store, table, added, out, err);
     }
     char *path = file_of(cache, table_id, added->id);
     struct stat info;
-    bool ok = (stat(path, &info) == 0 && (uint64_t)info.st_size == added->bytes) ||
-              fetch(cache, store, table, table_id, added, path, err);
+    bool ok = stat(path, &info) == 0 && (uint64_t)info.st_size == added->bytes;
+    if (!ok) {
+        *fetched = true;
+        ok = fetch(cache, store, table, table_id, added, path, err);
+    }
     ok = ok && weir_bytes_map(path, out, err);
     if (ok) {
         note_file(cache, path, added->bytes);
@@ -249,6 +254,15 @@ bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table
         free(path);
     }
     return ok;
+}
+
+void weir_cache_forget(struct weir_cache *cache, weir_str table_id, weir_str id)
+{
+    if (cache->folder) {
+        char *path = file_of(cache, table_id, id);
+        unlink(path); /* what is noted of it is put right when it is fetched again */
+        free(path);
+    }
 }
 
 void weir_cache_adopt(struct weir_cache *cache, weir_store *store, weir_str table,

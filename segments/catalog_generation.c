@@ -97,11 +97,9 @@ uint8_t weir_generation_add_source(weir_generation *gen, const weir_source_key *
     weir_source_key own = {weir_arena_str(gen->arena, key->supervisor),
                            weir_arena_str(gen->arena, key->topic), key->partition};
     weir_generation_source source = {.key = own, .epoch = epoch, .from = from, .to = from};
+    atomic_fetch_add(&gen->sources, 1);
     weir_table_change(gen->table, build_add_source, &(change){gen, &source, 1});
-    published *p = weir_published_of(gen->table);
-    uint32_t count = p->gens[find_gen(p, gen)]->source_count;
-    weir_published_unref(p);
-    return (uint8_t)(count - 1); /* one writer: nobody else adds */
+    return (uint8_t)(atomic_load(&gen->sources) - 1); /* one writer: nobody else adds */
 }
 
 static published *build_seal(const published *old, void *self)

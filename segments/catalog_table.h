@@ -39,7 +39,8 @@ struct weir_generation {
     weir_realtime *rows;
     weir_schema *schema;
     uint64_t holder;
-    weir_arena *arena; /* of the sources' keys: ingest thread only */
+    _Atomic uint32_t sources; /* added so far, published or about to be */
+    weir_arena *arena;        /* of the sources' keys: ingest thread only */
 };
 
 /* A generation as published. Immutable. */
@@ -129,9 +130,12 @@ void weir_table_set_trouble(weir_table *table, const weir_error *err);
 /* catalog_cache.c: local copies of frozen segments, for stores that cannot map. */
 struct weir_cache *weir_cache_new(const char *work_path, size_t limit_bytes);
 void weir_cache_free(struct weir_cache *cache);
-/* The segment's bytes: mapped in the store, or from the cache, fetched if need be. */
+/* The segment's bytes: mapped in the store, or from the cache, fetched if need be. `fetched`: they
+ * came over the wire just now and nobody has looked at them. */
 bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table, weir_str table_id,
-                     const weir_added *added, weir_bytes *out, weir_error *err);
+                     const weir_added *added, weir_bytes *out, bool *fetched, weir_error *err);
+void weir_cache_forget(struct weir_cache *cache, weir_str table_id,
+                       weir_str id); /* its file is damaged */
 void weir_cache_adopt(struct weir_cache *cache, weir_store *store, weir_str table,
                       weir_str table_id, weir_str id, const char *path);
 #endif

@@ -75,20 +75,39 @@ static weir_str shown_id(weir_arena *arena, weir_str table, weir_interval interv
                              WEIR_STR_ARG(to), WEIR_STR_ARG(version));
 }
 
+/* Opens the bytes. What came over the wire is looked at whole before it is believed: a damaged copy
+ * would stay. */
+static bool open_bytes(weir_table *table, const published *p, const frozen *f, weir_str key,
+                       weir_segment **out, weir_error *err)
+{
+    weir_catalog *catalog = table->catalog;
+    weir_str table_id = weir_log_table_id(p->state);
+    weir_bytes bytes;
+    weir_segment *seg = NULL;
+    bool fetched;
+    if (!weir_cache_open(catalog->cache, catalog->options.store, table->name, table_id, &f->added,
+                         &bytes, &fetched, err)) {
+        return false;
+    }
+    bool ok = weir_segment_open_expect(key.at, bytes, f->added.footer_xxh3, &seg, err);
+    if (!ok || (fetched && !weir_segment_verify(seg, err))) {
+        weir_cache_forget(catalog->cache, table_id, f->added.id);
+        weir_segment_unref(seg);
+        return false;
+    }
+    *out = seg;
+    return true;
+}
+
 /* Two queries may open one segment at once: the first to be done is kept, the other's copy goes. */
 static bool open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
 {
     if (atomic_load_explicit(&f->seg, memory_order_acquire)) {
         return true;
     }
-    weir_catalog *catalog = table->catalog;
     weir_arena *arena = weir_arena_new();
-    weir_str key = weir_key_segment(arena, table->name, f->added.id);
-    weir_bytes bytes;
     weir_segment *seg, *none = NULL;
-    bool ok = weir_cache_open(catalog->cache, catalog->options.store, table->name,
-                              weir_log_table_id(p->state), &f->added, &bytes, err) &&
-              weir_segment_open_expect(key.at, bytes, f->added.footer_xxh3, &seg, err);
+    bool ok = open_bytes(table, p, f, weir_key_segment(arena, table->name, f->added.id), &seg, err);
     if (ok) {
         weir_rows *rows = weir_segment_rows(seg);
         rows->interval = bucket_of(rows->schema, f->added.from_ms, f->added.to_ms);
@@ -124,6 +143,22 @@ static weir_mask mask_of(const gen_state *g, bool *any_visible)
         *any_visible = *any_visible || !g->sources[i].masked;
     }
     return mask;
+}
+
+/* The generation's rows as of now, of the sources that it had when it was published: a source that
+ * was added since may hold rows that another one of this view holds too. Looked at after the
+ * snapshot: a source is counted before its first row. */
+static weir_rows *snapshot_of(const gen_state *g, weir_mask mask, weir_str id)
+{
+    weir_rows *rows = weir_realtime_snapshot(g->gen->rows, &mask, id);
+    if (atomic_load(&g->gen->sources) > g->source_count) {
+        rows->ops->unref(rows);
+        for (uint32_t i = g->source_count; i < WEIR_REALTIME_SOURCES; i++) {
+            mask.bits[i / 64] |= 1ull << i % 64;
+        }
+        rows = weir_realtime_snapshot(g->gen->rows, &mask, id);
+    }
+    return rows;
 }
 
 static void add_rows(view *v, weir_rows *rows, uint64_t rev, weir_str problem)
@@ -168,7 +203,7 @@ static void add_live(view *v)
         weir_interval bucket = bucket_of(g->gen->schema, hull.start_ms, hull.end_ms);
         weir_str id =
             shown_id(v->arena, v->pub.table, bucket, weir_arena_printf(v->arena, "live_%u", i));
-        add_rows(v, weir_realtime_snapshot(g->gen->rows, &mask, id), 0, (weir_str){0});
+        add_rows(v, snapshot_of(g, mask, id), 0, (weir_str){0});
         v->pub.schema = g->gen->schema;
     }
 }

@@ -510,9 +510,15 @@ static weir_put spoil(weir_store *store, weir_str key, weir_str bytes, weir_erro
     weir_fail(err, WEIR_ERR_STORE, "spoiled");
     return spoiler.answer;
 }
+static void (*while_getting)(void); /* called once, before a segment is fetched */
 static weir_get spoil_get(weir_store *store, weir_str key, uint64_t from, uint64_t size,
                           weir_buf *out, weir_error *err)
 {
+    void (*call)(void) = memmem(key.at, key.size, "/segments/", 10) ? while_getting : NULL;
+    if (call) {
+        while_getting = NULL;
+        call();
+    }
     (void)store;
     return spoiler.behind->ops->get(spoiler.behind, key, from, size, out, err);
 }
@@ -591,6 +597,52 @@ static void nothing_else_takes_a_version_that_was_given_up_while_unknown(void **
     assert_int_equal(version_of(table), 3);
     assert_int_equal(next_of(table, 3), 33); /* settled first, with the bytes it had */
     assert_int_equal(next_of(table, 0), 7);
+}
+
+static weir_generation *meanwhile;
+static void start_again_meanwhile(void)
+{
+    assert_int_equal(weir_generation_add_source(meanwhile, &PART(0), 1, 10), 2);
+    append(meanwhile, 2, 10, 3);
+}
+
+static void a_source_that_is_added_while_a_view_is_made_is_not_in_it(void **state)
+{
+    fixture *f = *state;
+    weir_table *table = spoil_table(f, WEIR_PUT_UNKNOWN, 0, false);
+    int rule;
+    start(f, table, 0, 0);
+    start(f, table, 1, 0);
+    refresh(table_of(f->b));
+    weir_generation *gen = meanwhile = weir_generation_begin(table, 1, f->schema, &f->budget);
+    weir_generation_add_source(gen, &PART(0), 1, 0);
+    weir_generation_add_source(gen, &PART(1), 1, 0);
+    append(gen, 0, 0, 13);
+    append(gen, 1, 0, 2);
+    assert_int_equal(hand_off(f, table_of(f->b), 0, 1, 0, 10, &rule),
+                     WEIR_COMMIT_LANDED); /* somebody else, the first ten */
+    refresh(table);
+    while_getting = start_again_meanwhile;
+    assert_int_equal(rows_seen(table), 12); /* not the three that begin at next meanwhile */
+    assert_int_equal(rows_seen(table), 15);
+    weir_generation_drop(gen);
+    weir_generation_unref(gen);
+}
+
+static void a_segment_damaged_on_its_way_is_fetched_again(void **state)
+{
+    fixture *f = *state;
+    weir_table *table = create(f->a);
+    int rule;
+    weir_commit *commit = weir_commit_new(WEIR_OP_LOAD, &f->seed.clock);
+    add_segment(f, table, commit, 0, 1000);
+    assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
+    weir_store_memory_faults(f->store, &(weir_store_faults){.flip_ppm = 1000000});
+    weir_view *view = weir_table_view(table);
+    assert_int_not_equal(view->problems[0].size, 0);
+    weir_view_unref(view);
+    weir_store_memory_faults(f->store, &(weir_store_faults){0});
+    assert_int_equal(rows_seen(table), 1000);
 }
 
 static void a_refresh_beside_a_waiting_commit_ends(void **state)
@@ -949,6 +1001,8 @@ int main(void)
         TEST(an_unknown_put_that_landed_is_found_by_its_txn),
         TEST(an_unknown_put_that_was_lost_is_repeated),
         TEST(nothing_else_takes_a_version_that_was_given_up_while_unknown),
+        TEST(a_source_that_is_added_while_a_view_is_made_is_not_in_it),
+        TEST(a_segment_damaged_on_its_way_is_fetched_again),
         TEST(a_refresh_beside_a_waiting_commit_ends),
         TEST(a_damaged_log_object_stops_the_table_until_it_is_mended),
         TEST(a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone),
