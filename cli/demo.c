@@ -89,7 +89,8 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, weir
 static bool start_broker(weir_demo *demo, weir_error *err)
 {
     char why[200];
-    demo->host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    demo->host = set(conf, "log_level", "3", err) ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)) : NULL; /* it has no servers, and would say so */
     if (!demo->host) {
         return weir_fail(err, WEIR_ERR_KAFKA, "the demo's broker: %s", why);
     }
