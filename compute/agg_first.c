@@ -58,67 +58,13 @@ static bool replaces(const first_state *state, int64_t time, bool last)
     return state->seen == SEEN_NOTHING || (last ? time >= state->time : time < state->time);
 }
 
-static weir_str cut(weir_str s, size_t most)
-{
-    if (s.size > most) {
-        s.size = most;
-        while (s.size > 0 && ((uint8_t)s.at[s.size] & 0xC0) == 0x80) {
-            s.size--;
-        }
-    }
-    return s;
-}
-
 static void set_string(const weir_agg_bound *b, weir_heap *h, first_state *state, weir_str s)
 {
-    weir_str kept = cut(s, (size_t)b->spec->values[2].as.l);
+    weir_str kept = weir_agg_cut(s, (size_t)b->spec->values[2].as.l);
     if (state->value.handle) {
         weir_heap_drop(h, state->value.handle);
     }
     state->value.handle = kept.size ? weir_heap_put(h, kept.at, kept.size) : 0;
-}
-
-/* A multi-value as Java prints a list: "[a, b]". */
-static weir_str list_text(const weir_vec *vec, uint32_t row, weir_scratch *s)
-{
-    uint32_t from = vec->at.offsets[row], n = vec->at.offsets[row + 1] - from;
-    size_t size = 2;
-    weir_vec part, flat;
-    weir_error err;
-    weir_vec_slice(vec->items, from, n, s, &part);
-    if (!weir_vec_flatten(&part, s, &flat, &err)) {
-        return WEIR_STR("");
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        size += (weir_vec_is_null(&flat, i) ? 4 : flat.at.s[i].size) + 2;
-    }
-    char *text = weir_scratch_take(s, size);
-    size_t at = 0;
-    text[at++] = '[';
-    for (uint32_t i = 0; i < n; i++) {
-        weir_str item = weir_vec_is_null(&flat, i) ? WEIR_STR("null") : flat.at.s[i];
-        memcpy(text + at, ", ", i ? 2 : 0);
-        at += i ? 2 : 0;
-        memcpy(text + at, item.at, item.size);
-        at += item.size;
-    }
-    text[at++] = ']';
-    return (weir_str){text, at};
-}
-
-static weir_str string_at(const weir_vec *vec, uint32_t row, weir_scratch *s)
-{
-    weir_str out = WEIR_STR("");
-    weir_error err;
-    if (vec->items) {
-        return list_text(vec, vec->form == WEIR_CONST ? 0 : row, s);
-    }
-    uint32_t at = vec->form == WEIR_CONST ? 0 : row;
-    if (!vec->dict) {
-        return vec->at.s[at];
-    }
-    vec->dict->ops->values(vec->dict, &vec->at.ids[at], 1, s, &out, &err);
-    return out;
 }
 
 static void put(const weir_agg_bound *b, weir_heap *h, first_state *state, const weir_vec *vec, uint32_t row, int64_t time, weir_scratch *s)
@@ -128,7 +74,7 @@ static void put(const weir_agg_bound *b, weir_heap *h, first_state *state, const
     state->time = time;
     state->seen = null ? SEEN_NULL : SEEN_VALUE;
     if (is_string(b)) {
-        set_string(b, h, state, null ? WEIR_STR("") : string_at(vec, row, s));
+        set_string(b, h, state, null ? WEIR_STR("") : weir_agg_text_at(vec, row, s));
     } else if (null) {
         state->value.l = 0;
     } else if (vec->type.kind == WEIR_LONG) {

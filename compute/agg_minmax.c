@@ -89,7 +89,10 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const we
     static const uint16_t first[1] = {0};
     const uint16_t *rows = NULL;
     uint32_t n = sel->count;
-    (void)h;
+    if (args->form == WEIR_LIST) {
+        weir_agg_add_lists(b, h, state, 0, NULL, sel, args, s);
+        return;
+    }
     if (n > 0 && args->form == WEIR_CONST) {
         rows = first;
         n = args->nulls && weir_bit(args->nulls, 0) ? 0 : 1;
@@ -128,8 +131,9 @@ ADD_MANY(many_scaled, meet_double(state, (double)vec->at.l[at] / scale, min))
 static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
 {
     bool min = is_min(b);
-    (void)h, (void)s;
-    if (args->form == WEIR_SCALED) {
+    if (args->form == WEIR_LIST) {
+        weir_agg_add_lists(b, h, states, stride, groups, NULL, args, s);
+    } else if (args->form == WEIR_SCALED) {
         many_scaled(states, stride, groups, args, n, min);
     } else if (args->type.kind == WEIR_LONG) {
         many_long(states, stride, groups, args, n, min);

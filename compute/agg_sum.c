@@ -38,6 +38,22 @@ static double sum_doubles(const weir_vec *vec, const uint16_t *rows, uint32_t n)
     return rows ? sum_double_rows(vec->at.d, rows, n) : sum_double(vec->at.d, n);
 }
 
+uint32_t weir_agg_sum_doubles(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, double *sum)
+{
+    uint32_t n = sel->count;
+    const uint16_t *rows = NULL;
+    if (n > 0 && vec->form == WEIR_CONST) {
+        n = vec->nulls && weir_bit(vec->nulls, 0) ? 0 : n;
+        *sum = n == 0 ? 0 : (vec->type.kind == WEIR_FLOAT ? (double)vec->at.f[0] : vec->at.d[0]) * n;
+        return n;
+    }
+    if (n > 0 && (sel->kind != WEIR_SEL_ALL || vec->nulls)) {
+        rows = weir_agg_rows(vec, sel, s, &n);
+    }
+    *sum = n > 0 ? sum_doubles(vec, rows, n) : 0;
+    return n;
+}
+
 static void add_const(const weir_vec *vec, uint32_t n, weir_number_state *state)
 {
     if (vec->nulls && weir_bit(vec->nulls, 0)) {
@@ -56,8 +72,11 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, co
     weir_number_state *state = state_bytes;
     const uint16_t *rows = NULL;
     uint32_t n = sel->count;
-    (void)b, (void)h;
     if (n == 0) {
+        return;
+    }
+    if (args->form == WEIR_LIST) {
+        weir_agg_add_lists(b, h, state_bytes, 0, NULL, sel, args, s);
         return;
     }
     if (args->form == WEIR_CONST) {
@@ -114,8 +133,9 @@ static void many_scaled(void *states, size_t stride, const uint32_t *groups, con
 
 static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
 {
-    (void)b, (void)h, (void)s;
-    if (args->form == WEIR_SCALED) {
+    if (args->form == WEIR_LIST) {
+        weir_agg_add_lists(b, h, states, stride, groups, NULL, args, s);
+    } else if (args->form == WEIR_SCALED) {
         many_scaled(states, stride, groups, args, n);
     } else if (args->type.kind == WEIR_LONG) {
         many_long(states, stride, groups, args, n);

@@ -9,6 +9,8 @@ extern const weir_agg weir_agg_long_min, weir_agg_long_max, weir_agg_double_min,
     weir_agg_float_max;
 extern const weir_agg weir_agg_long_first, weir_agg_long_last, weir_agg_double_first, weir_agg_double_last, weir_agg_float_first,
     weir_agg_float_last, weir_agg_string_first, weir_agg_string_last;
+extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any, weir_agg_string_any;
+extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
 
 /* What most aggregators over one number share. The parameters: "fieldName" (or "expression"). */
 extern const weir_param weir_number_params[1];
@@ -30,6 +32,14 @@ void weir_number_finish(const weir_agg_bound *b, const weir_heap *h, const void 
 bool weir_number_plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
 /* The row form of sums, minima and maxima is the number itself. */
 bool weir_number_row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_scratch *s, weir_vec *out, weir_error *err);
+/* Sum and number of the selected rows that are not null; `vec` DOUBLE (SCALED too) or FLOAT. */
+uint32_t weir_agg_sum_doubles(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, double *sum);
+/* Lists of numbers as rows of their own, through add_many: `groups` as there, or NULL: the rows of `sel` go to the one state. */
+void weir_agg_add_lists(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_sel *sel,
+                        const weir_vec *lists, weir_scratch *s);
+/* Row i of a STRING vector of any form, which is not null; a list as Java prints it: "[a, b]". The bytes live in `s` or in the vector. */
+weir_str weir_agg_text_at(const weir_vec *vec, uint32_t i, weir_scratch *s);
+weir_str weir_agg_cut(weir_str text, size_t most_bytes); /* at a whole character */
 /* Rows that are selected and not null in `vec`, as a list. */
 const uint16_t *weir_agg_rows(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, uint32_t *count);
 #endif

@@ -251,16 +251,10 @@ void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch
     *out = result;
 }
 
-/* The distinct ids (>= 1) of `ids`, ascending, and where each is in that list: places[id]. NULL:
- * the dictionary is too large for it. */
-typedef struct distinct {
-    uint32_t *ids, count;
-    uint32_t *places; /* by id */
-} distinct;
-
-static bool find_distinct(const uint32_t *ids, uint32_t n, uint32_t dict_count, weir_scratch *s,
-                          distinct *out)
+bool weir_vec_distinct(const weir_vec *vec, weir_scratch *s, weir_distinct *out)
 {
+    const uint32_t *ids = vec->at.ids;
+    uint32_t n = vec->n, dict_count = vec->dict->count;
     if (dict_count > 2 * WEIR_BLOCK_ROWS && dict_count / 4 > n) {
         return false;
     }
@@ -271,7 +265,7 @@ static bool find_distinct(const uint32_t *ids, uint32_t n, uint32_t dict_count, 
     }
     seen[0] &= ~1ull;
     uint32_t most = n < dict_count ? n : dict_count;
-    *out = (distinct){.ids = WEIR_SCRATCH_ARRAY(s, uint32_t, most),
+    *out = (weir_distinct){.ids = WEIR_SCRATCH_ARRAY(s, uint32_t, most),
                       .places = WEIR_SCRATCH_ARRAY(s, uint32_t, dict_count)};
     for (uint32_t w = 0; w < weir_words(dict_count); w++) {
         for (uint64_t left = seen[w]; left; left &= left - 1) {
@@ -304,8 +298,8 @@ static bool flatten_dict(const weir_vec *vec, weir_scratch *s, weir_vec *out, we
     uint32_t n = vec->n;
     const uint32_t *ids = vec->at.ids;
     weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, n);
-    distinct d;
-    if (find_distinct(ids, n, vec->dict->count, s, &d)) {
+    weir_distinct d;
+    if (weir_vec_distinct(vec, s, &d)) {
         weir_str *of = WEIR_SCRATCH_ARRAY(s, weir_str, d.count);
         if (d.count > 0 && !vec->dict->ops->values(vec->dict, d.ids, d.count, s, of, err)) {
             return false;
@@ -375,10 +369,12 @@ static bool flatten_const(const weir_vec *vec, weir_scratch *s, weir_vec *out, w
         void *zeros = weir_scratch_take(s, sizeof(weir_str) * (n + 1));
         out->at.l = memset(zeros, 0, sizeof(weir_str) * (n + 1));
         out->nulls = all_null(n, s);
-        if (vec->type.kind == WEIR_ARRAY) {
-            static const weir_vec no_items = {.form = WEIR_FLAT};
+        if (vec->type.kind == WEIR_ARRAY || vec->items) { /* null lists */
+            weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+            *items = (weir_vec){.form = WEIR_FLAT};
+            items->type = vec->items ? vec->items->type : WEIR_TYPE(vec->type.elem);
             out->form = WEIR_LIST;
-            out->items = &no_items;
+            out->items = items;
         }
         return true;
     }

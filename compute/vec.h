@@ -79,6 +79,13 @@ void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch
 /* Druid's cast of a column to another kind (fn_cast of expressions, columns of another type). Never fails per row: unparsable = null.
  * Lists stay lists, each element cast; what has no conversion (complex) becomes null. */
 bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out, weir_error *err);
+/* The distinct ids (>= 1) of a DICT vector, ascending, and by id where each is in that list. */
+typedef struct weir_distinct {
+    uint32_t *ids, count;
+    uint32_t *places; /* of the ids that occur; others are unspecified */
+} weir_distinct;
+/* False: the dictionary is much larger than the vector, going row by row is cheaper. Memory from `s`. */
+bool weir_vec_distinct(const weir_vec *vec, weir_scratch *s, weir_distinct *out);
 /* Row i as a value; for tests, metadata and writers of few rows. Bytes are in `arena`. */
 bool weir_vec_value(const weir_vec *vec, uint32_t i, weir_arena *arena, weir_value *out, weir_error *err);
 
