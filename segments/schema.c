@@ -346,6 +346,11 @@ static void exclude_name(void *self, weir_str name)
     if (is_dimension(ex->schema, name)) {
         return;
     }
+    for (uint32_t i = 0; i < ex->count; i++) {
+        if (weir_str_eq(ex->names[i], name)) {
+            return;
+        }
+    }
     if (ex->count == ex->capacity) {
         weir_str *grown = WEIR_ARENA_ARRAY(ex->schema->arena, weir_str, ex->capacity * 2);
         memcpy(grown, ex->names, sizeof(weir_str) * ex->count);
