@@ -91,10 +91,32 @@ WEIR_HOT void weir_unpack32(const uint8_t *restrict in, unsigned width, uint32_t
     }
 }
 
-WEIR_HOT void weir_unpack64(const uint8_t *restrict in, unsigned width, uint64_t *restrict out)
+WEIR_HOT void weir_unpack32_wide(const uint8_t *restrict in, unsigned width, uint64_t base,
+                                 uint32_t step, int64_t *restrict out)
+{
+    const uint32_t mask = mask_of(width);
+    if (width == 0) {
+        for (int i = 0; i < 1024; i++) {
+            out[i] = (int64_t)base;
+        }
+    } else if (step == 1) {
+        for (uint32_t bit = 0; bit < 32 * width; bit += width, out += LANES32) {
+            STEP32(out[l] = (int64_t)(base + value));
+        }
+    } else {
+        for (uint32_t bit = 0; bit < 32 * width; bit += width, out += LANES32) {
+            STEP32(out[l] = (int64_t)(base + (uint64_t)step * value));
+        }
+    }
+}
+
+WEIR_HOT void weir_unpack64(const uint8_t *restrict in, unsigned width, uint64_t base,
+                            uint64_t *restrict out)
 {
     if (width == 0) {
-        memset(out, 0, 8192);
+        for (int i = 0; i < 1024; i++) {
+            out[i] = base;
+        }
         return;
     }
     const uint64_t mask = width >= 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
@@ -103,11 +125,11 @@ WEIR_HOT void weir_unpack64(const uint8_t *restrict in, unsigned width, uint64_t
         const uint32_t shift = bit & 63;
         if (shift + width <= 64) {
             for (int l = 0; l < LANES64; l++) {
-                out[l] = (at[l] >> shift) & mask;
+                out[l] = base + ((at[l] >> shift) & mask);
             }
         } else {
             for (int l = 0; l < LANES64; l++) {
-                out[l] = (at[l] >> shift | at[l + LANES64] << (64 - shift)) & mask;
+                out[l] = base + ((at[l] >> shift | at[l + LANES64] << (64 - shift)) & mask);
             }
         }
     }

@@ -20,7 +20,11 @@ void weir_pack32(const uint32_t *values, unsigned width, uint8_t *out);
 void weir_pack64(const uint64_t *values, unsigned width, uint8_t *out);
 void weir_unpack32(const uint8_t *in, unsigned width, uint32_t base,
                    uint32_t *out); /* base is added, wrapping */
-void weir_unpack64(const uint8_t *in, unsigned width, uint64_t *out);
+void weir_unpack64(const uint8_t *in, unsigned width, uint64_t base,
+                   uint64_t *out); /* base is added, wrapping */
+/* u32 lanes to 64 bits: base + step * value. */
+void weir_unpack32_wide(const uint8_t *in, unsigned width, uint64_t base, uint32_t step,
+                        int64_t *out);
 uint64_t weir_pack32_sum(const uint8_t *in, unsigned width);
 /* Bit i: lo <= value i <= hi. 16 words. */
 void weir_pack32_range(const uint8_t *in, unsigned width, uint32_t lo, uint32_t hi, uint64_t *bits);

@@ -147,37 +147,25 @@ static void block_ids(const weir_encoded *enc, uint32_t b, uint32_t *out)
     weir_unpack32(encode_block_whole(&at, room), at.width, (uint32_t)at.base, out);
 }
 
-WEIR_HOT static void widen(const uint32_t *restrict in, uint64_t base, uint64_t step,
-                           int64_t *restrict out)
-{
-    if (step == 1) {
-        for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
-            out[i] = (int64_t)(base + in[i]);
-        }
-    } else if (step <= UINT32_MAX) {
-        for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
-            out[i] = (int64_t)(base + (uint64_t)(uint32_t)step * in[i]);
-        }
-    } else {
-        for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
-            out[i] = (int64_t)(base + step * in[i]);
-        }
-    }
-}
-
 void encode_block_longs(const weir_encoded *enc, uint32_t b, int64_t *out)
 {
     uint8_t room[128 * 64];
     encode_block at = encode_block_at(enc, b);
     const uint8_t *in = encode_block_whole(&at, room);
-    if (at.width <= 32) {
-        uint32_t narrow[WEIR_PACK_ROWS];
-        weir_unpack32(in, at.width, 0, narrow);
-        widen(narrow, (uint64_t)at.base, enc->step, out);
+    if (at.width <= 32 && enc->step <= UINT32_MAX) {
+        weir_unpack32_wide(in, at.width, (uint64_t)at.base, (uint32_t)enc->step, out);
         return;
     }
     uint64_t wide[WEIR_PACK_ROWS];
-    weir_unpack64(in, at.width, wide);
+    if (at.width <= 32) {
+        weir_unpack32_wide(in, at.width, 0, 1, (int64_t *)wide);
+    } else {
+        bool plain = enc->step == 1;
+        weir_unpack64(in, at.width, plain ? (uint64_t)at.base : 0, plain ? (uint64_t *)out : wide);
+        if (plain) {
+            return;
+        }
+    }
     for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
         out[i] = (int64_t)((uint64_t)at.base + enc->step * wide[i]);
     }

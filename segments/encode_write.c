@@ -7,23 +7,46 @@
 #include <math.h>
 #include <stdlib.h>
 
+typedef struct block_range { /* of the integers of a packing block */
+    int64_t min, max;
+    unsigned width; /* of (max - min) / step, once the step is known */
+} block_range;
+
 typedef struct shape { /* of n integers */
     int64_t min, max;
     uint32_t runs;
+    block_range *blocks;
 } shape;
 
-WEIR_HOT static shape shape_of(const int64_t *restrict v, uint32_t n)
+/* Minimum, maximum, and how often a value differs from the one before it. */
+WEIR_HOT static uint32_t range_of(const int64_t *restrict v, uint32_t n, block_range *out)
 {
     int64_t min = v[0], max = v[0];
-    uint32_t runs = 1;
+    uint64_t changes = 0;
     for (uint32_t i = 0; i < n; i++) {
         min = v[i] < min ? v[i] : min;
         max = v[i] > max ? v[i] : max;
     }
     for (uint32_t i = 1; i < n; i++) {
-        runs += v[i] != v[i - 1];
+        changes += v[i] != v[i - 1];
     }
-    return (shape){min, max, runs};
+    out->min = min;
+    out->max = max;
+    return (uint32_t)changes;
+}
+
+/* One pass, block by block. The caller frees `blocks`. */
+static shape shape_of(const int64_t *v, uint32_t n)
+{
+    shape s = {v[0], v[0], 1, weir_alloc(sizeof(*s.blocks) * encode_blocks(n))};
+    for (uint32_t at = 0; at < n; at += WEIR_PACK_ROWS) {
+        block_range *block = &s.blocks[at / WEIR_PACK_ROWS];
+        s.runs += range_of(v + at, n - at < WEIR_PACK_ROWS ? n - at : WEIR_PACK_ROWS, block);
+        s.runs += at > 0 && v[at] != v[at - 1];
+        s.min = block->min < s.min ? block->min : s.min;
+        s.max = block->max > s.max ? block->max : s.max;
+    }
+    return s;
 }
 
 static unsigned width_of(uint64_t range)
@@ -68,23 +91,16 @@ static uint64_t common_step(const int64_t *v, uint32_t n, int64_t min)
     return step ? step : 1;
 }
 
-typedef struct block_range {
-    int64_t base;
-    unsigned width;
-} block_range;
-
-/* Fills ranges[] and returns the payload's bytes. */
-static size_t measure_blocks(const int64_t *v, uint32_t n, uint64_t step, block_range *ranges)
+/* Sets the widths and returns the payload's bytes. */
+static size_t measure_blocks(const shape *s, uint32_t n, uint64_t step)
 {
     size_t size = 0;
     double reciprocal = 1.0 / (double)step;
     for (uint32_t at = 0; at < n; at += WEIR_PACK_ROWS) {
-        uint32_t rows = n - at < WEIR_PACK_ROWS ? n - at : WEIR_PACK_ROWS;
-        shape s = shape_of(v + at, rows);
-        uint64_t range = (uint64_t)s.max - (uint64_t)s.min;
-        block_range *r = &ranges[at / WEIR_PACK_ROWS];
-        *r = (block_range){s.min, width_of(step == 1 ? range : divide(range, step, reciprocal))};
-        size += weir_pack_size(r->width, rows);
+        block_range *r = &s->blocks[at / WEIR_PACK_ROWS];
+        uint64_t range = (uint64_t)r->max - (uint64_t)r->min;
+        r->width = width_of(step == 1 ? range : divide(range, step, reciprocal));
+        size += weir_pack_size(r->width, n - at < WEIR_PACK_ROWS ? n - at : WEIR_PACK_ROWS);
     }
     return size;
 }
@@ -114,6 +130,14 @@ static void relative_to_base(const int64_t *restrict v, uint32_t rows, int64_t b
     memset(out + rows, 0, (WEIR_PACK_ROWS - rows) * sizeof(*out));
 }
 
+/* The commonest case of it: no step, no nulls, a whole block, at most 32 bits. */
+WEIR_HOT static void narrow_to_base(const int64_t *restrict v, int64_t base, uint32_t *restrict out)
+{
+    for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
+        out[i] = (uint32_t)((uint64_t)v[i] - (uint64_t)base);
+    }
+}
+
 static void put_header(weir_buf *out, encode_header *h, const uint64_t *nulls,
                        size_t directory_size, size_t payload_size)
 {
@@ -139,15 +163,15 @@ static void put_padding(weir_buf *out, size_t start)
 }
 
 static void put_packed(weir_buf *out, encode_header *h, const int64_t *v, const uint64_t *nulls,
-                       const block_range *ranges, size_t payload_size)
+                       const block_range *blocks, size_t payload_size)
 {
     size_t start = out->size, offset = 0;
     uint32_t n = h->n;
     h->form = WEIR_ENC_PACKED;
     put_header(out, h, nulls, (size_t)encode_blocks(n) * ENC_BLOCK_BYTES, payload_size);
     for (uint32_t at = 0; at < n; at += WEIR_PACK_ROWS) {
-        const block_range *r = &ranges[at / WEIR_PACK_ROWS];
-        weir_buf_u64(out, (uint64_t)r->base);
+        const block_range *r = &blocks[at / WEIR_PACK_ROWS];
+        weir_buf_u64(out, (uint64_t)r->min);
         weir_buf_u32(out, (uint32_t)(offset / 128) | (uint32_t)r->width << 24);
         offset += weir_pack_size(r->width, n - at < WEIR_PACK_ROWS ? n - at : WEIR_PACK_ROWS);
     }
@@ -156,16 +180,21 @@ static void put_packed(weir_buf *out, encode_header *h, const int64_t *v, const 
     uint32_t narrow[WEIR_PACK_ROWS];
     uint8_t block[128 * 64];
     for (uint32_t at = 0; at < n; at += WEIR_PACK_ROWS) {
-        const block_range *r = &ranges[at / WEIR_PACK_ROWS];
+        const block_range *r = &blocks[at / WEIR_PACK_ROWS];
         uint32_t rows = n - at < WEIR_PACK_ROWS ? n - at : WEIR_PACK_ROWS;
-        relative_to_base(v + at, rows, r->base, h->step, nulls ? nulls + at / 64 : NULL, wide);
-        if (r->width <= 32) {
+        if (r->width <= 32 && h->step == 1 && nulls == NULL && rows == WEIR_PACK_ROWS) {
+            narrow_to_base(v + at, r->min, narrow);
+            weir_pack32(narrow, r->width, block);
+        } else {
+            relative_to_base(v + at, rows, r->min, h->step, nulls ? nulls + at / 64 : NULL, wide);
             for (uint32_t i = 0; i < WEIR_PACK_ROWS; i++) {
                 narrow[i] = (uint32_t)wide[i];
             }
-            weir_pack32(narrow, r->width, block);
-        } else {
-            weir_pack64(wide, r->width, block);
+            if (r->width <= 32) {
+                weir_pack32(narrow, r->width, block);
+            } else {
+                weir_pack64(wide, r->width, block);
+            }
         }
         weir_buf_put(out, block, weir_pack_size(r->width, rows));
     }
@@ -223,31 +252,30 @@ static void put_raw(weir_buf *out, encode_header *h, const void *values, size_t 
     weir_buf_put(out, values, h->n * value_size);
 }
 
-/* v: all n values, null rows holding a neighbour's value. False: not smaller than `raw_size`,
- * nothing is written. */
+/* v: all n values, null rows holding a neighbour's value; `s`: their shape, whose blocks are freed.
+ * False: not smaller than `raw_size`, nothing is written. */
 static bool put_integers(weir_buf *out, encode_header *h, const int64_t *v, const uint64_t *nulls,
-                         size_t raw_size)
+                         shape s, size_t raw_size)
 {
-    shape s = shape_of(v, h->n);
+    bool fits = true;
     if (s.min == s.max) {
         put_const(out, h, (uint64_t)s.min, nulls);
+        free(s.blocks);
         return true;
     }
     h->step = h->kind == WEIR_VALUE_IDS ? 1 : common_step(v, h->n, s.min);
-    block_range *ranges = weir_alloc(sizeof(*ranges) * encode_blocks(h->n));
-    size_t packed = measure_blocks(v, h->n, h->step, ranges);
+    size_t packed = measure_blocks(&s, h->n, h->step);
     size_t packed_size = packed + (size_t)encode_blocks(h->n) * ENC_BLOCK_BYTES,
            runs_size = (size_t)s.runs * 12;
-    bool fits = true;
     if (runs_size * 2 <= packed_size && (uint64_t)s.runs * 16 <= h->n) {
         put_runs(out, h, v, nulls, s.runs);
     } else if (packed_size <= raw_size - raw_size / 8) {
-        put_packed(out, h, v, nulls, ranges, packed);
+        put_packed(out, h, v, nulls, s.blocks, packed);
     } else {
         h->step = 1;
         fits = false;
     }
-    free(ranges);
+    free(s.blocks);
     return fits;
 }
 
@@ -308,24 +336,35 @@ static void set_zone(weir_zone *zone, const encode_header *h)
     }
 }
 
+typedef struct id_range {
+    uint32_t min, max, nulls; /* of ids but 0; no such ids: max 0 */
+} id_range;
+
+WEIR_HOT static id_range widen_ids(const uint32_t *restrict ids, uint32_t n, int64_t *restrict out)
+{
+    uint32_t min = UINT32_MAX, max = 0, nulls = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = ids[i];
+        nulls += ids[i] == 0;
+        min = ids[i] - 1 < min ? ids[i] - 1 : min; /* id 0 wraps to the top */
+        max = ids[i] > max ? ids[i] : max;
+    }
+    return (id_range){min + 1, max, nulls};
+}
+
 void weir_encode_ids(const uint32_t *ids, uint32_t n, weir_buf *out, weir_zone *zone)
 {
     const uint64_t *no_nulls = NULL;
     encode_header h = header_of(WEIR_VALUE_IDS, n, &no_nulls);
     int64_t *v = weir_alloc(n * sizeof(*v));
-    uint32_t min = UINT32_MAX, max = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        v[i] = ids[i];
-        h.null_count += ids[i] == 0;
-        min = ids[i] - 1 < min ? ids[i] - 1 : min; /* id 0 wraps to the top */
-        max = ids[i] > max ? ids[i] : max;
-    }
-    if (max > 0) {
+    id_range range = widen_ids(ids, n, v);
+    h.null_count = range.nulls;
+    if (range.max > 0) {
         h.flags |= ENC_RANGE;
-        h.min = (uint64_t)min + 1;
-        h.max = max;
+        h.min = range.min;
+        h.max = range.max;
     }
-    if (!put_integers(out, &h, v, NULL, SIZE_MAX)) {
+    if (!put_integers(out, &h, v, NULL, shape_of(v, n), SIZE_MAX)) {
         abort(); /* nothing is larger than that */
     }
     free(v);
@@ -362,7 +401,7 @@ void weir_encode_longs(const int64_t *values, const uint64_t *nulls, uint32_t n,
     h.min = (uint64_t)s.min;
     h.max = (uint64_t)s.max;
     h.sum = sum;
-    if (!put_integers(out, &h, values, nulls, n * sizeof(*values))) {
+    if (!put_integers(out, &h, values, nulls, s, n * sizeof(*values))) {
         put_raw(out, &h, values, sizeof(*values), nulls);
     }
     free(copy);
@@ -465,12 +504,20 @@ static uint64_t bits_of(double x)
         (h)->sum = bits_of(isfinite(s_.sum + s_.low) ? s_.sum + s_.low : plain_);                  \
     } while (0)
 
-/* The sum of decimals is kept as an integer, where it fits. */
+/* The sum of decimals is kept as an integer, where it fits; 1,024 of them always do. */
 static void sum_decimals(encode_header *h, const int64_t *v, const uint64_t *nulls)
 {
     int64_t sum = 0;
-    for (uint32_t i = 0; i < h->n; i++) {
-        if (!(nulls && weir_bit(nulls, i)) && __builtin_add_overflow(sum, v[i], &sum)) {
+    for (uint32_t at = 0; at < h->n; at += WEIR_PACK_ROWS) {
+        uint32_t rows = h->n - at < WEIR_PACK_ROWS ? h->n - at : WEIR_PACK_ROWS;
+        int64_t part = 0;
+        for (uint32_t i = 0; i < rows; i++) {
+            part += v[at + i];
+        }
+        for (uint32_t i = 0; nulls && i < rows; i++) {
+            part -= weir_bit(nulls, at + i) ? v[at + i] : 0;
+        }
+        if (__builtin_add_overflow(sum, part, &sum)) {
             h->flags &= (uint8_t)~ENC_SUM;
             return;
         }
@@ -511,17 +558,22 @@ void weir_encode_doubles(const double *values, const uint64_t *nulls, uint32_t n
         FILL_NULLS(copy, nulls, n);
         values = copy;
     }
-    SCAN_REALS(&h, values, nulls, n);
     bool found, written = false;
     int64_t *integers = weir_alloc(n * sizeof(*integers));
     FIND_SCALE(decimals_of_doubles, values, n, integers, found);
-    if (found) {
+    if (found) { /* its range and sum are known from the integers */
+        shape s = shape_of(integers, n);
         encode_header decimal = h;
-        decimal.flags |= ENC_DECIMAL;
+        decimal.flags |= ENC_DECIMAL | ENC_RANGE | ENC_SUM;
+        decimal.min = bits_of((double)s.min / encode_powers[h.scale]);
+        decimal.max = bits_of((double)s.max / encode_powers[h.scale]);
         sum_decimals(&decimal, integers, nulls);
-        written = put_integers(out, &decimal, integers, nulls, n * sizeof(*values));
+        written = put_integers(out, &decimal, integers, nulls, s, n * sizeof(*values));
+        h = written ? decimal : h;
     }
     if (!written) {
+        h.scale = 0;
+        SCAN_REALS(&h, values, nulls, n);
         put_raw(out, &h, values, sizeof(*values), nulls);
     }
     free(integers);
@@ -554,9 +606,11 @@ void weir_encode_floats(const float *values, const uint64_t *nulls, uint32_t n, 
     if (found) {
         encode_header decimal = h;
         decimal.flags |= ENC_DECIMAL;
-        written = put_integers(out, &decimal, integers, nulls, n * sizeof(*values));
+        written = put_integers(out, &decimal, integers, nulls, shape_of(integers, n),
+                               n * sizeof(*values));
     }
     if (!written) {
+        h.scale = 0;
         put_raw(out, &h, values, sizeof(*values), nulls);
     }
     free(integers);

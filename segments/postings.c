@@ -13,14 +13,14 @@ enum { BITSET_WORDS = 1024, BITSET_UNITS = 4096 };
 
 /* ---- building ---- */
 
-typedef struct ranks { /* id -> place among the ids that occur, ascending */
-    uint32_t min, range;
-    uint64_t *bits;   /* of id - min */
-    uint32_t *before; /* ids in the words before */
-    uint32_t count;
+typedef struct ranks {   /* id -> place, in the order of ids */
+    uint32_t min, range; /* of the ids; range: max - min */
+    uint32_t count;      /* places */
+    uint64_t *bits;      /* of id - min: the ids that occur; NULL: the place is id - min */
+    uint32_t *before;    /* ids in the words before */
 } ranks;
 
-static uint32_t rank_of(const ranks *r, uint32_t id)
+static inline uint32_t rank_of(const ranks *r, uint32_t id)
 {
     uint32_t at = id - r->min;
     return r->before[at / 64] +
@@ -29,19 +29,20 @@ static uint32_t rank_of(const ranks *r, uint32_t id)
 
 WEIR_HOT static void make_ranks(ranks *r, const uint32_t *ids, uint32_t n, bool with_null)
 {
-    uint32_t min = with_null ? 0 : UINT32_MAX, max = 0;
+    uint32_t min = UINT32_MAX, max = 0;
     for (uint32_t i = 0; i < n; i++) {
         min = ids[i] < min ? ids[i] : min;
         max = ids[i] > max ? ids[i] : max;
     }
-    if (min > max) {
-        min = max; /* nothing at all */
+    min = with_null ? 0 : min < max ? min : max; /* nothing at all: 0, 0 */
+    *r = (ranks){.min = min, .range = max - min};
+    if (r->range <= 2 * (uint64_t)n + 1024) {
+        r->count = r->range + 1;
+        return;
     }
-    size_t words = (size_t)(max - min) / 64 + 1;
-    *r = (ranks){.min = min,
-                 .range = max - min,
-                 .bits = weir_calloc(words, 8),
-                 .before = weir_alloc(words * 4)};
+    size_t words = (size_t)r->range / 64 + 1;
+    r->bits = weir_calloc(words, 8);
+    r->before = weir_alloc(words * 4);
     if (with_null) {
         r->bits[0] |= 1;
     }
@@ -74,10 +75,17 @@ static void add_row(sorted_rows *sorted, uint32_t k, uint32_t row)
     sorted->ends[k] = end + 1;
 }
 
-/* Ranks of n ids, and how many rows each has, one place further on: counts[rank + 1]. */
+/* Places of n ids, and how many rows each has, one place further on: counts[place + 1]. */
 WEIR_HOT static void rank_rows(const ranks *r, const uint32_t *ids, uint32_t n, uint32_t *local,
                                uint32_t *counts)
 {
+    if (r->bits == NULL) {
+        for (uint32_t i = 0; i < n; i++) {
+            local[i] = ids[i] - r->min;
+            counts[local[i] + 1]++;
+        }
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         local[i] = rank_of(r, ids[i]);
         counts[local[i] + 1]++;
@@ -122,7 +130,7 @@ static void sort_rows(const ranks *r, const uint32_t *ids, const uint32_t *offse
     free(local);
 }
 
-static uint32_t count_runs(const uint16_t *rows, uint32_t n)
+WEIR_HOT static uint32_t count_runs(const uint16_t *rows, uint32_t n)
 {
     uint32_t runs = 1;
     for (uint32_t i = 1; i < n; i++) {
@@ -180,6 +188,23 @@ static uint32_t put_container(weir_buf *payload, const uint16_t *rows, uint32_t 
     return start | (uint32_t)WEIR_POSTING_BITSET << 30;
 }
 
+typedef struct containers {
+    uint32_t *ids, *starts;
+    uint16_t *counts;
+    weir_buf payload;
+    uint32_t count;
+} containers;
+
+static void add_container(containers *to, const sorted_rows *sorted, uint32_t k, uint32_t id)
+{
+    uint32_t rows = sorted->ends[k] - sorted->starts[k];
+    if (rows > 0) { /* ids that do not occur, or under null rows only, have none */
+        to->ids[to->count] = id;
+        to->starts[to->count] = put_container(&to->payload, sorted->rows + sorted->starts[k], rows);
+        to->counts[to->count++] = (uint16_t)(rows - 1);
+    }
+}
+
 uint32_t weir_postings_build(const uint32_t *ids, const uint32_t *offsets, const uint64_t *nulls,
                              uint32_t row_count, weir_buf *out)
 {
@@ -192,41 +217,38 @@ uint32_t weir_postings_build(const uint32_t *ids, const uint32_t *offsets, const
     sorted_rows sorted;
     make_ranks(&r, ids + first, n, with_null);
     sort_rows(&r, ids, offsets, nulls, row_count, &sorted);
-    weir_buf payload = {0};
-    uint32_t *found = weir_alloc(((size_t)r.count + 1) * sizeof(*found));
-    uint32_t *starts = weir_alloc(((size_t)r.count + 1) * sizeof(*starts));
-    uint16_t *counts = weir_alloc(((size_t)r.count + 1) * sizeof(*counts));
-    uint32_t k = 0, containers = 0;
-    weir_buf_reserve(&payload,
-                     2 * (size_t)n + 64); /* arrays of all rows; more only for nulls of lists */
-    for (uint32_t w = 0; w <= r.range / 64; w++) {
+    containers to = {.ids = weir_alloc((size_t)r.count * sizeof(*to.ids)),
+                     .starts = weir_alloc((size_t)r.count * sizeof(*to.starts)),
+                     .counts = weir_alloc((size_t)r.count * sizeof(*to.counts))};
+    weir_buf_reserve(&to.payload, 2 * (size_t)n + 64); /* all rows as arrays */
+    if (r.bits == NULL) {
+        for (uint32_t k = 0; k < r.count; k++) {
+            add_container(&to, &sorted, k, r.min + k);
+        }
+    }
+    for (uint32_t w = 0, k = 0; r.bits && w <= r.range / 64; w++) {
         for (uint64_t word = r.bits[w]; word; word &= word - 1, k++) {
-            uint32_t count = sorted.ends[k] - sorted.starts[k];
-            if (count > 0) { /* an id that stands under null rows only has none */
-                found[containers] = r.min + w * 64 + (uint32_t)__builtin_ctzll(word);
-                starts[containers] = put_container(&payload, sorted.rows + sorted.starts[k], count);
-                counts[containers++] = (uint16_t)(count - 1);
-            }
+            add_container(&to, &sorted, k, r.min + w * 64 + (uint32_t)__builtin_ctzll(word));
         }
     }
     size_t at = out->size;
-    weir_buf_u32(out, containers);
-    weir_buf_u32(out, (uint32_t)(payload.size / 2));
-    weir_buf_put(out, found, containers * sizeof(*found));
-    weir_buf_put(out, starts, containers * sizeof(*starts));
-    weir_buf_put(out, counts, containers * sizeof(*counts));
+    weir_buf_u32(out, to.count);
+    weir_buf_u32(out, (uint32_t)(to.payload.size / 2));
+    weir_buf_put(out, to.ids, to.count * sizeof(*to.ids));
+    weir_buf_put(out, to.starts, to.count * sizeof(*to.starts));
+    weir_buf_put(out, to.counts, to.count * sizeof(*to.counts));
     pad_to(out, at, 8);
-    weir_buf_str(out, weir_buf_view(&payload));
-    weir_buf_done(&payload);
-    free(found);
-    free(starts);
-    free(counts);
+    weir_buf_str(out, weir_buf_view(&to.payload));
+    free(to.ids);
+    weir_buf_done(&to.payload);
+    free(to.starts);
+    free(to.counts);
     free(sorted.starts);
     free(sorted.ends);
     free(sorted.rows);
     free(r.bits);
     free(r.before);
-    return containers;
+    return to.count;
 }
 
 /* ---- reading ---- */
