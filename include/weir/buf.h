@@ -55,6 +55,7 @@ void weir_json_end_object(weir_json *json);
 void weir_json_begin_array(weir_json *json);
 void weir_json_end_array(weir_json *json);
 void weir_json_key(weir_json *json, weir_str key);
+void weir_json_quoted_key(weir_json *json, weir_str quoted); /* the key as JSON text already, quotes and all: for keys of many rows */
 void weir_json_str(weir_json *json, weir_str value); /* malformed UTF-8 becomes U+FFFD */
 void weir_json_long(weir_json *json, int64_t value);
 void weir_json_double(weir_json *json, double value); /* NaN, Infinity, -Infinity as strings */

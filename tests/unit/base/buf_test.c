@@ -61,6 +61,41 @@ static void large_whole_numbers_keep_the_digits_that_java_keeps(void **state)
     prints(9007199254740994.0, "9.007199254740994E15");
 }
 
+static void strings_of_any_bytes_are_escaped_one_by_one(void **state)
+{
+    static const char letters[] = "abcdefgh\"\\\n\t\x01\x1f\x20\x7f";
+    uint64_t seed = 1;
+    (void)state;
+    for (int round = 0; round < 5000; round++) {
+        char text[40];
+        weir_buf out = {0}, want = {0};
+        weir_json json = {.out = &out};
+        size_t size = (size_t)(seed >> 33) % 40;
+        weir_buf_byte(&want, '"');
+        for (size_t i = 0; i < size; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            char c = text[i] = letters[(seed >> 40) % ((seed >> 20) % 3 ? 8 : sizeof(letters) - 1)];
+            if (c == '"' || c == '\\') {
+                weir_buf_byte(&want, '\\');
+            }
+            if (c == '\n' || c == '\t') {
+                weir_buf_text(&want, c == '\n' ? "\\n" : "\\t");
+            } else if (c > 0 && c < 0x20) {
+                weir_buf_printf(&want, "\\u%04X", c);
+            } else {
+                weir_buf_byte(&want, c);
+            }
+        }
+        weir_buf_byte(&want, '"');
+        seed += 12345;
+        weir_json_str(&json, (weir_str){text, size});
+        assert_int_equal(out.size, want.size);
+        assert_memory_equal(out.at, want.at, want.size);
+        weir_buf_done(&out);
+        weir_buf_done(&want);
+    }
+}
+
 static void json_is_compact_with_commas_in_their_places(void **state)
 {
     weir_buf out = {0};
@@ -134,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_print_as_java_prints_them),
         cmocka_unit_test(large_whole_numbers_keep_the_digits_that_java_keeps),
+        cmocka_unit_test(strings_of_any_bytes_are_escaped_one_by_one),
         cmocka_unit_test(json_is_compact_with_commas_in_their_places),
         cmocka_unit_test(pretty_json_is_as_jackson_prints_it),
         cmocka_unit_test(varints_read_back_and_stop_at_the_end),
