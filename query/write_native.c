@@ -94,12 +94,30 @@ static int64_t bucket_of(const weir_batch *batch, uint32_t row)
     return bucket->at.l[bucket->form == WEIR_CONST ? 0 : row];
 }
 
-static void write_shown(weir_native_writer *w, const weir_batch *batch, uint32_t row)
+void weir_write_shown(weir_native_writer *w, const weir_batch *batch, uint32_t row)
 {
     for (uint32_t i = 0; i < w->part->shown_count; i++) {
-        weir_json_key(&w->json, w->part->shown[i].name);
+        weir_json_quoted_key(&w->json, w->keys[i]);
         weir_write_value(&w->json, &batch->columns[w->part->shown[i].column], row);
     }
+}
+
+/* "timestamp" of a row's bucket, in the granularity's zone. */
+static void write_bucket_time(weir_native_writer *w, int64_t ms)
+{
+    if (!w->has_time || ms != w->time_ms) {
+        weir_buf text = {0};
+        weir_json json = {.out = &text};
+        weir_write_time(&json, ms, &w->part->granularity);
+        assert(text.size <= sizeof(w->time_text));
+        memcpy(w->time_text, text.at, text.size);
+        w->time_size = text.size;
+        w->time_ms = ms;
+        w->has_time = true;
+        weir_buf_done(&text);
+    }
+    weir_json_quoted_key(&w->json, WEIR_STR("\"timestamp\""));
+    weir_json_raw(&w->json, (weir_str){w->time_text, w->time_size});
 }
 
 static void begin_list(weir_native_writer *w)
@@ -125,14 +143,14 @@ static bool batch_timeseries(weir_native_writer *w, const weir_batch *batch, wei
     for (uint32_t row = 0; row < batch->n; row++) {
         int64_t bucket = bucket_of(batch, row);
         weir_json_begin_object(&w->json);
-        weir_write_member_time(&w->json, "timestamp", bucket, &w->part->granularity);
-        weir_json_key(&w->json, WEIR_STR("result"));
+        write_bucket_time(w, bucket);
+        weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
         weir_json_begin_object(&w->json);
         if (field.at) {
             weir_json_key(&w->json, field);
             weir_json_long(&w->json, bucket);
         }
-        write_shown(w, batch, row);
+        weir_write_shown(w, batch, row);
         weir_json_end_object(&w->json);
         weir_json_end_object(&w->json);
     }
@@ -154,7 +172,7 @@ static bool end_timeseries(weir_native_writer *w, weir_error *err)
         }
         weir_json_begin_object(&w->json);
         weir_json_member_null(&w->json, "timestamp");
-        weir_json_key(&w->json, WEIR_STR("result"));
+        weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
         weir_json_begin_object(&w->json);
         for (uint32_t i = 0; i < w->part->shown_count; i++) {
             weir_json_key(&w->json, w->part->shown[i].name);
@@ -169,12 +187,13 @@ static bool end_timeseries(weir_native_writer *w, weir_error *err)
 
 const weir_native_writer_ops weir_write_timeseries = {begin_list, batch_timeseries, end_timeseries};
 
-/* topN and search: {"timestamp": ..., "result": [...]} per bucket, its start in UTC whatever the granularity's zone (recorded). */
+/* topN and search: {"timestamp": ..., "result": [...]} per bucket, its start in UTC whatever the
+ * granularity's zone (recorded). */
 static void open_bucket(weir_native_writer *w, int64_t bucket)
 {
     weir_json_begin_object(&w->json);
     weir_write_member_time(&w->json, "timestamp", bucket, NULL);
-    weir_json_key(&w->json, WEIR_STR("result"));
+    weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
     weir_json_begin_array(&w->json);
     w->open = true;
     w->bucket = bucket;
@@ -199,7 +218,7 @@ static bool batch_lists(weir_native_writer *w, const weir_batch *batch, weir_err
             open_bucket(w, bucket);
         }
         weir_json_begin_object(&w->json);
-        write_shown(w, batch, row);
+        weir_write_shown(w, batch, row);
         weir_json_end_object(&w->json);
     }
     return true;
@@ -263,11 +282,12 @@ static bool batch_groupby(weir_native_writer *w, const weir_batch *batch, weir_e
             continue;
         }
         weir_json_begin_object(&w->json);
-        weir_json_member_text(&w->json, "version", "v1");
-        weir_write_member_time(&w->json, "timestamp", bucket, &part->granularity);
-        weir_json_key(&w->json, WEIR_STR("event"));
+        weir_json_quoted_key(&w->json, WEIR_STR("\"version\""));
+        weir_json_raw(&w->json, WEIR_STR("\"v1\""));
+        write_bucket_time(w, bucket);
+        weir_json_quoted_key(&w->json, WEIR_STR("\"event\""));
         weir_json_begin_object(&w->json);
-        write_shown(w, batch, row);
+        weir_write_shown(w, batch, row);
         weir_json_end_object(&w->json);
         weir_json_end_object(&w->json);
     }
@@ -291,7 +311,7 @@ static bool batch_boundary(weir_native_writer *w, const weir_batch *batch, weir_
                 max = high->at.l[high->form == WEIR_CONST ? 0 : row];
         weir_json_begin_object(&w->json);
         weir_write_member_time(&w->json, "timestamp", only_max ? max : min, NULL);
-        weir_json_key(&w->json, WEIR_STR("result"));
+        weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
         weir_json_begin_object(&w->json);
         if (!only_min) {
             weir_write_member_time(&w->json, "maxTime", max, NULL);
@@ -308,6 +328,19 @@ static bool batch_boundary(weir_native_writer *w, const weir_batch *batch, weir_
 const weir_native_writer_ops weir_write_time_boundary = {begin_list, batch_boundary, end_list};
 
 /* The door. */
+static const weir_str *quoted_names(weir_arena *arena, const weir_native_part *part)
+{
+    weir_str *names = WEIR_ARENA_ARRAY(arena, weir_str, part->shown_count + 1);
+    for (uint32_t i = 0; i < part->shown_count; i++) {
+        weir_buf text = {0};
+        weir_json json = {.out = &text};
+        weir_json_str(&json, part->shown[i].name);
+        names[i] = weir_arena_str(arena, weir_buf_view(&text));
+        weir_buf_done(&text);
+    }
+    return names;
+}
+
 weir_native_writer *weir_native_writer_new(const weir_native_query *query, weir_view *const *views,
                                            uint32_t view_count, const weir_type *types, bool pretty,
                                            weir_buf *out)
@@ -320,6 +353,7 @@ weir_native_writer *weir_native_writer_new(const weir_native_query *query, weir_
     w->view_count = view_count;
     w->types = types;
     w->json = (weir_json){.out = out, .pretty = pretty};
+    w->keys = quoted_names(query->arena, w->part);
     w->ops->begin(w);
     return w;
 }

@@ -12,17 +12,24 @@ struct weir_native_writer {
     weir_view *const *views;
     uint32_t view_count;
     const weir_type *types; /* of the root's outputs */
+    const weir_str *keys;   /* shown names as JSON text */
     weir_json json;
     weir_scratch scratch; /* of one batch */
     uint64_t row_count;
-    bool open;                  /* a bucket's list (topN, search), a batch's events */
-    int64_t bucket;             /* of the open list */
+    bool open;      /* a bucket's list (topN, search), a batch's events */
+    int64_t bucket; /* of the open list */
+    bool has_time;  /* the last bucket\'s time as JSON text: rows of one bucket come together */
+    int64_t time_ms;
+    char time_text[48];
+    size_t time_size;
     struct weir_totals *totals; /* timeseries: grandTotal */
 };
 void weir_write_value(weir_json *json, const weir_vec *vec, uint32_t row); /* vec: flattened */
 void weir_write_time(weir_json *json, int64_t ms, const weir_granularity *gran);
 void weir_write_member_time(weir_json *json, const char *key, int64_t ms,
                             const weir_granularity *gran);
+/* The shown columns of a row as members. */
+void weir_write_shown(weir_native_writer *w, const weir_batch *batch, uint32_t row);
 /* Rows of the views' segments that touch the query's intervals? */
 bool weir_write_any_segment(const weir_native_writer *w);
 

@@ -10,23 +10,17 @@ static void begin(weir_native_writer *w)
 static void write_event(weir_native_writer *w, const weir_batch *batch, uint32_t row)
 {
     const weir_native_part *part = w->part;
-    bool list = part->result_format == WEIR_SCAN_LIST;
-    if (list) {
+    if (part->result_format == WEIR_SCAN_LIST) {
         weir_json_begin_object(&w->json);
-    } else {
-        weir_json_begin_array(&w->json);
+        weir_write_shown(w, batch, row);
+        weir_json_end_object(&w->json);
+        return;
     }
+    weir_json_begin_array(&w->json);
     for (uint32_t i = 0; i < part->shown_count; i++) {
-        if (list) {
-            weir_json_key(&w->json, part->shown[i].name);
-        }
         weir_write_value(&w->json, &batch->columns[part->shown[i].column], row);
     }
-    if (list) {
-        weir_json_end_object(&w->json);
-    } else {
-        weir_json_end_array(&w->json);
-    }
+    weir_json_end_array(&w->json);
 }
 
 /* valueVector: a list of values per column. */
