@@ -3,8 +3,11 @@
  * Maven's ComparableVersion. */
 #include "compute/order.h"
 #include "weir/arena.h"
+#include "weir/log.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unicode/ucasemap.h>
 #include <unicode/uchar.h>
 
 static int sign_of(int64_t x)
@@ -256,11 +259,12 @@ static int compare_strlen(weir_str a, weir_str b)
  * list within the list */
 
 #define FEW_ITEMS 64u
+#define FEW_BYTES 256u
 #define RELEASE 5 /* rank of "", "ga", "final" */
 #define UNKNOWN 7 /* and by text */
 
 typedef struct item {
-    weir_str text; /* digits without leading zeros, or letters (any case) */
+    weir_str text; /* digits without leading zeros, or letters in lower case */
     bool is_number;
     int rank; /* of letters */
     uint32_t list;
@@ -280,7 +284,7 @@ static int rank_of(weir_str text, bool digit_follows)
     } words[] = {{"alpha", 0},    {"beta", 1},   {"milestone", 2}, {"rc", 3},          {"cr", 3},
                  {"snapshot", 4}, {"", RELEASE}, {"ga", RELEASE},  {"final", RELEASE}, {"sp", 6}};
     if (digit_follows && text.size == 1) {
-        switch (text.at[0] | 0x20) {
+        switch (text.at[0]) {
         case 'a':
             return 0;
         case 'b':
@@ -290,7 +294,7 @@ static int rank_of(weir_str text, bool digit_follows)
         }
     }
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-        if (weir_str_eq_nocase(text, weir_str_of(words[i].word))) {
+        if (weir_str_is(text, words[i].word)) {
             return words[i].rank;
         }
     }
@@ -367,11 +371,6 @@ static int item_against_nothing(const item *it)
     return it->is_number ? it->text.size > 0 : it->rank - RELEASE;
 }
 
-static int fold(char c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : (uint8_t)c;
-}
-
 static int compare_items(const item *a, const item *b)
 {
     if (a->is_number != b->is_number) {
@@ -383,12 +382,7 @@ static int compare_items(const item *a, const item *b)
     if (a->is_number && a->text.size != b->text.size) {
         return a->text.size < b->text.size ? -1 : 1;
     }
-    for (size_t i = 0; i < a->text.size && i < b->text.size; i++) {
-        if (fold(a->text.at[i]) != fold(b->text.at[i])) {
-            return fold(a->text.at[i]) - fold(b->text.at[i]);
-        }
-    }
-    return weir_long_cmp((int64_t)a->text.size, (int64_t)b->text.size);
+    return weir_str_cmp(a->text, b->text);
 }
 
 /* Lists are nested, each behind the items of the one before: i and k walk both texts from the left.
@@ -429,12 +423,48 @@ static int compare_lists(const version *a, const version *b)
     }
 }
 
+static UCaseMap *case_map;
+
+static void open_case_map(void)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    case_map = ucasemap_open("en", 0, &status);
+    if (U_FAILURE(status)) {
+        weir_die("ICU has no case mapping: %s", u_errorName(status));
+    }
+}
+
+/* Lower case as String.toLowerCase; in `few` or, free_it set, in memory of its own. */
+static weir_str lower(weir_str s, char few[FEW_BYTES], char **free_it)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    size_t room = s.size * 3 + 1; /* U+0130 becomes three bytes of two */
+    char *out = room <= FEW_BYTES ? few : (*free_it = weir_alloc(room));
+    bool ascii = true;
+    for (size_t i = 0; i < s.size; i++) {
+        char c = s.at[i];
+        ascii = ascii && (uint8_t)c < 0x80;
+        out[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    if (ascii || room > INT32_MAX) {
+        return (weir_str){out, s.size};
+    }
+    UErrorCode status = U_ZERO_ERROR;
+    pthread_once(&once, open_case_map);
+    int32_t size =
+        ucasemap_utf8ToLower(case_map, out, (int32_t)room, s.at, (int32_t)s.size, &status);
+    return U_SUCCESS(status) ? (weir_str){out, (size_t)size} : s;
+}
+
 static int compare_version(weir_str a, weir_str b)
 {
     version x, y;
-    read_version(a, &x);
-    read_version(b, &y);
+    char few_a[FEW_BYTES], few_b[FEW_BYTES], *large_a = NULL, *large_b = NULL;
+    read_version(lower(a, few_a, &large_a), &x);
+    read_version(lower(b, few_b, &large_b), &y);
     int result = compare_lists(&x, &y);
+    free(large_a);
+    free(large_b);
     if (x.items != x.few) {
         free(x.items);
     }

@@ -78,6 +78,6 @@ static inline weir_value weir_value_str(weir_str s)
 {
     return (weir_value){.type = WEIR_TYPE(WEIR_STRING), .as.s = s};
 }
-/* Druid's conversions of one value (text.c): string to number gives null when it does not parse. */
+/* Druid's conversions of one value (vec_cast.c): string to number gives null when it does not parse. */
 weir_value weir_value_cast(weir_arena *arena, weir_value value, weir_kind to);
 #endif
