@@ -18,11 +18,19 @@ typedef struct frame {
     const weir_vec *slots;
 } frame;
 
+/* What a scope has made: by place, a node's id, or node_count + id for its flattened form. A table
+ * with open addressing: most scopes make few of a program's nodes. */
+typedef struct made {
+    uint32_t place; /* + 1; 0: free */
+    const weir_vec *vec;
+} made;
+
 typedef struct scope {
     frame *frame;
-    struct scope *outer;   /* same frame, more rows */
-    weir_sel sel;          /* ALL, LIST or NONE */
-    const weir_vec **memo; /* by node id; NULL: not yet. After them, the same once flattened */
+    struct scope *outer; /* same frame, more rows */
+    weir_sel sel;        /* ALL, LIST or NONE */
+    made *made;
+    uint32_t made_count, made_mask; /* mask 0: no table yet */
 } scope;
 
 typedef struct runner {
@@ -40,12 +48,38 @@ struct weir_args {
 static bool eval_new(runner *r, scope *sc, const node *n, weir_vec *out);
 static bool eval_flat(runner *r, scope *sc, const node *n, weir_vec *out);
 
-static scope new_scope(runner *r, frame *f, scope *outer, const weir_sel *sel)
+static const weir_vec *find_made(const scope *sc, uint32_t place)
 {
-    scope sc = {.frame = f, .outer = outer, .sel = *sel};
-    sc.memo = WEIR_SCRATCH_ARRAY(r->run->scratch, const weir_vec *, r->node_count * 2);
-    memset(sc.memo, 0, sizeof(*sc.memo) * r->node_count * 2);
-    return sc;
+    if (sc->made_mask == 0) {
+        return NULL;
+    }
+    uint32_t at = place * 2654435761u & sc->made_mask;
+    while (sc->made[at].place && sc->made[at].place != place + 1) {
+        at = (at + 1) & sc->made_mask;
+    }
+    return sc->made[at].vec;
+}
+
+static void add_made(scope *sc, uint32_t place, const weir_vec *vec, weir_scratch *s)
+{
+    if (sc->made_count * 2 >= sc->made_mask) {
+        scope old = *sc;
+        sc->made_mask = sc->made_mask ? sc->made_mask * 2 + 1 : 15;
+        sc->made = WEIR_SCRATCH_ARRAY(s, made, sc->made_mask + 1);
+        memset(sc->made, 0, sizeof(*sc->made) * (sc->made_mask + 1));
+        sc->made_count = 0;
+        for (uint32_t i = 0; old.made_mask && i <= old.made_mask; i++) {
+            if (old.made[i].place) {
+                add_made(sc, old.made[i].place - 1, old.made[i].vec, s);
+            }
+        }
+    }
+    uint32_t at = place * 2654435761u & sc->made_mask;
+    while (sc->made[at].place) {
+        at = (at + 1) & sc->made_mask;
+    }
+    sc->made[at] = (made){place + 1, vec};
+    sc->made_count++;
 }
 
 weir_sel weir_sel_plain(const weir_sel *sel, weir_scratch *s)
@@ -195,6 +229,20 @@ static bool cast_vec(runner *r, const weir_vec *from, weir_type to, weir_vec *ou
         *out = weir_vec_null(to, from->n);
         return true;
     }
+    bool json = from->type.kind == WEIR_COMPLEX && from->type.complex &&
+                strcmp(from->type.complex->name, "json") == 0;
+    if (json && (to.kind == WEIR_STRING || to.kind == WEIR_LONG || to.kind == WEIR_DOUBLE)) {
+        weir_vec flat;
+        if (!weir_vec_flatten(from, r->run->scratch, &flat, r->run->err)) {
+            return false;
+        }
+        *out = (weir_vec){.form = WEIR_FLAT, .n = flat.n};
+        if (!weir_json_cast(r->run, &flat, (weir_kind)to.kind, flat.n, out)) {
+            return false;
+        }
+        out->type = to;
+        return true;
+    }
     if (from->type.kind == WEIR_COMPLEX && to.kind == WEIR_COMPLEX) {
         *out = *from;
         out->type = to;
@@ -208,8 +256,9 @@ static bool cast_vec(runner *r, const weir_vec *from, weir_type to, weir_vec *ou
 static bool eval_memo(runner *r, scope *sc, const node *n, uint32_t place, weir_vec *out)
 {
     for (const scope *at = sc; at; at = at->outer) {
-        if (at->memo[place]) {
-            *out = *at->memo[place];
+        const weir_vec *vec = find_made(at, place);
+        if (vec) {
+            *out = *vec;
             return true;
         }
     }
@@ -217,7 +266,7 @@ static bool eval_memo(runner *r, scope *sc, const node *n, uint32_t place, weir_
     if (!(place == n->id ? eval_new(r, sc, n, kept) : eval_flat(r, sc, n, kept))) {
         return false;
     }
-    sc->memo[place] = kept;
+    add_made(sc, place, kept, r->run->scratch);
     *out = *kept;
     return true;
 }
@@ -361,7 +410,7 @@ bool weir_args_eval(weir_args *args, uint32_t i, const weir_sel *sel, weir_vec *
         return eval_plain(args->r, args->scope, n, out);
     }
     weir_sel plain = weir_sel_plain(sel, args->r->run->scratch);
-    scope inner = new_scope(args->r, args->scope->frame, args->scope, &plain);
+    scope inner = {.frame = args->scope->frame, .outer = args->scope, .sel = plain};
     return eval_plain(args->r, &inner, n, out);
 }
 
@@ -379,7 +428,7 @@ bool weir_args_lambda(weir_args *args, const uint16_t *origin, const weir_vec *p
     }
     frame f = {args->scope->frame, origin, n, call->slot, call->call.param_count, params};
     weir_sel all = weir_sel_all(n);
-    scope sc = new_scope(args->r, &f, NULL, &all);
+    scope sc = {.frame = &f, .sel = all};
     return eval_plain(args->r, &sc, call->body, out);
 }
 
@@ -469,7 +518,7 @@ static bool map_piece(runner *r, scope *sc, const node *n, const weir_vec *lists
     }
     frame f = {sc->frame, origin, count, n->slot, n->arg_count, slots};
     weir_sel all = weir_sel_all(count);
-    scope inner = new_scope(r, &f, NULL, &all);
+    scope inner = {.frame = &f, .sel = all};
     if (done->count == done->capacity) {
         uint32_t capacity = done->capacity ? done->capacity * 2 : 8;
         weir_vec *more = WEIR_SCRATCH_ARRAY(s, weir_vec, capacity);
@@ -618,7 +667,7 @@ static bool run_values(void *self, const weir_vec *values, uint32_t n, weir_vec 
     }
     frame f = {NULL, NULL, n, job->node->slots[0], 1, values};
     weir_sel all = weir_sel_all(n);
-    scope sc = new_scope(job->r, &f, NULL, &all);
+    scope sc = {.frame = &f, .sel = all};
     return eval_plain(job->r, &sc, job->node, out);
 }
 
@@ -653,6 +702,7 @@ static bool eval_new(runner *r, scope *sc, const node *n, weir_vec *out)
         return true;
     case NODE_SOURCE:
         source_vec(r, sc->frame, n->slot, out);
+        out->type = out->type.kind == n->type.kind ? n->type : out->type;
         return true;
     case NODE_CAST: {
         weir_vec from;
@@ -675,7 +725,7 @@ bool weir_program_run(const weir_program *program, weir_run *run, const weir_vec
     }
     frame f = {NULL, NULL, n, 0, program->input_count, inputs};
     weir_sel plain = weir_sel_plain(sel, run->scratch);
-    scope sc = new_scope(&r, &f, NULL, &plain);
+    scope sc = {.frame = &f, .sel = plain};
     for (uint32_t i = 0; i < program->output_count; i++) {
         const node *out = program->outputs[i];
         if (plain.kind == WEIR_SEL_NONE && out->kind != NODE_SOURCE) {
@@ -694,7 +744,7 @@ bool weir_node_fold(const node *n, uint32_t node_count, weir_arena *arena, weir_
     runner r = {&run, 0, node_count};
     frame f = {NULL, NULL, 1, 0, 0, NULL};
     weir_sel all = weir_sel_all(1);
-    scope sc = new_scope(&r, &f, NULL, &all);
+    scope sc = {.frame = &f, .sel = all};
     weir_vec vec;
     bool ok = eval_new(&r, &sc, n, &vec) && weir_vec_value(&vec, 0, arena, out, NULL);
     weir_scratch_done(&s);

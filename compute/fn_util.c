@@ -208,10 +208,20 @@ static weir_type number_type(weir_type a, weir_type b)
     return WEIR_TYPE(longs ? WEIR_LONG : WEIR_DOUBLE);
 }
 
+static bool is_json(weir_type type)
+{
+    return type.kind == WEIR_COMPLEX && type.complex && strcmp(type.complex->name, "json") == 0;
+}
+
 weir_type weir_type_of_operator(weir_type a, weir_type b)
 {
     if (a.kind == WEIR_UNKNOWN || b.kind == WEIR_UNKNOWN) {
         return a.kind == WEIR_UNKNOWN ? b : a;
+    }
+    if (is_json(a) !=
+        is_json(b)) { /* a literal in json takes the other's type; of numbers it may be any */
+        weir_type other = is_json(a) ? b : a;
+        return weir_type_is_number(other) ? WEIR_TYPE(WEIR_DOUBLE) : other;
     }
     if (a.kind == WEIR_ARRAY || a.kind == WEIR_COMPLEX || b.kind == WEIR_ARRAY ||
         b.kind == WEIR_COMPLEX) {
@@ -240,8 +250,7 @@ bool weir_type_of_both(weir_type a, weir_type b, weir_type *out)
         return true;
     }
     if (a.kind == WEIR_COMPLEX || b.kind == WEIR_COMPLEX) {
-        bool json = (a.kind == WEIR_COMPLEX && a.complex && strcmp(a.complex->name, "json") == 0) ||
-                    (b.kind == WEIR_COMPLEX && b.complex && strcmp(b.complex->name, "json") == 0);
+        bool json = is_json(a) || is_json(b);
         *out = a.kind == WEIR_COMPLEX ? a : b;
         return json || weir_type_eq(a, b);
     }

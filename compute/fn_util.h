@@ -115,6 +115,9 @@ void weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t
 /* Whether row i, not null, counts as true: a positive number, or "true" in any case. */
 bool weir_is_true(const weir_vec *vec, uint32_t i);
 
+/* Rows of COMPLEX<json> as LONG, DOUBLE or STRING; objects and arrays are JSON text, or null. */
+bool weir_json_cast(weir_run *run, const weir_vec *from, weir_kind to, uint32_t n, weir_vec *out);
+
 /* Typing of two types as Druid does: of operators (two strings are a string, else numbers) and of
  * functions (one string suffices). UNKNOWN is neutral. */
 weir_type weir_type_of_operator(weir_type a, weir_type b);

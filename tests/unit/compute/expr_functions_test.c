@@ -1,6 +1,7 @@
 /* tests/unit/compute/expr_functions_test.c - what each function means, as tables of (expression,
  * expected), over all vector forms. */
 #include "expr_helper.h"
+#include "compute/lookup.h"
 
 static void numbers(void **state)
 {
@@ -451,12 +452,108 @@ static void formats(void **state)
     CHECK_CASES(cases);
 }
 
+static void json(void **state)
+{
+    (void)state;
+    static const expr_case cases[] = {
+        {"json_value(j, '$.kind')", "'\"buy\"', '\"view\"', null, null, null, null, null, null"},
+        {"json_value(j, '$.kind', 'STRING')", "'buy', 'view', null, null, null, null, null, null"},
+        {"json_value(j, '$.n', 'LONG')", "-85, 1, null, null, null, null, 12, 9223372036854775807"},
+        {"json_value(j, '$.n', 'DOUBLE')",
+         "-85.0, 1.5, null, null, null, null, 12.0, 9.223372036854776E18"},
+        {"json_value(j, '$.n') + 1",
+         "-84.0, 2.5, null, null, null, null, 13.0, 9.223372036854776E18"},
+        {"json_value(j, '$.n', 'LONG') > 5", "0, 0, null, null, null, null, 1, 1"},
+        {"json_value(j, '$.user.tags[1]', 'STRING')",
+         "null, 'b', null, null, null, null, null, null"},
+        {"json_value(j, '$.user.tags[-1]', 'STRING')",
+         "null, 'b', null, null, null, null, null, null"},
+        {"json_value(j, '$.user.tags', 'ARRAY<STRING>')",
+         "null, ['a','b'], null, null, null, null, null, null"},
+        {"json_value(j, '$', 'STRING')", "null, null, null, null, 't\xc3\xa9xt', null, null, null"},
+        {"json_value(j, '$.user')", "null"},
+        {"json_value(j, '$.f', 'LONG')", "null, null, null, null, null, null, 1, null"},
+        {"json_value(j, '$[\\'a.b\\']', 'DOUBLE')",
+         "null, null, null, null, null, null, 100.0, null"},
+        {"json_value(j, '$[1].x[0]', 'LONG')", "null, null, null, 2, null, null, null, null"},
+        {"json_value(j, 'kind')", "!must start with '$'"},
+        {"json_value(s, '$.a')", "!must be type [COMPLEX<json>]"},
+        {"json_query(j, '$.user')",
+         "null, '{\"id\":28,\"tags\":[\"a\",\"b\"]}', null, null, null, null, null, null"},
+        {"json_query_array(j, '$.user')",
+         "null, ['{\"id\":28,\"tags\":[\"a\",\"b\"]}'], null, null, null, null, null, null"},
+        {"json_keys(j, '$')",
+         "['kind','n'], ['kind','n','user'], null, null, null, [], ['n','f','nul','a.b'], ['n']"},
+        {"json_keys(j, '$.user')", "null, ['id','tags'], null, null, null, null, null, null"},
+        {"json_paths(j)", "['$.kind','$.n'], ['$.kind','$.user.tags','$.user.id','$.n'], ['$'], "
+                          "['$[2]','$[1].x','$[0]'], ['$'], [], "
+                          "['$.nul','$['a.b']','$.f','$.n'], ['$.n']"},
+        {"to_json_string(j)",
+         "'{\"kind\":\"buy\",\"n\":-85}', "
+         "'{\"kind\":\"view\",\"n\":1.5,\"user\":{\"id\":28,\"tags\":[\"a\",\"b\"]}}', null, "
+         "'[1,{\"x\":[2]},null]', '\"t\xc3\xa9xt\"', '{}', "
+         "'{\"n\":\"12\",\"f\":true,\"nul\":null,\"a.b\":100.0}', "
+         "'{\"n\":9223372036854775807}'"},
+        {"to_json_string(al)",
+         "'[0,-1]', '[3]', null, '[9,null,7]', '[]', '[15,14]', '[18,17]', '[21]'"},
+        {"to_json_string('a\"b')", "'\"a\\\"b\"'"},
+        {"json_object('a', l, 'b', s)",
+         "'{\"a\":5,\"b\":\"alpha\"}', '{\"a\":-3,\"b\":\"\"}', '{\"a\":0,\"b\":null}', "
+         "'{\"a\":9223372036854775807,\"b\":\"Beta\"}', "
+         "'{\"a\":-9223372036854775808,\"b\":\"\xc3\xa9t\xc3\xa9\"}', "
+         "'{\"a\":null,\"b\":\"true\"}', '{\"a\":7,\"b\":\"\xf0\x9f\x9a\x80x\"}', "
+         "'{\"a\":100,\"b\":\"alpha\"}'"},
+        {"json_object()", "'{}'"},
+        {"json_object('a')", "!a value for each name"},
+        {"json_object(1, 2)", "!field name must be a STRING"},
+        {"to_json_string(parse_json('{\"a\":[1, 2]}'))", "'{\"a\":[1,2]}'"},
+        {"parse_json('bad')", "!Bad string input [bad]"},
+        {"try_parse_json('bad')", "null"},
+        {"try_parse_json('{\"a\":')", "null"},
+        {"parse_json('null')", "null"},
+        {"json_value(parse_json('[[[1]]]'), '$[0][0][0]', 'LONG')", "1"},
+        {"json_merge('{\"a\":1,\"o\":{\"x\":1}}', '{\"b\":2,\"o\":{\"y\":2},\"a\":3}')",
+         "'{\"a\":3,\"o\":{\"x\":1,\"y\":2},\"b\":2}'"},
+        {"concat(json_value(j, '$.kind'), '!')",
+         "'buy!', 'view!', null, null, null, null, null, null"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void lookups(void **state)
+{
+    (void)state;
+    weir_str keys[] = {WEIR_STR("alpha"), WEIR_STR("Beta"), WEIR_STR("n")},
+             values[] = {WEIR_STR("A"), WEIR_STR("B"), {0}};
+    weir_lookup_register(WEIR_STR("greek"), weir_lookup_new(keys, values, 3));
+    static const expr_case cases[] = {
+        {"lookup(s, 'greek')", "'A', null, null, 'B', null, null, null, 'A'"},
+        {"lookup(s, 'greek', 'none')", "'A', 'none', 'none', 'B', 'none', 'none', 'none', 'A'"},
+        {"lookup('alpha', 'greek')", "'A'"},
+        {"lookup('n', 'greek', 'none')", "null"},
+        {"lookup(m, 'greek', '-')",
+         "['-','-'], ['-'], ['-'], ['-','-','-'], ['-'], ['-','-'], ['-','-'], ['-']"},
+        {"lookup(s, 'nope')", "!Lookup [nope] is not defined"},
+        {"lookup(s, s)", "!registered lookup name"},
+    };
+    CHECK_CASES(cases);
+    weir_arena *arena = weir_arena_new();
+    weir_error err = {0};
+    const weir_expr *keep = weir_expr_parse(arena, WEIR_STR("lookup('alpha', 'greek')"), &err);
+    weir_shape none = {0};
+    weir_lookup_register(WEIR_STR("greek"), NULL);
+    assert_null(weir_lookup_find(WEIR_STR("greek")));
+    assert_null(weir_program_new(arena, &keep, 1, &none, 0, &err));
+    weir_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),   cmocka_unit_test(text),    cmocka_unit_test(arrays),
         cmocka_unit_test(lambdas),   cmocka_unit_test(times),   cmocka_unit_test(patterns),
-        cmocka_unit_test(addresses), cmocka_unit_test(formats),
+        cmocka_unit_test(addresses), cmocka_unit_test(formats), cmocka_unit_test(json),
+        cmocka_unit_test(lookups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ static weir_value list_of(weir_arena *arena, weir_kind elem, const weir_value *a
 test_column *test_table_add(test_table *table, const char *name, weir_type type)
 {
     test_column *column = &table->columns[table->column_count++];
-    *column = (test_column){name, type, WEIR_ARENA_ARRAY(table->arena, weir_value, table->rows), NULL};
+    *column =
+        (test_column){name, type, WEIR_ARENA_ARRAY(table->arena, weir_value, table->rows), NULL};
     for (uint32_t i = 0; i < table->rows; i++) {
         column->values[i] = (weir_value){.type = type, .is_null = true};
     }
@@ -56,11 +57,27 @@ test_table *test_table_new(void)
     test_column *as =
         test_table_add(table, "as", (weir_type){.kind = WEIR_ARRAY, .elem = WEIR_STRING});
     test_column *t = test_table_add(table, "t", WEIR_TYPE(WEIR_LONG));
+    static const char *const jsons[ROWS] = {
+        "{\"kind\":\"buy\",\"n\":-85}",
+        "{\"kind\":\"view\",\"n\":1.5,\"user\":{\"id\":28,\"tags\":[\"a\",\"b\"]}}",
+        NULL,
+        "[1, {\"x\": [2]}, null]",
+        "\"t\\u00e9xt\"",
+        "{}",
+        "{ \"n\" : \"12\" , \"f\" : true, \"nul\":null, \"a.b\" : 1e2 }",
+        "{\"n\":9223372036854775807}",
+    };
+    test_column *j = test_table_add(
+        table, "j",
+        (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("json"))});
     for (uint32_t i = 0; i < ROWS; i++) {
         l->values[i] = i == 5 ? l->values[i] : weir_value_long(longs[i]);
         d->values[i] = i == 6 ? d->values[i] : weir_value_double(i == 5 ? (double)NAN : doubles[i]);
         s->values[i] = str_or_null(strings[i]);
         n->values[i] = str_or_null(numbers[i]);
+        if (jsons[i]) {
+            j->values[i] = (weir_value){.type = j->type, .as.s = weir_str_of(jsons[i])};
+        }
         f->values[i] =
             (weir_value){.type = WEIR_TYPE(WEIR_FLOAT), .is_null = i == 1, .as.d = (double)i / 4};
         t->values[i] = weir_value_long(1710028800000 + (int64_t)i * 12345678);

@@ -288,6 +288,8 @@ static weir_value random_value(weir_arena *arena, weir_type type)
         value.as.array.count = count;
     } else if (type.kind == WEIR_LONG) {
         value.as.l = PICK(longs);
+    } else if (type.kind == WEIR_COMPLEX) {
+        value.as.s = weir_str_of(draw(2) ? "{\"a\":1}" : "[1,\"x\"]");
     } else if (type.kind == WEIR_STRING) {
         value.as.s = weir_str_of(PICK(texts));
     } else {
