@@ -53,11 +53,19 @@ typedef struct weir_agg_bound {
     void *prepared;         /* the type's own */
 } weir_agg_bound;
 
+typedef enum weir_agg_fold { /* what may stand for many rows of an argument (metadata, sums on the encoded form) */
+    WEIR_FOLD_NONE,
+    WEIR_FOLD_COUNT, /* their number: no argument is read */
+    WEIR_FOLD_SUM,   /* one row with the sum of the non-null ones */
+    WEIR_FOLD_MIN,   /* one row with the least of them */
+    WEIR_FOLD_MAX,
+} weir_agg_fold;
 typedef struct weir_agg {
     const char *type;     /* "longSum" */
     const char *sql_name; /* "SUM", or NULL */
     const weir_param *params;
     uint32_t param_count;
+    uint8_t fold;         /* weir_agg_fold */
     const char *combining; /* type that merges stored rows of this metric: "longSum" for count; NULL: cannot be a metric column */
     /* argument types -> state_size, types, prepared. Memory from `arena`. b->agg, spec, arg_count, arg_types are set. */
     bool (*plan)(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
@@ -68,6 +76,8 @@ typedef struct weir_agg {
      * only passed where the aggregator asked for it (plan). */
     void (*add_many)(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s);
     void (*merge)(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from);
+    /* Optional (NULL: merge one by one): state i of `from` into state i of `into`, n of them, each `stride` bytes from the next. */
+    void (*merge_many)(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from, size_t stride, uint32_t n);
     /* n states to a vector of n rows; memory from `s`. finalize false: raw_type. */
     void (*finish)(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, bool finalize, weir_scratch *s, weir_vec *out);
     size_t (*save)(const weir_agg_bound *b, const weir_heap *h, const void *state, uint8_t *out); /* out NULL: size only */

@@ -71,6 +71,13 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
     return true;
 }
 
-const weir_agg weir_agg_count = {.type = "count", .sql_name = "COUNT", .combining = "longSum", .plan = plan, .init = init,
+static void merge_many(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from, size_t stride, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        merge(b, h, (char *)into + i * stride, from_heap, (const char *)from + i * stride);
+    }
+}
+
+const weir_agg weir_agg_count = {.type = "count", .sql_name = "COUNT", .fold = WEIR_FOLD_COUNT, .merge_many = merge_many, .combining = "longSum", .plan = plan, .init = init,
                                  .add_one = add_one, .add_many = add_many, .merge = merge, .finish = finish, .save = save,
                                  .load = load, .row = row};

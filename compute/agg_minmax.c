@@ -158,14 +158,21 @@ static void merge(const weir_agg_bound *b, weir_heap *h, void *into, const weir_
     }
 }
 
-#define MINMAX(id, name, sql)                                                                              \
-    const weir_agg id = {.type = name, .sql_name = sql, .params = weir_number_params, .param_count = 1, .combining = name, \
+static void merge_many(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from, size_t stride, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        merge(b, h, (char *)into + i * stride, from_heap, (const char *)from + i * stride);
+    }
+}
+
+#define MINMAX(id, name, sql, of)                                                                            \
+    const weir_agg id = {.type = name, .sql_name = sql, .params = weir_number_params, .param_count = 1, .fold = of, .combining = name, \
                          .plan = weir_number_plan, .init = weir_number_init, .add_one = add_one, .add_many = add_many, \
-                         .merge = merge, .finish = weir_number_finish, .save = weir_number_save, .load = weir_number_load, \
+                         .merge = merge, .merge_many = merge_many, .finish = weir_number_finish, .save = weir_number_save, .load = weir_number_load, \
                          .row = weir_number_row}
-MINMAX(weir_agg_long_min, "longMin", "MIN");
-MINMAX(weir_agg_long_max, "longMax", "MAX");
-MINMAX(weir_agg_double_min, "doubleMin", NULL);
-MINMAX(weir_agg_double_max, "doubleMax", NULL);
-MINMAX(weir_agg_float_min, "floatMin", NULL);
-MINMAX(weir_agg_float_max, "floatMax", NULL);
+MINMAX(weir_agg_long_min, "longMin", "MIN", WEIR_FOLD_MIN);
+MINMAX(weir_agg_long_max, "longMax", "MAX", WEIR_FOLD_MAX);
+MINMAX(weir_agg_double_min, "doubleMin", NULL, WEIR_FOLD_MIN);
+MINMAX(weir_agg_double_max, "doubleMax", NULL, WEIR_FOLD_MAX);
+MINMAX(weir_agg_float_min, "floatMin", NULL, WEIR_FOLD_MIN);
+MINMAX(weir_agg_float_max, "floatMax", NULL, WEIR_FOLD_MAX);

@@ -159,10 +159,28 @@ static void merge(const weir_agg_bound *b, weir_heap *h, void *into_bytes, const
     into->seen |= from->seen;
 }
 
+static void merge_many(const weir_agg_bound *b, weir_heap *h, void *into_bytes, const weir_heap *from_heap, const void *from_bytes, size_t stride, uint32_t n)
+{
+    char *into = into_bytes;
+    const char *from = from_bytes;
+    bool is_long = b->out_type.kind == WEIR_LONG;
+    (void)h, (void)from_heap;
+    for (uint32_t i = 0; i < n; i++, into += stride, from += stride) {
+        weir_number_state *x = (weir_number_state *)(void *)into;
+        const weir_number_state *y = (const weir_number_state *)(const void *)from;
+        if (is_long) {
+            x->value.l = (int64_t)((uint64_t)x->value.l + (uint64_t)y->value.l);
+        } else {
+            x->value.d += y->value.d;
+        }
+        x->seen |= y->seen;
+    }
+}
+
 #define SUM(id, name, sql)                                                                                 \
-    const weir_agg id = {.type = name, .sql_name = sql, .params = weir_number_params, .param_count = 1, .combining = name, \
+    const weir_agg id = {.type = name, .sql_name = sql, .params = weir_number_params, .param_count = 1, .fold = WEIR_FOLD_SUM, .combining = name, \
                          .plan = weir_number_plan, .init = weir_number_init, .add_one = add_one, .add_many = add_many, \
-                         .merge = merge, .finish = weir_number_finish, .save = weir_number_save, .load = weir_number_load, \
+                         .merge = merge, .merge_many = merge_many, .finish = weir_number_finish, .save = weir_number_save, .load = weir_number_load, \
                          .row = weir_number_row}
 SUM(weir_agg_long_sum, "longSum", "SUM");
 SUM(weir_agg_double_sum, "doubleSum", NULL);

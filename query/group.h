@@ -18,6 +18,8 @@ typedef struct weir_aggs {
 void weir_aggs_lay_out(weir_aggs *aggs, weir_arena *arena);
 void weir_aggs_init(const weir_aggs *aggs, void *states, size_t n);
 void weir_aggs_merge(const weir_aggs *aggs, weir_heap *heap, void *into, const weir_heap *from_heap, const void *from);
+/* n states next to each other into n others. */
+void weir_aggs_merge_many(const weir_aggs *aggs, weir_heap *heap, void *into, const weir_heap *from_heap, const void *from, uint32_t n);
 
 typedef struct weir_groups {
     const weir_aggs *aggs;

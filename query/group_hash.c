@@ -52,6 +52,23 @@ void weir_aggs_merge(const weir_aggs *aggs, weir_heap *heap, void *into, const w
     }
 }
 
+void weir_aggs_merge_many(const weir_aggs *aggs, weir_heap *heap, void *into,
+                          const weir_heap *from_heap, const void *from, uint32_t n)
+{
+    for (uint32_t i = 0; i < aggs->count; i++) {
+        const weir_agg_bound *b = &aggs->bound[i];
+        uint8_t *x = (uint8_t *)into + aggs->offset[i];
+        const uint8_t *y = (const uint8_t *)from + aggs->offset[i];
+        if (b->agg->merge_many) {
+            b->agg->merge_many(b, heap, x, from_heap, y, aggs->stride, n);
+            continue;
+        }
+        for (uint32_t k = 0; k < n; k++, x += aggs->stride, y += aggs->stride) {
+            b->agg->merge(b, heap, x, from_heap, y);
+        }
+    }
+}
+
 void weir_groups_init(weir_groups *groups, const weir_aggs *aggs, uint32_t words,
                       weir_budget *budget)
 {

@@ -96,8 +96,29 @@ static void choose_long(weir_key_code *key, const weir_scan *scan)
     key->bits = bits_for(range);
 }
 
-static bool choose(weir_key_code *key, const weir_scan *scan, bool direct, weir_budget *budget,
-                   weir_error *err)
+/* Ids of the table's column, where every segment has it as strings. False: none; err is set when the query must end. */
+static bool global_ids(weir_key_code *key, const weir_scan *scan, weir_global_ids *globals,
+                       weir_arena *arena, weir_lane *lane, weir_error *err)
+{
+    if (!globals || scan->node->child || scan->node->table_count != 1) {
+        return false;
+    }
+    const weir_dict **dicts = WEIR_ARENA_ARRAY(arena, const weir_dict *, scan->seg_count + 1);
+    for (uint32_t s = 0; s < scan->seg_count; s++) {
+        const weir_scan_seg *seg = &scan->segs[s];
+        const weir_column *col = seg->rows ? seg->columns[key->slot] : NULL;
+        if (col && (col->type.kind != WEIR_STRING || !col->dict)) {
+            return false;
+        }
+        dicts[s] = col ? col->dict : NULL;
+    }
+    return weir_global_column_take(globals, scan->node->tables[0], scan->names.names[key->slot],
+                                   dicts, scan->seg_count, scan->row_count, lane->run.ctl,
+                                   &lane->scratch, arena, &key->global, err);
+}
+
+static bool choose(weir_key_code *key, weir_arena *arena, const weir_scan *scan, bool direct,
+                   weir_global_ids *globals, weir_lane *lane, weir_budget *budget, weir_error *err)
 {
     switch ((weir_kind)key->type.kind) {
     case WEIR_UNKNOWN:
@@ -128,6 +149,14 @@ static bool choose(weir_key_code *key, const weir_scan *scan, bool direct, weir_
         key->bits = bits_for(key->dict ? key->dict->count : 1);
         return true;
     }
+    if (plain && direct && global_ids(key, scan, globals, arena, lane, err)) {
+        key->kind = WEIR_CODE_GLOBAL;
+        key->bits = bits_for(key->global.dict.count);
+        return true;
+    }
+    if (err->code != WEIR_OK) {
+        return false;
+    }
     uint64_t limit = plain ? string_limit(scan, key->slot) : 0;
     key->kind = WEIR_CODE_INTERN;
     key->bits = limit && limit < UINT32_MAX ? bits_for(limit) : 32;
@@ -153,7 +182,8 @@ static bool place(uint8_t *used, uint32_t *words, uint8_t bits, uint8_t *word, u
 
 bool weir_keys_init(weir_keys *keys, weir_arena *arena, const weir_scan *scan,
                     const weir_buckets *buckets, uint32_t count, const weir_type *types,
-                    const uint32_t *slots, bool direct, weir_budget *budget, weir_error *err)
+                    const uint32_t *slots, bool direct, weir_global_ids *globals, weir_lane *lane,
+                    weir_budget *budget, weir_error *err)
 {
     *keys = (weir_keys){.has_bucket = buckets->kind != WEIR_BUCKETS_ONE};
     keys->codes = WEIR_ARENA_ARRAY(arena, weir_key_code, count + 1);
@@ -170,7 +200,7 @@ bool weir_keys_init(weir_keys *keys, weir_arena *arena, const weir_scan *scan,
     for (uint32_t i = 0; i < count; i++) {
         weir_key_code *key = &keys->codes[keys->count++];
         *key = (weir_key_code){.slot = slots[i], .type = types[i]};
-        if (!choose(key, scan, direct, budget, err)) {
+        if (!choose(key, arena, scan, direct, globals, lane, budget, err)) {
             keys->count--;
             return false;
         }
@@ -187,9 +217,12 @@ bool weir_keys_init(weir_keys *keys, weir_arena *arena, const weir_scan *scan,
     return fits || weir_fail(err, WEIR_ERR_UNSUPPORTED, "grouping by %u dimensions is too much", count);
 }
 
-void weir_keys_done(weir_keys *keys)
+void weir_keys_done(weir_keys *keys, weir_global_ids *globals)
 {
     for (uint32_t i = 0; i < keys->count; i++) {
+        if (keys->codes[i].kind == WEIR_CODE_GLOBAL) {
+            weir_global_column_give(globals, &keys->codes[i].global);
+        }
         if (keys->codes[i].kind == WEIR_CODE_INTERN) {
             weir_intern_done(&keys->codes[i].intern);
             pthread_mutex_destroy(&keys->codes[i].lock);
@@ -339,6 +372,12 @@ static bool code_strings(weir_key_code *key, weir_code_maps *maps, weir_lane *la
         assert(!local && key->kind == WEIR_CODE_INTERN);
         return code_flat_strings(key, lane, vec, n, out);
     }
+    if (key->kind == WEIR_CODE_GLOBAL) {
+        for (uint32_t i = 0; i < n; i++) {
+            out[i] = maps->global[vec->at.ids[i]];
+        }
+        return true;
+    }
     for (uint32_t i = 0; i < n; i++) {
         out[i] = vec->at.ids[i];
     }
@@ -395,8 +434,10 @@ static bool code_const(weir_key_code *key, weir_code_maps *maps, weir_lane *lane
         one.n = 1;
         one.nulls = NULL;
         one.form = vec->dict ? WEIR_DICT : WEIR_FLAT;
-        if ((local || key->kind == WEIR_CODE_DICT) && key->type.kind == WEIR_STRING && !vec->dict) {
-            code = dict->ops->find(dict, vec->at.s[0]); /* the constant of a chunk is in its segment's dictionary */
+        bool by_id = local || key->kind == WEIR_CODE_DICT || key->kind == WEIR_CODE_GLOBAL;
+        if (by_id && key->type.kind == WEIR_STRING && !vec->dict) { /* a chunk's constant is in its segment's dictionary */
+            code = dict->ops->find(dict, vec->at.s[0]);
+            code = key->kind == WEIR_CODE_GLOBAL ? maps->global[code] : code;
             null = 0;
         } else if (!weir_keys_code(key, maps, lane, &one, 1, local, dict, &code, &null)) {
             return false;
@@ -433,7 +474,9 @@ bool weir_keys_code(weir_key_code *key, weir_code_maps *maps, weir_lane *lane, c
 static void decode_strings(const weir_key_code *key, uint32_t words, const uint64_t *packed,
                            uint32_t n, weir_scratch *s, weir_vec *out)
 {
-    const weir_dict *dict = key->kind == WEIR_CODE_INTERN ? &key->intern.dict : key->dict;
+    const weir_dict *dict = key->kind == WEIR_CODE_INTERN   ? &key->intern.dict
+                            : key->kind == WEIR_CODE_GLOBAL ? &key->global.dict
+                                                            : key->dict;
     if (!dict) {
         *out = weir_vec_null(out->type, n);
         return;
@@ -480,6 +523,7 @@ bool weir_keys_decode(const weir_key_code *key, const weir_buckets *buckets, uin
             break;
         case WEIR_CODE_NULL:
         case WEIR_CODE_DICT:
+        case WEIR_CODE_GLOBAL:
         case WEIR_CODE_INTERN:
             break;
         }

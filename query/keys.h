@@ -4,12 +4,14 @@
 #ifndef QUERY_KEYS_H
 #define QUERY_KEYS_H
 #include "query/buckets.h"
+#include "query/global_ids.h"
 #include "query/group.h"
 
 typedef enum weir_code_kind {
     WEIR_CODE_NULL,   /* always null: no segment has the column */
     WEIR_CODE_BUCKET, /* ordinal of the time bucket, or offset of its start */
     WEIR_CODE_DICT,   /* id: one dictionary in the whole query */
+    WEIR_CODE_GLOBAL, /* id of the table's column, over all segments (global_ids.h) */
     WEIR_CODE_INTERN, /* id of the query's own dictionary of this key */
     WEIR_CODE_OFFSET, /* LONG: 0 null, else 1 + value - min */
     WEIR_CODE_WIDE,   /* LONG, DOUBLE: the 8 bytes; null is a bit of its own */
@@ -31,6 +33,7 @@ typedef struct weir_key_code {
     int64_t min;                   /* OFFSET */
     uint64_t range;                /* OFFSET, BUCKET: codes are below; 0: open */
     const weir_dict *dict;         /* DICT; may be NULL: only nulls */
+    weir_global_column global;     /* GLOBAL; maps by segment of the scan */
     weir_intern intern;            /* INTERN */
     pthread_mutex_t lock;          /* guards it while lanes run */
 } weir_key_code;
@@ -41,14 +44,16 @@ typedef struct weir_keys {
     bool has_bucket;
 } weir_keys;
 
-/* Chooses codes and packs them. `types`, `slots`: per key. scan NULL: over batches. direct: a single dictionary may lend its ids. */
+/* Chooses codes and packs them. `types`, `slots`: per key. scan NULL: over batches. direct: ids of segments' dictionaries, or of `globals` (NULL:
+ * none), may be codes. */
 bool weir_keys_init(weir_keys *keys, weir_arena *arena, const weir_scan *scan, const weir_buckets *buckets, uint32_t count, const weir_type *types,
-                    const uint32_t *slots, bool direct, weir_budget *budget, weir_error *err);
-void weir_keys_done(weir_keys *keys);
+                    const uint32_t *slots, bool direct, weir_global_ids *globals, weir_lane *lane, weir_budget *budget, weir_error *err);
+void weir_keys_done(weir_keys *keys, weir_global_ids *globals);
 /* Codes of n values of any form but LIST. `local`: ids of strings stay those of `dict` (the segment's, NULL: none). maps: this lane's, of this key. */
 typedef struct weir_code_maps {
     weir_code_map *at;
     uint32_t count, capacity;
+    const uint32_t *global; /* GLOBAL: of the segment at hand */
 } weir_code_maps;
 bool weir_keys_code(weir_key_code *key, weir_code_maps *maps, weir_lane *lane, const weir_vec *vec, uint32_t n, bool local, const weir_dict *dict,
                     uint64_t *out, uint64_t *nulls /* WIDE: a 0/1 per row */);

@@ -306,6 +306,7 @@ static bool bind_run(weir_query_run *run, lane *l)
                                     .ctl = run->ctl,
                                     .budget = &run->ctl->budget,
                                     .options = &run->options,
+                                    .globals = weir_sched_globals(run->sched),
                                     .now_ms = weir_wall_ms(run->ctl->clock)};
     run->is_bound = true;
     return weir_ctl_check(run->ctl, &l->base.err) &&

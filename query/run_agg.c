@@ -208,7 +208,7 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
     agg->prepared = true;
     if (!weir_buckets_init(&agg->buckets, &node->bucket, min, max, budget, &lane->err) ||
         !weir_keys_init(&agg->keys, arena, agg->scan, &agg->buckets, node->key_count, types, slots,
-                        direct, budget, &lane->err)) {
+                        direct, agg->stage.globals, lane, budget, &lane->err)) {
         return false;
     }
     agg->direct = true;
@@ -253,7 +253,7 @@ void weir_agg_run_done(weir_agg_run *agg)
         weir_groups_done(&agg->sets[i]);
     }
     if (agg->prepared) {
-        weir_keys_done(&agg->keys);
+        weir_keys_done(&agg->keys, agg->stage.globals);
         weir_buckets_done(&agg->buckets, budget);
     }
     weir_area_done(&agg->order_area, budget);

@@ -10,6 +10,7 @@ typedef struct weir_stage {
     weir_ctl *ctl;         /* NULL while only types are asked for */
     weir_budget *budget;
     const weir_run_options *options;
+    weir_global_ids *globals; /* NULL: none */
     int64_t now_ms;
 } weir_stage;
 

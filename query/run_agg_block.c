@@ -5,6 +5,7 @@
 #include "query/run_agg_own.h"
 #include <assert.h>
 
+enum { PART_ROWS = 256, PART_BYTES = 1 << 20 };
 static const uint64_t small_cells_bytes = 1u << 18, large_cells_bytes = 64u << 20;
 
 typedef struct feed { /* rows of a block and where their columns come from */
@@ -110,13 +111,11 @@ static void segment_buckets(const weir_agg_run *agg, uint32_t seg, uint64_t *bas
 }
 
 /* How many codes key k can have in this segment, from *base on; 0: too many to number. */
-static uint64_t code_count(const weir_agg_run *agg, uint32_t k, uint32_t seg, uint64_t *base,
-                           const weir_dict **dict)
+static uint64_t code_count(const weir_agg_run *agg, uint32_t k, uint32_t seg, uint64_t *base)
 {
     const weir_key_code *key = &agg->keys.codes[k];
     uint64_t count = key->range;
     *base = 0;
-    *dict = NULL;
     switch ((weir_code_kind)key->kind) {
     case WEIR_CODE_NULL:
         return 1;
@@ -129,13 +128,13 @@ static uint64_t code_count(const weir_agg_run *agg, uint32_t k, uint32_t seg, ui
         }
         return count;
     case WEIR_CODE_DICT:
-        *dict = key->dict;
         return key->dict ? key->dict->count : 1;
+    case WEIR_CODE_GLOBAL:
+        return key->global.dict.count;
     case WEIR_CODE_INTERN:
         if (agg->scan && key->slot != WEIR_NO_ID) {
             const weir_column *col = agg->scan->segs[seg].columns[key->slot];
-            *dict = col && col->type.kind == WEIR_STRING ? col->dict : NULL;
-            return !col ? 1 : *dict ? (*dict)->count : 0;
+            return !col ? 1 : col->type.kind == WEIR_STRING && col->dict ? col->dict->count : 0;
         }
         return 0;
     case WEIR_CODE_OFFSET:
@@ -156,7 +155,7 @@ static bool choose_cells(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg, do
         return false;
     }
     for (uint32_t k = 0; k < agg->keys.count; k++) {
-        uint64_t count = code_count(agg, k, seg, &own->bases[k], &own->dicts[k]);
+        uint64_t count = code_count(agg, k, seg, &own->bases[k]);
         if (count == 0 || total > large_cells_bytes / count) {
             return false;
         }
@@ -170,6 +169,18 @@ static bool choose_cells(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg, do
            (bytes <= large_cells_bytes && (double)total <= 2 * share * (double)rows);
 }
 
+/* What ids of strings mean in this segment. */
+static void set_dicts(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg)
+{
+    for (uint32_t k = 0; k < agg->keys.count; k++) {
+        const weir_key_code *key = &agg->keys.codes[k];
+        const weir_column *col =
+            key->slot != WEIR_NO_ID ? agg->scan->segs[seg].columns[key->slot] : NULL;
+        own->dicts[k] = col && col->type.kind == WEIR_STRING ? col->dict : NULL;
+        own->maps[k].global = key->kind == WEIR_CODE_GLOBAL ? key->global.maps[seg] : NULL;
+    }
+}
+
 static bool enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *cursor)
 {
     weir_lane *lane = cursor->lane;
@@ -177,11 +188,13 @@ static bool enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *cu
     bool first = own->seg == WEIR_NO_ID;
     own->seg = seg;
     if (agg->direct && !first) {
+        set_dicts(agg, own, seg);
         return true; /* codes mean the same everywhere */
     }
-    if (!weir_agg_fold(agg, own, lane)) {
+    if (!weir_agg_run_fold(agg, own, lane)) {
         return false;
     }
+    set_dicts(agg, own, seg);
     double share = (double)cursor->chunk_sel.count / cursor->block.info.row_count;
     own->in_cells = choose_cells(agg, own, seg, share, &cells);
     if (!own->in_cells) {
@@ -226,37 +239,89 @@ static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls,
     return true;
 }
 
+/* Groups that aggregator i sees: WEIR_NO_ID where its filter leaves a row out. NULL: failed. */
+static const uint32_t *groups_of(feed *f, uint32_t i, uint32_t n, const uint16_t *rows,
+                                 const uint32_t *groups)
+{
+    if (f->agg->filter_of[i] == WEIR_NO_ID) {
+        return groups;
+    }
+    const weir_sel *sel = rows_of(f, i);
+    if (!sel) {
+        return NULL;
+    }
+    const uint64_t *bits = weir_sel_bits(sel, &f->lane->scratch);
+    uint32_t *masked = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint32_t, n);
+    for (uint32_t r = 0; r < n; r++) {
+        masked[r] = weir_bit(bits, rows ? rows[r] : r) ? groups[r] : WEIR_NO_ID;
+    }
+    return masked;
+}
+
+/* States that do not fit into L2 are fetched ahead for a few hundred rows, which all aggregators then find in L1. */
+static bool add_in_parts(feed *f, uint32_t n, const uint32_t *const *groups, weir_vec *const *args,
+                         uint8_t *base)
+{
+    const weir_aggs *aggs = &f->agg->aggs;
+    weir_scratch *s = &f->lane->scratch;
+    for (uint32_t from = 0; from < n; from += PART_ROWS) {
+        uint32_t count = n - from < PART_ROWS ? n - from : PART_ROWS;
+        const uint32_t *at = groups[0] + from;
+        for (uint32_t i = 0; i < count; i++) {
+            const uint8_t *state = base + (size_t)at[i] * aggs->stride;
+            __builtin_prefetch(state, 1);
+            if (aggs->stride > 32) {
+                __builtin_prefetch(state + aggs->stride - 1, 1);
+            }
+        }
+        for (uint32_t i = 0; i < aggs->count; i++) {
+            const weir_agg_bound *b = &aggs->bound[i];
+            weir_vec part[4];
+            for (uint32_t k = 0; k < b->arg_count; k++) {
+                weir_vec_slice(&args[i][k], from, count, s, &part[k]);
+            }
+            b->agg->add_many(b, f->own->heap, base + aggs->offset[i], aggs->stride,
+                             groups[i] + from, part, count, s);
+        }
+    }
+    return true;
+}
+
 /* rows NULL: row i is the feed's row i; else it is row rows[i]. */
 static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *groups,
                         uint8_t *base)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
-    for (uint32_t i = 0; i < agg->aggs.count; i++) {
+    uint32_t count = agg->aggs.count;
+    const uint32_t **of = WEIR_SCRATCH_ARRAY(s, const uint32_t *, count + 1);
+    weir_vec **args = WEIR_SCRATCH_ARRAY(s, weir_vec *, count + 1);
+    size_t bytes = f->own->in_cells ? (size_t)f->own->cells.count * agg->aggs.stride
+                                    : (size_t)f->own->groups.count * agg->aggs.stride;
+    bool parts = bytes > PART_BYTES;
+    for (uint32_t i = 0; i < count; i++) {
         const weir_agg_bound *b = &agg->aggs.bound[i];
-        weir_vec *args = f->vecs + agg->arg_from[i];
-        const uint32_t *of = groups;
-        if (agg->filter_of[i] != WEIR_NO_ID) {
-            const weir_sel *sel = rows_of(f, i);
-            if (!sel) {
-                return false;
-            }
-            const uint64_t *bits = weir_sel_bits(sel, s);
-            uint32_t *masked = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
-            for (uint32_t r = 0; r < n; r++) {
-                masked[r] = weir_bit(bits, rows ? rows[r] : r) ? groups[r] : WEIR_NO_ID;
-            }
-            of = masked;
+        of[i] = groups_of(f, i, n, rows, groups);
+        args[i] = f->vecs + agg->arg_from[i];
+        parts = parts && of[i] == groups && b->arg_count <= 4;
+        if (!of[i]) {
+            return false;
         }
         if (rows) {
             weir_vec *moved = WEIR_SCRATCH_ARRAY(s, weir_vec, b->arg_count + 1);
             for (uint32_t k = 0; k < b->arg_count; k++) {
-                weir_vec_gather(&args[k], rows, n, s, &moved[k]);
+                weir_vec_gather(&args[i][k], rows, n, s, &moved[k]);
             }
-            args = moved;
+            args[i] = moved;
         }
-        b->agg->add_many(b, f->own->heap, base + agg->aggs.offset[i], agg->aggs.stride, of, args,
-                         n, s);
+    }
+    if (parts && count) {
+        return add_in_parts(f, n, of, args, base);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        b->agg->add_many(b, f->own->heap, base + agg->aggs.offset[i], agg->aggs.stride, of[i],
+                         args[i], n, s);
     }
     return true;
 }
@@ -456,14 +521,66 @@ static bool has_lists(const feed *f)
     return false;
 }
 
+/* Cells of n rows without codes in between, where keys are single strings by id. *out may be the ids themselves. False: a key is not. */
+static bool cells_by_id(feed *f, const uint64_t *bucket_codes, const uint32_t **out)
+{
+    weir_agg_run *agg = f->agg;
+    weir_agg_lane *own = f->own;
+    uint32_t count = agg->keys.count, first = agg->keys.has_bucket, n = f->n;
+    for (uint32_t k = first; k < count; k++) {
+        const weir_vec *vec = &f->vecs[k - first];
+        if (vec->form != WEIR_DICT || agg->keys.codes[k].type.kind != WEIR_STRING) {
+            return false;
+        }
+    }
+    if (count == 1 && first == 0 && !own->maps[0].global) {
+        *out = f->vecs[0].at.ids;
+        return true;
+    }
+    uint32_t *cells = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint32_t, n), multiplier = 1;
+    if (first) {
+        uint32_t base = (uint32_t)own->bases[0];
+        for (uint32_t i = 0; i < n; i++) {
+            cells[i] = (uint32_t)bucket_codes[i] - base;
+        }
+        multiplier = own->dims[0];
+    } else {
+        memset(cells, 0, n * sizeof(*cells));
+    }
+    for (uint32_t k = first; k < count; k++) {
+        const uint32_t *ids = f->vecs[k - first].at.ids, *global = own->maps[k].global;
+        if (global && count == 1) {
+            for (uint32_t i = 0; i < n; i++) {
+                cells[i] = global[ids[i]];
+            }
+        } else if (global) {
+            for (uint32_t i = 0; i < n; i++) {
+                cells[i] += global[ids[i]] * multiplier;
+            }
+        } else {
+            for (uint32_t i = 0; i < n; i++) {
+                cells[i] += ids[i] * multiplier;
+            }
+        }
+        multiplier *= own->dims[k];
+    }
+    *out = cells;
+    return true;
+}
+
 /* Rows of many groups; bucket_codes: NULL when there are no buckets. All of the feed's rows count. */
 static bool add_rows(feed *f, uint64_t *bucket_codes)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
     uint32_t count = agg->keys.count, first = agg->keys.has_bucket, n = f->n;
+    const uint32_t *cells;
     if (has_lists(f)) {
         return add_expanded(f, bucket_codes);
+    }
+    if (f->own->in_cells && cells_by_id(f, bucket_codes, &cells)) {
+        weir_cells_see(&f->own->cells, cells, n);
+        return add_to_many(f, n, NULL, cells, f->own->cells.states.at);
     }
     uint64_t **codes = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
     uint64_t **nulls = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
@@ -562,11 +679,110 @@ static bool one_bucket(const weir_agg_run *agg, const weir_chunk_info *info, uin
     return weir_buckets_find(buckets, max) == *code;
 }
 
+/* Metadata in place of rows. */
+
+typedef struct fold { /* what stands for the rows of one aggregator: n rows of no argument, or one row */
+    uint32_t n;
+    weir_vec vec;
+    int64_t l;
+    double d;
+} fold;
+
+static bool fold_sum(const weir_column *col, const weir_block *block, fold *out, weir_error *err)
+{
+    uint32_t count;
+    if (!col->ops->sum || !col->ops->sum(col, block->chunk, 0, block->info.row_count, &out->l,
+                                         &out->d, &count, err)) {
+        return false;
+    }
+    out->n = count > 0;
+    return true;
+}
+
+static bool fold_zone(const weir_column *col, const weir_block *block, bool min, fold *out)
+{
+    weir_zone zone = {0};
+    if (!col->ops->zone(col, block->chunk, &zone) || zone.has_nan ||
+        (!zone.has_range && zone.null_count < block->info.row_count)) {
+        return false;
+    }
+    out->n = zone.has_range;
+    out->l = min ? zone.min.l : zone.max.l;
+    out->d = min ? zone.min.d : zone.max.d;
+    return true;
+}
+
+/* What stands for all rows of the chunk to aggregator i. False: they must be read. */
+static bool fold_chunk(weir_agg_run *agg, const weir_cursor *cursor, uint32_t i, fold *out)
+{
+    const weir_agg_bound *b = &agg->aggs.bound[i];
+    const weir_block *block = &cursor->block;
+    if (b->agg->fold == WEIR_FOLD_COUNT) {
+        *out = (fold){.n = cursor->chunk_sel.count};
+        return true;
+    }
+    uint32_t slot = b->agg->fold != WEIR_FOLD_NONE ? weir_port_plain(agg->port, agg->arg_from[i])
+                                                   : WEIR_NO_ID;
+    const weir_column *col = slot != WEIR_NO_ID ? weir_block_column(block, slot) : NULL;
+    if (!col || cursor->chunk_sel.kind != WEIR_SEL_ALL || col->type.kind != b->take[0].kind ||
+        !weir_type_is_number(col->type)) {
+        return false;
+    }
+    *out = (fold){0};
+    if (b->agg->fold == WEIR_FOLD_SUM ? !fold_sum(col, block, out, &cursor->lane->err)
+                                      : !fold_zone(col, block, b->agg->fold == WEIR_FOLD_MIN, out)) {
+        return false;
+    }
+    bool wide = b->agg->fold == WEIR_FOLD_SUM && col->type.kind == WEIR_FLOAT; /* floats add as doubles */
+    out->vec = (weir_vec){
+        .type = wide ? WEIR_TYPE(WEIR_DOUBLE) : col->type, .form = WEIR_FLAT, .n = 1};
+    return true;
+}
+
+/* All rows of a chunk are of one group and every aggregator can do without reading them. */
+static bool add_metadata(weir_agg_run *agg, weir_cursor *cursor, uint64_t code, bool *whole)
+{
+    weir_lane *lane = cursor->lane;
+    uint32_t count = agg->aggs.count;
+    fold *folds = WEIR_SCRATCH_ARRAY(&lane->scratch, fold, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (agg->filter_of[i] != WEIR_NO_ID || !fold_chunk(agg, cursor, i, &folds[i])) {
+            return lane->err.code == WEIR_OK;
+        }
+    }
+    feed f = {.agg = agg, .own = &agg->lanes[lane->index], .lane = lane};
+    uint8_t *state;
+    if (!bucket_state(&f, code, &state)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        fold *of = &folds[i];
+        float single = (float)of->d;
+        of->vec.at.l = b->agg->fold == WEIR_FOLD_COUNT    ? NULL
+                       : of->vec.type.kind == WEIR_LONG   ? &of->l
+                       : of->vec.type.kind == WEIR_DOUBLE ? (const int64_t *)&of->d
+                                                          : (const int64_t *)(void *)&single;
+        if (of->n) {
+            weir_sel rows = weir_sel_all(of->n);
+            b->agg->add_one(b, f.own->heap, state + agg->aggs.offset[i], &of->vec, &rows,
+                            &lane->scratch);
+        }
+    }
+    *whole = true;
+    return true;
+}
+
 bool weir_agg_run_chunk(weir_agg_run *agg, weir_cursor *cursor, bool *whole)
 {
     weir_agg_lane *own = &agg->lanes[cursor->lane->index];
+    uint64_t code;
     *whole = false;
-    return own->seg == cursor->block.seg || enter_segment(agg, own, cursor);
+    if (own->seg != cursor->block.seg && !enter_segment(agg, own, cursor)) {
+        return false;
+    }
+    return agg->node->key_count > 0 || !one_bucket(agg, &cursor->block.info, &code) ||
+           add_metadata(agg, cursor, code, whole);
 }
 
 bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
@@ -638,7 +854,7 @@ bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, 
     return agg->keys.count ? add_rows(&f, NULL) : bucket_state(&f, 0, &state) && add_to_one(&f, state);
 }
 
-bool weir_agg_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)
+bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)
 {
     weir_scratch *s = &lane->scratch;
     uint32_t from = 0, words = agg->keys.words;

@@ -43,9 +43,11 @@ static bool add_cells(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into,
             return false;
         }
         weir_cells_see(&into->cells, cells, n);
-        for (uint32_t i = 0; i < n; i++) {
-            weir_aggs_merge(&agg->aggs, into->heap, weir_cells_state(&into->cells, cells[i]),
-                            from->heap, weir_cells_state(&from->cells, cells[i]));
+        for (uint32_t i = 0, run; i < n; i += run) { /* neighbours together */
+            for (run = 1; i + run < n && cells[i + run] == cells[i] + run; run++) {
+            }
+            weir_aggs_merge_many(&agg->aggs, into->heap, weir_cells_state(&into->cells, cells[i]),
+                                 from->heap, weir_cells_state(&from->cells, cells[i]), run);
         }
     }
     return true;
@@ -55,7 +57,7 @@ bool weir_agg_run_lane_end(weir_agg_run *agg, weir_lane *lane)
 {
     weir_agg_lane *own = &agg->lanes[lane->index];
     bool bytes = agg->stage.options->force_bytes;
-    if ((!agg->direct || bytes) && !weir_agg_fold(agg, own, lane)) {
+    if ((!agg->direct || bytes) && !weir_agg_run_fold(agg, own, lane)) {
         return false;
     }
     return !bytes || weir_partial_round_trip(agg, own, lane);
@@ -106,7 +108,7 @@ bool weir_agg_run_merge(weir_agg_run *agg, weir_lane *lane)
     }
     for (uint32_t i = 0; i < agg->lane_count; i++) {
         weir_agg_lane *own = &agg->lanes[i];
-        if (!all_cells && !weir_agg_fold(agg, own, lane)) {
+        if (!all_cells && !weir_agg_run_fold(agg, own, lane)) {
             return false;
         }
         if (all_cells && any && own->in_cells && !first->in_cells) {

@@ -84,7 +84,7 @@ static bool next_cells(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
     }
     uint64_t *packed = WEIR_SCRATCH_ARRAY(s, uint64_t, (size_t)n * words);
     uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, n);
-    uint8_t *states = weir_scratch_take(s, (size_t)n * stride);
+    const uint8_t *states = weir_cells_state(&own->cells, cells[0]);
     memset(packed, 0, (size_t)n * words * sizeof(*packed));
     for (uint32_t k = 0; k < agg->keys.count; k++) {
         for (uint32_t i = 0; i < n; i++) {
@@ -93,8 +93,12 @@ static bool next_cells(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
         divisor *= own->dims[k];
         weir_keys_pack(&agg->keys.codes[k], words, n, codes, codes, packed);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        memcpy(states + (size_t)i * stride, weir_cells_state(&own->cells, cells[i]), stride);
+    if (cells[n - 1] - cells[0] != n - 1) { /* with gaps */
+        uint8_t *moved = weir_scratch_take(s, (size_t)n * stride);
+        for (uint32_t i = 0; i < n; i++) {
+            memcpy(moved + (size_t)i * stride, weir_cells_state(&own->cells, cells[i]), stride);
+        }
+        states = moved;
     }
     page p = {.n = n, .packed = packed, .states = states};
     return write_page(agg, lane, &p, out);

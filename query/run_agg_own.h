@@ -54,5 +54,5 @@ struct weir_agg_run {
 };
 
 /* Cells of the current segment become groups of the lane's table. */
-bool weir_agg_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane);
+bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane);
 #endif

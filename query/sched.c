@@ -1,6 +1,7 @@
 /* query/sched.c - a lock around a short list of running jobs. A turn is about 2 ms, so the list is looked at 500 times a second and
  * worker: finding the least served job by walking it is cheaper than keeping it sorted. */
 #include "query/sched.h"
+#include "query/global_ids.h"
 #include "weir/log.h"
 #include <assert.h>
 #include <math.h>
@@ -16,6 +17,7 @@ struct weir_sched {
     uint32_t asleep;
     uint64_t steps, busy_us;
     const weir_clock *clock;
+    weir_global_ids *globals;
     uint32_t worker_count;
     pthread_t threads[];
 };
@@ -98,6 +100,7 @@ weir_sched *weir_sched_new(uint32_t worker_count, const weir_clock *clock)
     pthread_mutex_init(&sched->lock, NULL);
     pthread_cond_init(&sched->wake, NULL);
     sched->clock = clock;
+    sched->globals = weir_global_ids_new();
     sched->worker_count = worker_count;
     for (uint32_t i = 0; i < worker_count; i++) {
         if (pthread_create(&sched->threads[i], NULL, work, sched) != 0) {
@@ -123,12 +126,18 @@ void weir_sched_free(weir_sched *sched)
     }
     pthread_cond_destroy(&sched->wake);
     pthread_mutex_destroy(&sched->lock);
+    weir_global_ids_free(sched->globals);
     free(sched);
 }
 
 uint32_t weir_sched_workers(const weir_sched *sched)
 {
     return sched->worker_count;
+}
+
+struct weir_global_ids *weir_sched_globals(const weir_sched *sched)
+{
+    return sched->globals;
 }
 
 const weir_clock *weir_sched_clock(const weir_sched *sched)

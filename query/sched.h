@@ -26,5 +26,6 @@ typedef struct weir_job {
 void weir_sched_add(weir_sched *sched, weir_job *job, int32_t priority);
 /* Lanes of `mask` want a turn; any thread, inside a step too. */
 void weir_sched_ready(weir_sched *sched, weir_job *job, uint64_t mask);
+struct weir_global_ids *weir_sched_globals(const weir_sched *sched); /* kept between queries */
 const weir_clock *weir_sched_clock(const weir_sched *sched);
 #endif
