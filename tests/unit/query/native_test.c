@@ -268,6 +268,60 @@ static void virtual_columns_are_read_by_name(void **state)
          "    ROWS w " DAY_TEXT " [v] with v = (a + 1) LONG\n");
 }
 
+#define DIMENSION(spec) "{'queryType':'groupBy','dataSource':'w','dimensions':[" spec "]," DAY "}"
+#define BY_KEY(key, columns)                                                                       \
+    "SORT __bucket, o\n  AGG groupBy by all, " key ": \n    ROWS w " DAY_TEXT " [" columns "]\n"
+#define EXTRACTION(fn)                                                                             \
+    DIMENSION("{'type':'extraction','dimension':'d','outputName':'o','extractionFn':" fn "}")
+
+static void extraction_functions_are_expressions(void **state)
+{
+    PLAN(EXTRACTION("{'type':'upper','locale':'tr'}"),
+         BY_KEY("o = upper(cast(d,'STRING')) STRING", "d"));
+    PLAN(EXTRACTION("{'type':'substring','index':1}"),
+         BY_KEY("o = substring(cast(d,'STRING'),1,-1) STRING", "d"));
+    PLAN(EXTRACTION("{'type':'cascade','extractionFns':[{'type':'lower'},{'type':'strlen'}]}"),
+         BY_KEY("o = cast(strlen(cast(lower(cast(d,'STRING')),'STRING')),'STRING') STRING", "d"));
+    PLAN(EXTRACTION("{'type':'regex','expr':'a(b)'}"),
+         BY_KEY("o = nvl(regexp_extract(cast(d,'STRING'),'a(b)',1),cast(d,'STRING')) STRING", "d"));
+    PLAN(EXTRACTION("{'type':'regex','expr':'a','index':0,'replaceMissingValue':true,'"
+                    "replaceMissingValueWith':'no'}"),
+         BY_KEY("o = nvl(regexp_extract(cast(d,'STRING'),'a',0),'no') STRING", "d"));
+    PLAN(
+        EXTRACTION("{'type':'timeFormat','format':'HH','granularity':'six_hour'}"),
+        BY_KEY(
+            "o = timestamp_format(timestamp_floor(d,'P0Y0M0W0DT6H0M0.000S',null,'UTC'),'HH','UTC') "
+            "STRING",
+            "d"));
+    PLAN(EXTRACTION(
+             "{'type':'lookup','lookup':{'type':'map','map':{'a':'x'}},'retainMissingValue':true}"),
+         BY_KEY("o = case_simple(cast(d,'STRING'),'a','x',cast(d,'STRING')) STRING", "d"));
+    REFUSED(EXTRACTION("{'type':'substring','index':-1}"),
+            "BAD_QUERY: dimensions[0].extractionFn: needs an 'index' that is not negative and a "
+            "'length' above 0");
+    REFUSED(EXTRACTION("{'type':'cascade','extractionFns':[{'type':'nope'}]}"),
+            "BAD_QUERY: dimensions[0].extractionFn.extractionFns[0].type: 'nope' is no extraction "
+            "function");
+    REFUSED(EXTRACTION("{'type':'registeredLookup','lookup':'l'}"),
+            "UNSUPPORTED: dimensions[0].extractionFn.type: the extraction function "
+            "'registeredLookup' is not supported yet");
+}
+
+static void filtered_dimensions_say_which_elements_count(void **state)
+{
+#define DELEGATE "'delegate':{'type':'default','dimension':'d','outputName':'o'}"
+    PLAN(DIMENSION("{'type':'listFiltered'," DELEGATE ",'values':['b','a']}"),
+         BY_KEY("o = d STRING of in(\"o\" [\"a\",\"b\"]0,0)", "d"));
+    PLAN(DIMENSION("{'type':'listFiltered'," DELEGATE ",'values':['a'],'isWhitelist':false}"),
+         BY_KEY("o = d STRING of !equals(\"o\" \"a\"S)", "d"));
+    PLAN(DIMENSION("{'type':'regexFiltered'," DELEGATE ",'pattern':'^r'}"),
+         BY_KEY("o = d STRING of regex(\"o\" \"\\\\A(?:^r)\\\\z\")", "d"));
+    PLAN(DIMENSION("{'type':'prefixFiltered'," DELEGATE ",'prefix':'a_'}"),
+         BY_KEY("o = d STRING of like(\"o\" \"a!_%\" escape \"!\")", "d"));
+    REFUSED(DIMENSION("{'type':'listFiltered','values':['a']}"),
+            "BAD_QUERY: dimensions[0]: needs 'delegate'");
+}
+
 static void an_inner_query_shows_its_names_and_its_time(void **state)
 {
     PLAN("{'queryType':'groupBy','dataSource':{'type':'query','query':{'queryType':'groupBy','"
@@ -449,6 +503,8 @@ int main(void)
         TEST(wrong_filters_are_refused_by_place),
         TEST(filtered_aggregators_carry_their_filter),
         TEST(virtual_columns_are_read_by_name),
+        TEST(extraction_functions_are_expressions),
+        TEST(filtered_dimensions_say_which_elements_count),
         TEST(an_inner_query_shows_its_names_and_its_time),
         TEST(a_union_reads_several_tables),
         TEST(the_context_is_read_with_texts_for_numbers),
