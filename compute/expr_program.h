@@ -19,6 +19,7 @@ typedef enum node_kind {
 typedef struct node {
     uint8_t kind;
     bool pure;    /* it and all below */
+    bool total;   /* it and all below: cannot fail */
     bool many;    /* reads more slots than `slots` can name */
     bool by_dict; /* pure, reads exactly one slot, which is a single STRING, and is worth a table by
                      dictionary id */

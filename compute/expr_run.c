@@ -414,6 +414,11 @@ bool weir_args_eval(weir_args *args, uint32_t i, const weir_sel *sel, weir_vec *
     return eval_plain(args->r, &inner, n, out);
 }
 
+bool weir_args_total(const weir_args *args, uint32_t i)
+{
+    return args->node->args[i]->total;
+}
+
 static bool check_ctl(runner *r)
 {
     return !r->run->ctl || weir_ctl_check(r->run->ctl, r->run->err);

@@ -143,6 +143,7 @@ static void take_slots(node *n, const node *part, uint32_t bound_from, uint32_t 
 {
     n->many |= part->many;
     n->pure &= part->pure;
+    n->total &= part->total;
     for (uint32_t i = 0; i < part->slot_count; i++) {
         if (part->slots[i] - bound_from >= bound_count) {
             add_slot(n, part->slots[i]);
@@ -174,6 +175,7 @@ static node *new_node(typer *t, node_kind kind, weir_type type, uint32_t arg_cou
     n->kind = (uint8_t)kind;
     n->type = type;
     n->pure = true;
+    n->total = kind != NODE_MAP;
     n->arg_count = arg_count;
     n->args = WEIR_ARENA_ARRAY(t->arena, node *, arg_count ? arg_count : 1);
     return n;
@@ -263,6 +265,7 @@ static node *cast_node(typer *t, node *from, weir_type to)
     }
     node *n = new_node(t, NODE_CAST, to, 1);
     n->args[0] = from;
+    n->total = from->type.kind != WEIR_COMPLEX; /* its text may be too long */
     return finish(t, n);
 }
 
@@ -402,6 +405,7 @@ static node *lower_call(typer *t, const weir_expr *expr, const env *outer)
     }
     n->type = n->call.type;
     n->pure = fn->flags & WEIR_FN_PURE;
+    n->total = n->call.flags & (WEIR_FN_TOTAL | WEIR_FN_LAZY_ARGS);
     if (n->body) {
         take_slots(n, n->body, n->slot, n->call.param_count);
     }

@@ -44,6 +44,9 @@ typedef struct weir_args weir_args;
 /* Argument i on the rows of `sel` (a part of the call's): FLAT, CONST or LIST, of the call's n
  * rows. */
 bool weir_args_eval(weir_args *args, uint32_t i, const weir_sel *sel, weir_vec *out);
+/* Whether argument i can fail on no row, whatever its values: then it may be evaluated on more rows
+ * than are asked for. */
+bool weir_args_total(const weir_args *args, uint32_t i);
 /* The lambda's body on `n` <= 4,096 rows of their own: row i sees the parameters' vectors at i, and
  * the surroundings at row origin[i]. */
 bool weir_args_lambda(weir_args *args, const uint16_t *origin, const weir_vec *params, uint32_t n,

@@ -124,6 +124,18 @@ static bool matches(const like *l, weir_str s)
         if (back == UINT32_MAX || back_at >= s.size) {
             return false;
         }
+        const piece *from = &l->pieces[back];
+        if (from->ones == 0 && from->text.size) { /* the next place where its text is */
+            const char *next =
+                memmem(s.at + back_at + 1, s.size - back_at - 1, from->text.at, from->text.size);
+            if (!next) {
+                return false;
+            }
+            back_at = (size_t)(next - s.at);
+            at = back_at;
+            i = back;
+            continue;
+        }
         skip(s, &back_at, 1);
         at = back_at;
         i = back;

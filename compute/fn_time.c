@@ -254,6 +254,7 @@ static const unit units[] = {
 typedef struct extract {
     const unit *unit;
     const weir_zone_rules *zone;
+    bool needs_date; /* year, month or day: dearer than the rest together */
 } extract;
 
 static const unit *find_unit(const weir_fn_call *call)
@@ -287,6 +288,7 @@ static bool prepare_extract(weir_fn_call *call, weir_arena *arena, weir_error *e
 {
     extract *e = WEIR_ARENA_NEW(arena, extract);
     e->unit = find_unit(call);
+    e->needs_date = e->unit - units > 5; /* units from DAY on */
     call->prepared = e;
     return zone_argument(call, 2, &e->zone, err);
 }
@@ -304,7 +306,9 @@ RUN(run_extract)
             utc ? m.utc_ms : weir_add_sat(m.utc_ms, weir_zone_offset_ms(e->zone, m.utc_ms));
         m.days = weir_floor_div(local, WEIR_DAY_MS);
         m.ms_of_day = local - m.days * WEIR_DAY_MS;
-        m.date = weir_civil_of(m.days);
+        if (e->needs_date) {
+            m.date = weir_civil_of(m.days);
+        }
         int64_t value = e->unit->value(&m);
         if (call->type.kind == WEIR_DOUBLE) {
             doubles[i] = (double)value;
@@ -452,10 +456,16 @@ RUN(run_format)
     const parse *p = call->prepared;
     weir_str *values = weir_out_strings(run, n, out);
     weir_buf text = {0};
+    weir_str last = {0};
+    int64_t last_ms = 0;
     bool ok = true;
     FOR_ROWS(sel, i)
     {
         int64_t ms = weir_arg_long(&args[0], i);
+        if (last.at && ms == last_ms) { /* times of rows repeat, floored ones most of all */
+            values[i] = last;
+            continue;
+        }
         text.size = 0;
         if (p->format) {
             weir_time_format_print(p->format, ms, p->zone, WEIR_STR("en"), &text);
@@ -466,6 +476,8 @@ RUN(run_format)
             weir_buf_put(&text, iso, size);
         }
         ok = ok && weir_out_copy(run, weir_buf_view(&text), &values[i]);
+        last = values[i];
+        last_ms = ms;
     }
     weir_buf_done(&text);
     return ok;
