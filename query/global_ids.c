@@ -205,7 +205,7 @@ static void grow_slots(values *v)
 
 static weir_str keep_text(values *v, weir_str value)
 {
-    if (value.size > v->room_bytes) {
+    if (value.size > v->room_bytes || !v->room) { /* an empty text needs a place, too */
         size_t take = value.size > 60000 ? value.size : 65000;
         v->room = weir_scratch_take(&v->text, take);
         v->room_bytes = take;
