@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 #define SIMDJSON_EXCEPTIONS 0 /* errors come as codes */
+#define SIMDJSON_DEVELOPMENT_CHECKS 0 /* of the order of our calls, on unless NDEBUG: a third of the time */
 #include <simdjson.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
