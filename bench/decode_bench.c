@@ -1,5 +1,6 @@
-/* bench/decode_bench.c - ns an event of decode alone, decode and transform, and with append into a live segment, one thread: lineitem-shaped events (16 fields,
- * about 370 bytes, from a seed) in messages of their own, as Kafka gives them. usage: decode_bench [EVENTS] */
+/* bench/decode_bench.c - ns an event of decode alone, decode and transform, and with append into a
+ * live segment, one thread: lineitem-shaped events (16 fields, about 370 bytes, from a seed) in
+ * messages of their own, as Kafka gives them. usage: decode_bench [EVENTS] */
 #include "ingest/append.h"
 #include "ingest/decode.h"
 #include "ingest/transform.h"
@@ -10,12 +11,19 @@
 #define MESSAGES 100000u
 
 static const char spec_text[] =
-    "{\"type\":\"index_parallel\",\"spec\":{\"dataSchema\":{\"dataSource\":\"lineitem\",\"timestampSpec\":{\"column\":\"l_shipdate\",\"format\":\"iso\"},"
-    "\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"long\",\"name\":\"l_orderkey\"},\"l_partkey\",\"l_suppkey\",{\"type\":\"long\",\"name\":\"l_linenumber\"},\"l_returnflag\","
-    "\"l_linestatus\",\"l_commitdate\",\"l_receiptdate\",\"l_shipinstruct\",\"l_shipmode\",\"l_comment\"]},"
-    "\"metricsSpec\":[{\"type\":\"count\",\"name\":\"count\"},{\"type\":\"doubleSum\",\"name\":\"L_QUANTITY\",\"fieldName\":\"l_quantity\"},{\"type\":\"doubleSum\",\"name\":\"L_EXTENDEDPRICE\","
-    "\"fieldName\":\"l_extendedprice\"},{\"type\":\"doubleSum\",\"name\":\"L_DISCOUNT\",\"fieldName\":\"l_discount\"},{\"type\":\"doubleSum\",\"name\":\"L_TAX\",\"fieldName\":\"l_tax\"}],"
-    "\"granularitySpec\":{\"segmentGranularity\":\"YEAR\",\"queryGranularity\":\"NONE\",\"rollup\":false}},\"ioConfig\":{\"inputFormat\":{\"type\":\"json\"}}}}";
+    "{\"type\":\"index_parallel\",\"spec\":{\"dataSchema\":{\"dataSource\":\"lineitem\","
+    "\"timestampSpec\":{\"column\":\"l_shipdate\",\"format\":\"iso\"},"
+    "\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"long\",\"name\":\"l_orderkey\"},\"l_partkey\","
+    "\"l_suppkey\",{\"type\":\"long\",\"name\":\"l_linenumber\"},\"l_returnflag\","
+    "\"l_linestatus\",\"l_commitdate\",\"l_receiptdate\",\"l_shipinstruct\",\"l_shipmode\",\"l_"
+    "comment\"]},"
+    "\"metricsSpec\":[{\"type\":\"count\",\"name\":\"count\"},{\"type\":\"doubleSum\",\"name\":\"L_"
+    "QUANTITY\",\"fieldName\":\"l_quantity\"},{\"type\":\"doubleSum\",\"name\":\"L_EXTENDEDPRICE\","
+    "\"fieldName\":\"l_extendedprice\"},{\"type\":\"doubleSum\",\"name\":\"L_DISCOUNT\","
+    "\"fieldName\":\"l_discount\"},{\"type\":\"doubleSum\",\"name\":\"L_TAX\",\"fieldName\":\"l_"
+    "tax\"}],"
+    "\"granularitySpec\":{\"segmentGranularity\":\"YEAR\",\"queryGranularity\":\"NONE\",\"rollup\":"
+    "false}},\"ioConfig\":{\"inputFormat\":{\"type\":\"json\"}}}}";
 
 static uint64_t state = 42;
 
@@ -37,19 +45,29 @@ static void make_date(char out[11])
 
 static weir_str make_event(weir_arena *arena, uint32_t i)
 {
-    static const char *const flags[] = {"A", "N", "R"}, *const status[] = {"F", "O"}, *const modes[] = {"AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK"},
-                      *const instructs[] = {"COLLECT COD", "DELIVER IN PERSON", "NONE", "TAKE BACK RETURN"},
-                      *const words[] = {"carefully", "final", "deposits", "quickly", "regular", "requests", "sleep", "furiously", "packages", "bold"};
+    static const char *const flags[] = {"A", "N", "R"}, *const status[] = {"F", "O"},
+                             *const modes[] = {"AIR",     "FOB",  "MAIL", "RAIL",
+                                               "REG AIR", "SHIP", "TRUCK"},
+                             *const instructs[] = {"COLLECT COD", "DELIVER IN PERSON", "NONE",
+                                                   "TAKE BACK RETURN"},
+                             *const words[] = {"carefully", "final",    "deposits", "quickly",
+                                               "regular",   "requests", "sleep",    "furiously",
+                                               "packages",  "bold"};
     char ship[11], commit[11], receipt[11];
     make_date(ship);
     make_date(commit);
     make_date(receipt);
-    return weir_arena_printf(arena,
-                             "{\"l_orderkey\":%u,\"l_partkey\":%u,\"l_suppkey\":%u,\"l_linenumber\":%u,\"l_quantity\":%u,\"l_extendedprice\":%u.%02u,\"l_discount\":0.%02u,\"l_tax\":0.%02u,"
-                             "\"l_returnflag\":\"%s\",\"l_linestatus\":\"%s\",\"l_shipdate\":\"%s\",\"l_commitdate\":\"%s\",\"l_receiptdate\":\"%s\",\"l_shipinstruct\":\"%s\",\"l_shipmode\":\"%s\","
-                             "\"l_comment\":\"%s %s %s %u\"}",
-                             i / 4, 1 + draw(200000), 1 + draw(10000), 1 + i % 7, 1 + draw(50), 900 + draw(100000), draw(100), draw(11), draw(9), pick(flags, 3), pick(status, 2), ship, commit,
-                             receipt, pick(instructs, 4), pick(modes, 7), pick(words, 10), pick(words, 10), pick(words, 10), draw(100000000));
+    return weir_arena_printf(
+        arena,
+        "{\"l_orderkey\":%u,\"l_partkey\":%u,\"l_suppkey\":%u,\"l_linenumber\":%u,\"l_quantity\":%"
+        "u,\"l_extendedprice\":%u.%02u,\"l_discount\":0.%02u,\"l_tax\":0.%02u,"
+        "\"l_returnflag\":\"%s\",\"l_linestatus\":\"%s\",\"l_shipdate\":\"%s\",\"l_commitdate\":\"%"
+        "s\",\"l_receiptdate\":\"%s\",\"l_shipinstruct\":\"%s\",\"l_shipmode\":\"%s\","
+        "\"l_comment\":\"%s %s %s %u\"}",
+        i / 4, 1 + draw(200000), 1 + draw(10000), 1 + i % 7, 1 + draw(50), 900 + draw(100000),
+        draw(100), draw(11), draw(9), pick(flags, 3), pick(status, 2), ship, commit, receipt,
+        pick(instructs, 4), pick(modes, 7), pick(words, 10), pick(words, 10), pick(words, 10),
+        draw(100000000));
 }
 
 typedef struct bench {
@@ -75,12 +93,15 @@ static void flush(bench *b, int depth)
 {
     weir_input input;
     weir_error err;
-    if (depth > 0 && !weir_transform_run(b->transform, &b->events, (weir_time_window){INT64_MIN, INT64_MAX}, (weir_reject_sink){no_reject, NULL}, &input, &err)) {
+    if (depth > 0 &&
+        !weir_transform_run(b->transform, &b->events, (weir_time_window){INT64_MIN, INT64_MAX},
+                            (weir_reject_sink){no_reject, NULL}, &input, &err)) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }
     if (depth > 1) {
-        weir_append(b->rt, &input, 0, weir_transform_records(b->transform), (weir_reject_sink){no_reject, NULL});
+        weir_append(b->rt, &input, 0, weir_transform_records(b->transform),
+                    (weir_reject_sink){no_reject, NULL});
     }
     weir_events_reset(&b->events);
 }
@@ -106,7 +127,9 @@ static void run(bench *b, uint32_t events, int depth, const char *name)
     }
     flush(b, depth);
     double us = (double)(weir_monotonic_us(&weir_clock_system) - begun);
-    printf("%-28s %6.0f ns an event, %5.0f k events/s, %5.0f MB/s of %.0f bytes\n", name, us * 1000 / events, events / us * 1000, (double)b->bytes / us, (double)b->bytes / events);
+    printf("%-28s %6.0f ns an event, %5.0f k events/s, %5.0f MB/s of %.0f bytes\n", name,
+           us * 1000 / events, events / us * 1000, (double)b->bytes / us,
+           (double)b->bytes / events);
     if (b->rt) {
         weir_realtime_unref(b->rt);
     }

@@ -69,9 +69,10 @@ static bool parse_granularity_object(parse *p, const weir_members *m, weir_granu
             "%s must be period (with a period), duration (with a duration), all or none",
             weir_member_path(m, "type"));
     }
+    weir_error why = {0};
     return weir_granularity_period(weir_arena_str(p->arena, period), weir_arena_str(p->arena, zone),
-                                   origin.size ? &origin_ms : NULL, out, p->err) ||
-           weir_fail_in(p->err, "%s", m->path);
+                                   origin.size ? &origin_ms : NULL, out, &why) ||
+           weir_fail(p->err, WEIR_ERR_BAD_REQUEST, "%s: %.500s", m->path, why.message);
 }
 
 static bool parse_granularity(parse *p, const weir_members *parent, const char *name,
