@@ -32,6 +32,7 @@ typedef struct load {
     weir_budget budget;
     weir_realtime *rt;
     weir_append_kinds *kinds;
+    pthread_cond_t ended; /* the last worker has */
     pthread_mutex_t
         lock; /* of the figures, uploads and the failure; short, taken within a turn too */
     weir_counts counts;
@@ -70,20 +71,45 @@ static void fail_load(load *l, const weir_error *err)
 
 /* Freezing. */
 
-static void add_upload(load *l, const char *path, const weir_segment_info *info,
-                       const weir_freeze_part *part)
+/* Puts a frozen file into the store. */
+static bool put_upload(load *l, weir_upload *upload, weir_arena *arena, weir_error *err)
+{
+    for (int tries = 0; tries < UPLOAD_TRIES; tries++) {
+        if (tries > 0) {
+            nanosleep(&(struct timespec){.tv_sec = tries}, NULL);
+        }
+        if (weir_upload_put(l->options->catalog, l->table, l->options->clock, arena, upload, err)) {
+            return true;
+        }
+    }
+    return weir_fail_in(err, "uploading a segment");
+}
+
+/* Keeps what was frozen; its strings are copied. */
+static void add_upload(load *l, const weir_upload *upload)
 {
     pthread_mutex_lock(&l->lock);
     if (l->upload_count == l->upload_capacity) {
         l->upload_capacity = l->upload_capacity * 2 + 16;
         l->uploads = weir_realloc(l->uploads, l->upload_capacity * sizeof(weir_upload));
     }
-    l->uploads[l->upload_count++] =
-        (weir_upload){.path = weir_arena_text(l->arena, weir_str_of(path)),
-                      .info = *info,
-                      .interval = part->interval,
-                      .events = part->events};
+    weir_upload *kept = &l->uploads[l->upload_count++];
+    *kept = *upload;
+    kept->path = weir_arena_text(l->arena, weir_str_of(upload->path));
+    kept->id = weir_arena_str(l->arena, upload->id);
     pthread_mutex_unlock(&l->lock);
+}
+
+static bool freeze_part(load *l, const weir_freeze_part *part, weir_arena *arena, weir_error *err)
+{
+    weir_upload upload = {.interval = part->interval, .events = part->events};
+    if (!weir_segment_file_write(l->rt, part, l->options->work_path, l->options->clock, true, arena,
+                                 &upload.path, &upload.info, err)) {
+        return false;
+    }
+    bool ok = put_upload(l, &upload, arena, err);
+    add_upload(l, &upload);
+    return ok;
 }
 
 static void *freeze_parts(void *self)
@@ -92,13 +118,8 @@ static void *freeze_parts(void *self)
     uint32_t i;
     while (!l->failed && (i = atomic_fetch_add(&l->part_next, 1)) < l->part_count) {
         weir_arena *arena = weir_arena_new();
-        const char *path;
-        weir_segment_info info;
         weir_error err;
-        if (weir_segment_file_write(l->rt, &l->parts[i], l->options->work_path, l->options->clock,
-                                    true, arena, &path, &info, &err)) {
-            add_upload(l, path, &info, &l->parts[i]);
-        } else {
+        if (!freeze_part(l, &l->parts[i], arena, &err)) {
             fail_load(l, &err);
         }
         weir_arena_free(arena);
@@ -258,7 +279,9 @@ static void *run_worker(void *self)
     weir_decoder_free(w.decoder);
     weir_fields_free(w.fields);
     pthread_mutex_lock(&l->lock);
-    l->running--;
+    if (--l->running == 0) {
+        pthread_cond_signal(&l->ended);
+    }
     pthread_mutex_unlock(&l->lock);
     return NULL;
 }
@@ -273,6 +296,24 @@ static void report(load *l, uint64_t total)
     }
 }
 
+/* Waits a little, or until the last worker ends; false: it has. */
+static bool wait_running(load *l)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&l->lock);
+    int code = 0;
+    while (l->running > 0 && code == 0) {
+        code = pthread_cond_timedwait(&l->ended, &l->lock, &until);
+    }
+    bool running = l->running > 0;
+    pthread_mutex_unlock(&l->lock);
+    return running;
+}
+
 /* Reads all files; false: it failed, nothing counts. */
 static bool read_all(load *l, const weir_load_files *files, weir_error *err)
 {
@@ -282,12 +323,8 @@ static bool read_all(load *l, const weir_load_files *files, weir_error *err)
     for (uint32_t i = 0; i < l->worker_count; i++) {
         pthread_create(&threads[i], NULL, run_worker, l);
     }
-    for (bool running = true; running;) {
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    while (wait_running(l)) {
         report(l, files->total_bytes);
-        pthread_mutex_lock(&l->lock);
-        running = l->running > 0;
-        pthread_mutex_unlock(&l->lock);
     }
     for (uint32_t i = 0; i < l->worker_count; i++) {
         pthread_join(threads[i], NULL);
@@ -305,19 +342,12 @@ static bool read_all(load *l, const weir_load_files *files, weir_error *err)
 
 /* Upload and commit. */
 
-static bool upload_all(load *l, weir_error *err)
+/* All again under new names. */
+static bool upload_again(load *l, weir_error *err)
 {
     for (uint32_t i = 0; i < l->upload_count; i++) {
-        bool ok = false;
-        for (int tries = 0; !ok && tries < UPLOAD_TRIES; tries++) {
-            if (tries > 0) {
-                nanosleep(&(struct timespec){.tv_sec = tries}, NULL);
-            }
-            ok = weir_upload_put(l->options->catalog, l->table, l->options->clock, l->arena,
-                                 &l->uploads[i], err);
-        }
-        if (!ok) {
-            return weir_fail_in(err, "uploading a segment");
+        if (!put_upload(l, &l->uploads[i], l->arena, err)) {
+            return false;
         }
     }
     return true;
@@ -351,9 +381,6 @@ static bool commit_all(load *l, weir_str label, weir_load_result *out, weir_erro
 {
     for (;;) {
         int rule = 0;
-        if (!upload_all(l, err)) {
-            return false;
-        }
         weir_commit *commit = weir_commit_new(WEIR_OP_LOAD, l->options->clock);
         commit->label = weir_arena_str(commit->arena, label);
         for (uint32_t i = 0; i < l->upload_count; i++) {
@@ -367,7 +394,7 @@ static bool commit_all(load *l, weir_str label, weir_load_result *out, weir_erro
                 out->already_done = true;
                 return true;
             }
-            if (rule != 3) {
+            if (rule != 3 || !upload_again(l, err)) {
                 return weir_fail_in(err, "the load was not committed");
             }
             break;
@@ -427,6 +454,7 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
     l.worker_count = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
     pthread_mutex_init(&l.turn, NULL);
     pthread_mutex_init(&l.lock, NULL);
+    pthread_cond_init(&l.ended, NULL);
     l.arena = weir_arena_new();
     l.kinds = weir_append_kinds_new();
     l.rt = weir_realtime_new(l.spec->schema, &l.budget);
@@ -441,6 +469,7 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
     weir_arena_free(l.arena);
     weir_spec_unref(l.spec);
     free(l.uploads);
+    pthread_cond_destroy(&l.ended);
     pthread_mutex_destroy(&l.lock);
     pthread_mutex_destroy(&l.turn);
     return ok;
