@@ -1,0 +1,310 @@
+/* tests/unit/ingest/topic_helper.c */
+#include <assert.h>
+#include <stdlib.h>
+#include "topic_helper.h"
+
+#define PARTITIONS_MAX 8
+#define BATCH_MAX 100
+
+typedef struct stored_record {
+    int64_t offset;
+    char *value;
+} stored_record;
+typedef struct partition {
+    stored_record *records;
+    uint32_t count, capacity;
+    int64_t low, high, stored;
+} partition;
+struct topic {
+    partition partitions[PARTITIONS_MAX];
+    int32_t partition_count;
+    uint32_t opened;
+    bool unreachable;
+    uint8_t pending; /* weir_source_event_kind of the group; NOTHING: none */
+};
+typedef struct source {
+    weir_event_source base;
+    topic *topic;
+    int32_t all[PARTITIONS_MAX];
+    bool assigned[PARTITIONS_MAX], told_end[PARTITIONS_MAX];
+    int64_t next[PARTITIONS_MAX];
+    weir_record batch[BATCH_MAX];
+    int32_t one;
+} source;
+
+topic *topic_new(int32_t partitions)
+{
+    topic *t = weir_calloc(1, sizeof(*t));
+    t->partition_count = partitions;
+    for (int i = 0; i < PARTITIONS_MAX; i++) {
+        t->partitions[i].stored = -1;
+    }
+    return t;
+}
+
+static void empty(partition *p)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        free(p->records[i].value);
+    }
+    free(p->records);
+    *p = (partition){.stored = p->stored};
+}
+
+void topic_free(topic *t)
+{
+    assert(t->opened == 0);
+    for (int i = 0; i < PARTITIONS_MAX; i++) {
+        empty(&t->partitions[i]);
+    }
+    free(t);
+}
+
+int64_t topic_put(topic *t, int32_t number, const char *value)
+{
+    partition *p = &t->partitions[number];
+    if (p->count == p->capacity) {
+        p->capacity = p->capacity * 2 + 64;
+        p->records = weir_realloc(p->records, p->capacity * sizeof(*p->records));
+    }
+    p->records[p->count++] = (stored_record){p->high, value ? weir_strdup(value) : NULL};
+    return p->high++;
+}
+
+void topic_skip(topic *t, int32_t number, int64_t count)
+{
+    t->partitions[number].high += count;
+}
+
+void topic_trim(topic *t, int32_t number, int64_t low)
+{
+    t->partitions[number].low = low;
+}
+
+void topic_remake(topic *t)
+{
+    for (int i = 0; i < t->partition_count; i++) {
+        empty(&t->partitions[i]);
+    }
+}
+
+void topic_assign(topic *t)
+{
+    t->pending = WEIR_SOURCE_ASSIGNED;
+}
+
+void topic_revoke(topic *t)
+{
+    t->pending = WEIR_SOURCE_REVOKED;
+}
+
+void topic_lose(topic *t)
+{
+    t->pending = WEIR_SOURCE_LOST;
+}
+
+void topic_unreachable(topic *t, bool yes)
+{
+    t->unreachable = yes;
+}
+
+uint32_t topic_opened(const topic *t)
+{
+    return t->opened;
+}
+
+int64_t topic_stored(const topic *t, int32_t number)
+{
+    return t->partitions[number].stored;
+}
+
+static weir_record record_of(int32_t number, const stored_record *r)
+{
+    return (weir_record){.partition = number,
+                         .offset = r->offset,
+                         .timestamp_ms = 1000 + r->offset,
+                         .value = r->value ? weir_str_of(r->value) : (weir_str){0}};
+}
+
+static bool poll_partition(source *s, int32_t number, weir_source_event *out)
+{
+    partition *p = &s->topic->partitions[number];
+    s->one = number;
+    out->partitions = &s->one;
+    out->partition_count = 1;
+    if (s->next[number] < p->low || s->next[number] > p->high) {
+        s->assigned[number] = false;
+        out->kind = WEIR_SOURCE_OUT_OF_RANGE;
+        out->offset = s->next[number];
+        weir_fail(&out->err, WEIR_ERR_KAFKA, "out of range");
+        return true;
+    }
+    for (uint32_t i = 0; i < p->count && out->record_count < BATCH_MAX; i++) {
+        if (p->records[i].offset >= s->next[number]) {
+            s->batch[out->record_count++] = record_of(number, &p->records[i]);
+        }
+    }
+    if (out->record_count > 0) {
+        out->kind = WEIR_SOURCE_RECORDS;
+        out->records = s->batch;
+        s->next[number] = s->batch[out->record_count - 1].offset + 1;
+        s->told_end[number] = false;
+        return true;
+    }
+    if (!s->told_end[number]) {
+        s->told_end[number] = true;
+        s->next[number] = p->high;
+        out->kind = WEIR_SOURCE_EOF;
+        out->offset = p->high;
+        return true;
+    }
+    s->told_end[number] = s->next[number] == p->high;
+    return false;
+}
+
+static void source_poll(weir_event_source *self, int wait_ms, bool take_records,
+                        weir_source_event *out)
+{
+    source *s = (source *)self;
+    (void)wait_ms;
+    *out = (weir_source_event){0};
+    if (s->topic->pending != WEIR_SOURCE_NOTHING) {
+        out->kind = s->topic->pending;
+        out->partitions = s->all;
+        out->partition_count = (uint32_t)s->topic->partition_count;
+        s->topic->pending = WEIR_SOURCE_NOTHING;
+        return;
+    }
+    for (int32_t i = 0; take_records && i < s->topic->partition_count; i++) {
+        if (s->assigned[i] && poll_partition(s, i, out)) {
+            return;
+        }
+    }
+}
+
+static bool source_assign(weir_event_source *self, const int32_t *partitions,
+                          const int64_t *offsets, uint32_t count, weir_error *err)
+{
+    source *s = (source *)self;
+    (void)err;
+    memset(s->assigned, 0, sizeof(s->assigned));
+    memset(s->told_end, 0, sizeof(s->told_end));
+    for (uint32_t i = 0; i < count; i++) {
+        s->assigned[partitions[i]] = true;
+        s->next[partitions[i]] = offsets[i];
+    }
+    return true;
+}
+
+static bool source_give(weir_event_source *self, weir_error *err)
+{
+    return source_assign(self, NULL, NULL, 0, err);
+}
+
+static bool source_watermarks(weir_event_source *self, int32_t number, int64_t *low, int64_t *high,
+                              weir_error *err)
+{
+    const topic *t = ((source *)self)->topic;
+    *low = t->partitions[number].low;
+    *high = t->partitions[number].high;
+    return !t->unreachable || weir_fail(err, WEIR_ERR_KAFKA, "the broker does not answer");
+}
+
+static bool source_watermarks_known(weir_event_source *self, int32_t number, int64_t *low,
+                                    int64_t *high)
+{
+    return source_watermarks(self, number, low, high, NULL);
+}
+
+static bool source_read_one(weir_event_source *self, int32_t number, int64_t offset,
+                            weir_record *out, weir_error *err)
+{
+    const partition *p = &((source *)self)->topic->partitions[number];
+    (void)err;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (p->records[i].offset >= offset) {
+            *out = record_of(number, &p->records[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void source_store(weir_event_source *self, const int32_t *partitions, const int64_t *offsets,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ((source *)self)->topic->partitions[partitions[i]].stored = offsets[i];
+    }
+}
+
+static uint32_t source_members(weir_event_source *self)
+{
+    (void)self;
+    return 1;
+}
+
+static void source_close(weir_event_source *self, bool leave)
+{
+    (void)leave;
+    ((source *)self)->topic->opened--;
+    free(self);
+}
+
+weir_event_source *topic_open(void *self, const weir_source_options *options, weir_error *err)
+{
+    static const weir_event_source_ops ops = {
+        source_poll,     source_assign, source_give,    source_watermarks, source_watermarks_known,
+        source_read_one, source_store,  source_members, source_close};
+    source *s = weir_calloc(1, sizeof(*s));
+    (void)options, (void)err;
+    s->base.ops = &ops;
+    s->topic = self;
+    for (int32_t i = 0; i < PARTITIONS_MAX; i++) {
+        s->all[i] = i;
+    }
+    s->topic->opened++;
+    topic_assign(s->topic);
+    return &s->base;
+}
+
+static void run_to_end(weir_job *job)
+{
+    int64_t wait_ms;
+    for (int i = 0; i < 1000 && !job->step(job, &wait_ms); i++) {
+    }
+    job->done = true;
+}
+
+static void start_at_once(void *self, weir_job *job)
+{
+    (void)self;
+    run_to_end(job);
+}
+
+static void join_nothing(void *self, weir_job *job)
+{
+    (void)self, (void)job;
+}
+
+const weir_jobs topic_jobs_at_once = {NULL, start_at_once, join_nothing};
+
+static void hold(void *self, weir_job *job)
+{
+    held_jobs *held = self;
+    assert(held->count < 16);
+    held->jobs[held->count++] = job;
+}
+
+weir_jobs topic_jobs_held(held_jobs *held)
+{
+    return (weir_jobs){held, hold, join_nothing};
+}
+
+void held_jobs_run(held_jobs *held)
+{
+    for (int i = 0; i < held->count; i++) {
+        run_to_end(held->jobs[i]);
+    }
+    held->count = 0;
+}
