@@ -144,7 +144,7 @@ static void check_seen(world *w, const uint8_t *seen, uint64_t version, const we
         }
     }
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        weir_source_key key = {WEIR_STR("sup"), WEIR_STR("events"), p};
+        weir_source_key key = {WEIR_STR("t"), WEIR_STR("events"), p};
         const weir_source_state *source = weir_log_source(state, &key);
         bool hole = false;
         for (int64_t offset = source ? source->next : w->partitions[p].base;

@@ -59,6 +59,16 @@ void topic_produce(world *w)
     }
 }
 
+int64_t topic_data_end(const world *w, uint32_t p)
+{
+    const partition *part = &w->partitions[p];
+    int64_t end = part->high;
+    while (end > part->low && w->records[part->ids[end - 1 - part->base]].kind != RECORD_DATA) {
+        end--;
+    }
+    return end;
+}
+
 void topic_expire(world *w)
 {
     partition *part = &w->partitions[world_draw(w, w->partition_count)];
@@ -73,8 +83,12 @@ void topic_expire(world *w)
 void consumer_tell(process *proc, uint8_t kind, uint32_t mask)
 {
     consumer *c = &proc->consumer;
-    if (!c->open || c->queued == 16) {
+    if (!c->open) {
         return;
+    }
+    if (c->queued == 16) { /* it was away for long: all that it had is lost by now */
+        c->queue[0] = (group_event){WEIR_SOURCE_LOST, 0};
+        c->queued = 1;
     }
     c->queue[c->queued++] = (group_event){kind, mask};
 }
@@ -127,6 +141,7 @@ void topic_assign_all(world *w)
     for (uint32_t i = 0; i < count; i++) {
         tell_member(w, live[i], false);
     }
+    w->calm_assigned = w->calm && count > 0;
 }
 
 static consumer *of(weir_event_source *source)

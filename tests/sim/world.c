@@ -97,7 +97,8 @@ static void make_context(fiber *f)
     f->context.uc_stack.ss_sp = f->stack;
     f->context.uc_stack.ss_size = STACK_BYTES;
     uint64_t at = (uint64_t)(uintptr_t)f;
-    makecontext(&f->context, (void (*)(void))(void *)fiber_main, 2, (unsigned)at, (unsigned)(at >> 32));
+    makecontext(&f->context, (void (*)(void))(void *)fiber_main, 2, (unsigned)at,
+                (unsigned)(at >> 32));
 }
 
 void world_start_fiber(process *proc, void (*run)(process *proc))

@@ -90,7 +90,8 @@ typedef struct rules { /* what chaos is allowed */
 struct world {
     uint64_t seed, random;
     int64_t now_us;
-    bool failed, trace, calm;
+    bool failed, trace, calm,
+        calm_assigned; /* calm_assigned: since it is calm each partition has one owner */
     char failure[600];
     weir_clock clock; /* the store's */
     weir_store *store;
@@ -110,7 +111,8 @@ struct world {
     int64_t started_at[PARTITIONS]; /* offset of the `start` commit; -1: none */
     uint32_t owner[PARTITIONS];
     uint64_t steps, commits, kills, views, gaps, masks;
-    weir_schema *schema;
+    struct weir_spec *spec; /* borrowed, as the next */
+    const char *work_path;
     weir_budget budget;
 };
 
@@ -132,17 +134,18 @@ weir_store *sim_store_init(process *proc); /* store.c */
 void topic_init(world *w);
 void topic_produce(world *w);
 void topic_expire(world *w); /* retention: the low watermark of a partition passes some records */
+int64_t topic_data_end(const world *w, uint32_t p); /* offset after its last record with data; what
+                                                       comes after waits for ten minutes */
 void topic_rebalance(world *w);
 void topic_assign_all(world *w); /* each partition to one live process */
 void topic_done(world *w);
 weir_event_source *consumer_open(process *proc);
 void consumer_tell(process *proc, uint8_t kind, uint32_t mask);
 
-/* ingest_model.c: the model of section 6; two fibers. */
+/* ingest.c */
 void ingest_run(process *proc);
-void handoff_run(process *proc);
 void ingest_free(process *proc);
-bool ingest_idle(process *proc); /* all that the topic has is committed */
+void ingest_trace(process *proc);
 
 /* check.c */
 void check_view(process *proc);
