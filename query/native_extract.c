@@ -127,8 +127,12 @@ static bool parse_bucket(weir_native *n, const weir_at *at, const json_t *json,
     }
     const weir_expr *by = weir_expr_const(n->arena, weir_value_double(size)),
                     *from = weir_expr_const(n->arena, weir_value_double(offset));
-    const weir_expr *steps = call1(
-        n, "floor", call2(n, "/", call2(n, "-", weir_native_cast(n, input, "DOUBLE"), from), by));
+    /* Java's parseDouble takes blanks around a number; only text that is no number yet pays for it.
+     */
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    const weir_expr *number = call2(n, "nvl", weir_native_cast(n, input, "DOUBLE"),
+                                    weir_native_cast(n, call1(n, "trim", text), "DOUBLE"));
+    const weir_expr *steps = call1(n, "floor", call2(n, "/", call2(n, "-", number, from), by));
     const weir_expr *start = call2(n, "+", call2(n, "*", steps, by), from),
                     *whole = weir_native_cast(n, start, "LONG");
     *out = call3(n, "if", call2(n, "==", whole, start), weir_native_cast(n, whole, "STRING"),

@@ -2,11 +2,6 @@
  * events and their types. */
 #include "query/write_native.h"
 
-static void begin(weir_native_writer *w)
-{
-    weir_json_begin_array(&w->json);
-}
-
 static void write_event(weir_native_writer *w, const weir_batch *batch, uint32_t row)
 {
     const weir_native_part *part = w->part;
@@ -36,6 +31,54 @@ static void write_vectors(weir_native_writer *w, const weir_batch *batch)
         weir_json_end_array(&w->json);
     }
     weir_json_end_object(&w->json);
+}
+
+/* A virtual column without a type of its own that is a constant null: Druid calls it FLOAT
+ * (recorded). */
+static bool is_null_constant(weir_native_writer *w, weir_str name)
+{
+    const weir_node_rows *rows = w->part->rows;
+    for (uint32_t i = 0; i < rows->virtual_count; i++) {
+        const weir_virtual *column = &rows->virtuals[i];
+        if (!weir_str_eq(column->name, name)) {
+            continue;
+        }
+        weir_names used = {.arena = w->query->arena};
+        weir_error err = {0};
+        weir_shape none = {0};
+        weir_vec value;
+        weir_sel one = weir_sel_all(1);
+        weir_run run = {.scratch = &w->scratch, .err = &err};
+        weir_expr_columns(column->expr, weir_names_see, &used);
+        if (used.count > 0 || column->type.kind != WEIR_UNKNOWN) {
+            return false;
+        }
+        const weir_program *program =
+            weir_program_new(w->query->arena, &column->expr, 1, &none, 0, &err);
+        return program && weir_program_run(program, &run, NULL, &one, 1, &value) &&
+               weir_vec_is_null(&value, 0);
+    }
+    return false;
+}
+
+/* Once per answer. */
+static void settle_types(weir_native_writer *w)
+{
+    weir_type *types =
+        WEIR_ARENA_ARRAY(w->query->arena, weir_type, w->query->plan->root->output_count + 1);
+    memcpy(types, w->types, w->query->plan->root->output_count * sizeof(*types));
+    for (uint32_t i = 0; i < w->part->shown_count; i++) {
+        if (is_null_constant(w, w->part->shown[i].name)) {
+            types[w->part->shown[i].column] = WEIR_TYPE(WEIR_FLOAT);
+        }
+    }
+    w->types = types;
+}
+
+static void begin(weir_native_writer *w)
+{
+    settle_types(w);
+    weir_json_begin_array(&w->json);
 }
 
 static void write_signature(weir_native_writer *w)
