@@ -18,7 +18,6 @@ weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state)
     table->name = weir_str_dup(weir_log_table(state));
     table->current = weir_published_first(state);
     pthread_mutex_init(&table->lock, NULL);
-    pthread_cond_init(&table->freed, NULL);
     return table;
 }
 
@@ -31,7 +30,6 @@ void weir_table_free(weir_table *table)
     free(table->own_txns);
     weir_buf_done(&table->pending.bytes);
     pthread_mutex_destroy(&table->lock);
-    pthread_cond_destroy(&table->freed);
     free((void *)(uintptr_t)table->name.at);
     free(table);
 }

@@ -12,7 +12,9 @@
 #define LONGEST_WAIT_MS 1000
 #define TRIES_WITHOUT_GIVE_UP 25
 #define DAMAGED_TRIES 4
-#define TURN_WAIT_MS 1000
+#define TURN_WAIT_MS 1000 /* of a refresh */
+#define TURN_STEP_MS 5
+#define TURN_WITHOUT_GIVE_UP_MS 20000
 
 void weir_catalog_wait(weir_catalog *catalog, int64_t ms)
 {
@@ -33,27 +35,10 @@ bool weir_table_try_turn(weir_table *table)
     return mine;
 }
 
-void weir_table_take_turn(weir_table *table)
-{
-    if (!table->catalog->options.threads) {
-        while (!weir_table_try_turn(table)) {
-            weir_catalog_wait(table->catalog, 1);
-        }
-        return;
-    }
-    pthread_mutex_lock(&table->lock);
-    while (table->busy) {
-        pthread_cond_wait(&table->freed, &table->lock);
-    }
-    table->busy = true;
-    pthread_mutex_unlock(&table->lock);
-}
-
 void weir_table_give_turn(weir_table *table)
 {
     pthread_mutex_lock(&table->lock);
     table->busy = false;
-    pthread_cond_signal(&table->freed);
     pthread_mutex_unlock(&table->lock);
 }
 
@@ -144,8 +129,8 @@ bool weir_table_refresh(weir_table *table, weir_error *err)
                              "a commit of table %.*s has been waiting for the store",
                              WEIR_STR_ARG(table->name));
         }
-        weir_catalog_wait(table->catalog, 5);
-        waited += 5;
+        weir_catalog_wait(table->catalog, TURN_STEP_MS);
+        waited += TURN_STEP_MS;
     }
     bool ok = weir_table_fold_to_end(table, err);
     weir_table_give_turn(table);
@@ -342,6 +327,20 @@ static weir_commit_result run(attempt *a)
     }
 }
 
+/* Another commit may be waiting for the store, for long: whoever gives up then was never put. */
+static bool take_turn(attempt *a)
+{
+    for (int64_t waited = 0; !weir_table_try_turn(a->table); waited += TURN_STEP_MS) {
+        if (a->give_up ? a->give_up(a->self) : waited > TURN_WITHOUT_GIVE_UP_MS) {
+            return weir_fail(a->err, WEIR_ERR_STORE,
+                             "another commit of table %.*s has been waiting for the store",
+                             WEIR_STR_ARG(a->table->name));
+        }
+        weir_catalog_wait(a->table->catalog, TURN_STEP_MS);
+    }
+    return true;
+}
+
 weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit,
                                      bool (*give_up)(void *self), void *self, int *rule,
                                      weir_error *err)
@@ -354,10 +353,12 @@ weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit,
                  .self = self,
                  .rule = rule ? rule : &own_rule,
                  .err = err ? err : &own_err};
-    weir_table_take_turn(table);
-    remember_txn(table, commit->txn);
-    weir_commit_result result = run(&a);
-    weir_table_give_turn(table);
+    weir_commit_result result = WEIR_COMMIT_GIVEN_UP;
+    if (take_turn(&a)) {
+        remember_txn(table, commit->txn);
+        result = run(&a);
+        weir_table_give_turn(table);
+    }
     weir_log_state_unref(a.next);
     weir_buf_done(&a.bytes);
     weir_commit_free(commit);

@@ -70,7 +70,6 @@ struct weir_table {
     weir_catalog *catalog;
     weir_str name;
     pthread_mutex_t lock; /* guards current, busy, trouble */
-    pthread_cond_t freed; /* busy became false */
     published *current;
     bool busy;
     weir_error trouble; /* code WEIR_OK: none */
@@ -116,7 +115,6 @@ frozen *weir_frozen_ref(frozen *f);
 void weir_frozen_unref(frozen *f);
 
 /* catalog_commit.c */
-void weir_table_take_turn(weir_table *table);
 bool weir_table_try_turn(weir_table *table);
 void weir_table_give_turn(weir_table *table);
 bool weir_table_fold_to_end(weir_table *table, weir_error *err); /* holder of the turn */

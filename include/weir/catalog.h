@@ -48,7 +48,7 @@ typedef enum weir_commit_result {
     WEIR_COMMIT_INVALID,  /* err's sentence begins with the rule; *rule is set (0: it could not be read back, err says why). It will never land */
     WEIR_COMMIT_GIVEN_UP, /* `give_up` came true, or the log is damaged (CORRUPT): unknown whether it lands, its segments must be left alone */
 } weir_commit_result;
-/* `give_up` is asked between tries; NULL: after about 20 s. */
+/* `give_up` is asked between tries, and while another commit of the table is under way; NULL: after about 20 s. */
 weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit, bool (*give_up)(void *self), void *self, int *rule, weir_error *err);
 
 /* Live rows. A generation: rows of one ingest thread between two seals, with the range of each source. */

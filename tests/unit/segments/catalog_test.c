@@ -497,9 +497,15 @@ static struct {
     bool effect; /* they take effect */
 } spoiler;
 
+static void (*while_putting)(void); /* called once */
 static weir_put spoil(weir_store *store, weir_str key, weir_str bytes, weir_error *err)
 {
     (void)store;
+    void (*call)(void) = while_putting;
+    while_putting = NULL;
+    if (call) {
+        call();
+    }
     if (spoiler.spoiled == 0) {
         return spoiler.behind->ops->put_if_absent(spoiler.behind, key, bytes, err);
     }
@@ -597,6 +603,31 @@ static void nothing_else_takes_a_version_that_was_given_up_while_unknown(void **
     assert_int_equal(version_of(table), 3);
     assert_int_equal(next_of(table, 3), 33); /* settled first, with the bytes it had */
     assert_int_equal(next_of(table, 0), 7);
+}
+
+static fixture *beside;
+static void commit_meanwhile(void)
+{
+    weir_table *table = table_of(beside->a);
+    weir_error err = {0};
+    int tries = 3, rule;
+    weir_commit *commit = weir_commit_new(WEIR_OP_CONFIG, &beside->seed.clock);
+    assert_int_equal(weir_table_commit(table, commit, give_up_after, &tries, &rule, &err),
+                     WEIR_COMMIT_GIVEN_UP);
+    assert_non_null(strstr(err.message, "another commit"));
+    commit = weir_commit_new(WEIR_OP_CONFIG, &beside->seed.clock);
+    assert_int_equal(weir_table_commit(table, commit, NULL, NULL, &rule, &err),
+                     WEIR_COMMIT_GIVEN_UP);
+    assert_false(weir_table_refresh(table, &err));
+}
+
+static void whoever_waits_behind_a_commit_may_give_up(void **state)
+{
+    fixture *f = beside = *state;
+    weir_table *table = spoil_table(f, WEIR_PUT_UNKNOWN, 0, false);
+    while_putting = commit_meanwhile;
+    start(f, table, 0, 7);
+    assert_int_equal(version_of(table), 2); /* the others were never put */
 }
 
 static weir_generation *meanwhile;
@@ -1001,6 +1032,7 @@ int main(void)
         TEST(an_unknown_put_that_landed_is_found_by_its_txn),
         TEST(an_unknown_put_that_was_lost_is_repeated),
         TEST(nothing_else_takes_a_version_that_was_given_up_while_unknown),
+        TEST(whoever_waits_behind_a_commit_may_give_up),
         TEST(a_source_that_is_added_while_a_view_is_made_is_not_in_it),
         TEST(a_segment_damaged_on_its_way_is_fetched_again),
         TEST(a_refresh_beside_a_waiting_commit_ends),
