@@ -373,6 +373,23 @@ static bool same_metrics(const struct weir_schema *a, const struct weir_schema *
     return true;
 }
 
+/* Of a live segment: the buckets that its rows lie in, as it will be when it freezes. */
+static weir_interval interval_of(const weir_rows *rows)
+{
+    weir_interval interval = rows->interval;
+    if (!rows->live || !rows->schema || interval.end_ms <= interval.start_ms) {
+        return interval;
+    }
+    const weir_granularity *buckets = &rows->schema->segment_granularity;
+    if (buckets->kind != WEIR_GRAN_PERIOD && buckets->kind != WEIR_GRAN_DURATION) {
+        return interval;
+    }
+    interval.start_ms = weir_granularity_floor(buckets, interval.start_ms);
+    interval.end_ms =
+        weir_granularity_next(buckets, weir_granularity_floor(buckets, interval.end_ms - 1));
+    return interval;
+}
+
 static bool fold_segment(facts *f, const segment_query *query, const weir_rows *rows, weir_ctl *ctl,
                          weir_error *err)
 {
@@ -381,7 +398,7 @@ static bool fold_segment(facts *f, const segment_query *query, const weir_rows *
     }
     f->id = rows->id;
     f->rows += visible_rows(rows);
-    fold_interval(f, rows->interval);
+    fold_interval(f, interval_of(rows));
     f->segment_count++;
     if (rows->schema) {
         f->schemas_differ =
