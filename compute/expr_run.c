@@ -131,7 +131,7 @@ static bool to_array(runner *r, const weir_vec *from, weir_type to, weir_vec *ou
     weir_scratch *s = r->run->scratch;
     weir_vec flat, items;
     bool is_list = from->items != NULL;
-    if (is_list && !from->type.multi) {
+    if (is_list && !(from->type.kind == WEIR_STRING && from->type.multi)) {
         return weir_vec_cast(from, to, s, out, r->run->err);
     }
     if (from->form == WEIR_CONST && weir_vec_is_null(from, 0)) {

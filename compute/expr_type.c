@@ -269,6 +269,11 @@ static node *cast_node(typer *t, node *from, weir_type to)
     return finish(t, n);
 }
 
+static bool is_multi(weir_type type)
+{
+    return type.kind == WEIR_STRING && type.multi;
+}
+
 static bool takes_list(const weir_fn *fn, uint32_t i, uint32_t arg_count)
 {
     if ((fn->flags & WEIR_FN_LAST_SCALAR) && i + 1 == arg_count) {
@@ -499,7 +504,7 @@ static void note_use(typer *t, multi_use *use, weir_str name, bool list, const e
     }
     bool multi = false;
     for (uint32_t i = 0; i < t->shape->count && !multi; i++) {
-        multi = t->shape->types[i].multi && weir_str_eq(t->shape->names[i], name);
+        multi = is_multi(t->shape->types[i]) && weir_str_eq(t->shape->names[i], name);
     }
     uint32_t k = 0;
     while (k < use->count && !weir_str_eq(use->at[k].name, name)) {
@@ -548,7 +553,7 @@ static void find_uses(typer *t, multi_use *use, const weir_expr *expr, bool list
 static bool shape_is_multi(const weir_shape *shape)
 {
     for (uint32_t i = 0; i < shape->count; i++) {
-        if (shape->types[i].multi) {
+        if (is_multi(shape->types[i])) {
             return true;
         }
     }
@@ -587,7 +592,7 @@ static node *map_node(typer *t, const weir_expr *expr, const env *outer, const m
     if (body.kind == WEIR_STRING || body.kind == WEIR_UNKNOWN) {
         n->type = (weir_type){.kind = WEIR_STRING, .multi = true};
     } else {
-        n->type = (weir_type){.kind = WEIR_ARRAY, .elem = body.kind};
+        n->type = (weir_type){.kind = WEIR_ARRAY, .elem = body.kind, .multi = true};
     }
     take_slots(n, n->body, n->slot, count);
     for (uint32_t i = 0; i < count; i++) {

@@ -32,7 +32,7 @@ typedef struct weir_type {
     uint8_t kind;  /* weir_kind */
     uint8_t elem;  /* weir_kind of an array's elements */
     uint8_t face;  /* weir_face */
-    bool multi;    /* STRING whose rows may be lists: Druid's multi-value dimension */
+    bool multi;    /* STRING whose rows may be lists: Druid's multi-value dimension; ARRAY: of an expression over one, elem by elem */
     const weir_complex *complex;
 } weir_type;
 

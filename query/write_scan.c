@@ -90,6 +90,9 @@ static void write_signature(weir_native_writer *w)
         char text[64];
         weir_json_begin_object(&w->json);
         weir_json_member_str(&w->json, "name", w->part->shown[i].name);
+        if (type.kind == WEIR_ARRAY && type.multi) {
+            type = WEIR_TYPE(type.elem); /* an expression over each value: Druid gives the value's type */
+        }
         if (type.kind != WEIR_UNKNOWN) {
             weir_json_member_str(&w->json, "type", weir_type_name(type, text));
         }
