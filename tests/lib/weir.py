@@ -2,12 +2,19 @@
 import http.client, json, os, shutil, signal, socket, subprocess, tempfile, time, urllib.parse
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+os.environ.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions=" + os.path.join(ROOT, "tests", "lsan.supp"))
 WEIR = os.environ.get("WEIR", os.path.join(ROOT, "build", "release", "weir"))
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port(with_next=False):
+    """A port that nobody listens on; with_next: nor on the one after it."""
+    while True:
+        with socket.socket() as s, socket.socket() as next_one:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+            try:
+                if with_next: next_one.bind(("127.0.0.1", port + 1))
+                return port
+            except (OSError, OverflowError): pass
 
 class Weir:
     """`weir serve` on a free port. `with Weir(data) as w: w.query({...})`."""
@@ -81,7 +88,7 @@ class Kafka:
     """The broker of scripts/services/kafka, in a folder of its own."""
     def __init__(self, folder=None):
         self.folder = folder or tempfile.mkdtemp(prefix="weir-kafka-")
-        self.port = free_port()
+        self.port = free_port(with_next=True) # the controller listens on the one after it
         self.tool = os.path.join(ROOT, "scripts", "services", "kafka")
         self.start()
     address = property(lambda self: "127.0.0.1:%d" % self.port)
