@@ -132,7 +132,7 @@ static void convert_lists(const weir_convert *c, uint32_t column, weir_vec *out)
         weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
         uint32_t count = cell.kind == WEIR_CELL_LIST ? cell.size : !is_null(cell);
         const weir_cell *elements =
-            cell.kind == WEIR_CELL_LIST ? c->events->items + cell.as.first : &cell;
+            cell.kind == WEIR_CELL_LIST && cell.size > 0 ? c->events->items + cell.as.first : &cell;
         offsets[i] = at;
         if (is_null(cell)) {
             weir_bit_set(nulls, i);

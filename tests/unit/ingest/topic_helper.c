@@ -1,6 +1,8 @@
 /* tests/unit/ingest/topic_helper.c */
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include "topic_helper.h"
 
 #define PARTITIONS_MAX 8
@@ -16,6 +18,7 @@ typedef struct partition {
     int64_t low, high, stored;
 } partition;
 struct topic {
+    pthread_mutex_t lock; /* of all below: a supervisor's thread polls while the test puts */
     partition partitions[PARTITIONS_MAX];
     int32_t partition_count;
     uint32_t opened;
@@ -35,6 +38,7 @@ typedef struct source {
 topic *topic_new(int32_t partitions)
 {
     topic *t = weir_calloc(1, sizeof(*t));
+    pthread_mutex_init(&t->lock, NULL);
     t->partition_count = partitions;
     for (int i = 0; i < PARTITIONS_MAX; i++) {
         t->partitions[i].stored = -1;
@@ -62,50 +66,67 @@ void topic_free(topic *t)
 
 int64_t topic_put(topic *t, int32_t number, const char *value)
 {
+    pthread_mutex_lock(&t->lock);
     partition *p = &t->partitions[number];
     if (p->count == p->capacity) {
         p->capacity = p->capacity * 2 + 64;
         p->records = weir_realloc(p->records, p->capacity * sizeof(*p->records));
     }
     p->records[p->count++] = (stored_record){p->high, value ? weir_strdup(value) : NULL};
-    return p->high++;
+    int64_t offset = p->high++;
+    pthread_mutex_unlock(&t->lock);
+    return offset;
 }
 
 void topic_skip(topic *t, int32_t number, int64_t count)
 {
+    pthread_mutex_lock(&t->lock);
     t->partitions[number].high += count;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_trim(topic *t, int32_t number, int64_t low)
 {
+    pthread_mutex_lock(&t->lock);
     t->partitions[number].low = low;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_remake(topic *t)
 {
+    pthread_mutex_lock(&t->lock);
     for (int i = 0; i < t->partition_count; i++) {
         empty(&t->partitions[i]);
     }
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_assign(topic *t)
 {
+    pthread_mutex_lock(&t->lock);
     t->pending = WEIR_SOURCE_ASSIGNED;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_revoke(topic *t)
 {
+    pthread_mutex_lock(&t->lock);
     t->pending = WEIR_SOURCE_REVOKED;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_lose(topic *t)
 {
+    pthread_mutex_lock(&t->lock);
     t->pending = WEIR_SOURCE_LOST;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_unreachable(topic *t, bool yes)
 {
+    pthread_mutex_lock(&t->lock);
     t->unreachable = yes;
+    pthread_mutex_unlock(&t->lock);
 }
 
 uint32_t topic_opened(const topic *t)
@@ -162,12 +183,8 @@ static bool poll_partition(source *s, int32_t number, weir_source_event *out)
     return false;
 }
 
-static void source_poll(weir_event_source *self, int wait_ms, bool take_records,
-                        weir_source_event *out)
+static void poll_locked(source *s, bool take_records, weir_source_event *out)
 {
-    source *s = (source *)self;
-    (void)wait_ms;
-    *out = (weir_source_event){0};
     if (s->topic->pending != WEIR_SOURCE_NOTHING) {
         out->kind = s->topic->pending;
         out->partitions = s->all;
@@ -179,6 +196,19 @@ static void source_poll(weir_event_source *self, int wait_ms, bool take_records,
         if (s->assigned[i] && poll_partition(s, i, out)) {
             return;
         }
+    }
+}
+
+static void source_poll(weir_event_source *self, int wait_ms, bool take_records,
+                        weir_source_event *out)
+{
+    source *s = (source *)self;
+    *out = (weir_source_event){0};
+    pthread_mutex_lock(&s->topic->lock);
+    poll_locked(s, take_records, out);
+    pthread_mutex_unlock(&s->topic->lock);
+    if (out->kind == WEIR_SOURCE_NOTHING && wait_ms > 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
 }
 
@@ -204,10 +234,13 @@ static bool source_give(weir_event_source *self, weir_error *err)
 static bool source_watermarks(weir_event_source *self, int32_t number, int64_t *low, int64_t *high,
                               weir_error *err)
 {
-    const topic *t = ((source *)self)->topic;
+    topic *t = ((source *)self)->topic;
+    pthread_mutex_lock(&t->lock);
     *low = t->partitions[number].low;
     *high = t->partitions[number].high;
-    return !t->unreachable || weir_fail(err, WEIR_ERR_KAFKA, "the broker does not answer");
+    bool reached = !t->unreachable;
+    pthread_mutex_unlock(&t->lock);
+    return reached || weir_fail(err, WEIR_ERR_KAFKA, "the broker does not answer");
 }
 
 static bool source_watermarks_known(weir_event_source *self, int32_t number, int64_t *low,
@@ -219,23 +252,30 @@ static bool source_watermarks_known(weir_event_source *self, int32_t number, int
 static bool source_read_one(weir_event_source *self, int32_t number, int64_t offset,
                             weir_record *out, weir_error *err)
 {
-    const partition *p = &((source *)self)->topic->partitions[number];
+    topic *t = ((source *)self)->topic;
+    const partition *p = &t->partitions[number];
+    bool found = false;
     (void)err;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->records[i].offset >= offset) {
+    pthread_mutex_lock(&t->lock);
+    for (uint32_t i = 0; !found && i < p->count; i++) {
+        found = p->records[i].offset >= offset;
+        if (found) {
             *out = record_of(number, &p->records[i]);
-            return true;
         }
     }
-    return false;
+    pthread_mutex_unlock(&t->lock);
+    return found;
 }
 
 static void source_store(weir_event_source *self, const int32_t *partitions, const int64_t *offsets,
                          uint32_t count)
 {
+    topic *t = ((source *)self)->topic;
+    pthread_mutex_lock(&t->lock);
     for (uint32_t i = 0; i < count; i++) {
-        ((source *)self)->topic->partitions[partitions[i]].stored = offsets[i];
+        t->partitions[partitions[i]].stored = offsets[i];
     }
+    pthread_mutex_unlock(&t->lock);
 }
 
 static uint32_t source_members(weir_event_source *self)
@@ -247,7 +287,10 @@ static uint32_t source_members(weir_event_source *self)
 static void source_close(weir_event_source *self, bool leave)
 {
     (void)leave;
-    ((source *)self)->topic->opened--;
+    topic *t = ((source *)self)->topic;
+    pthread_mutex_lock(&t->lock);
+    t->opened--;
+    pthread_mutex_unlock(&t->lock);
     free(self);
 }
 
@@ -263,7 +306,9 @@ weir_event_source *topic_open(void *self, const weir_source_options *options, we
     for (int32_t i = 0; i < PARTITIONS_MAX; i++) {
         s->all[i] = i;
     }
+    pthread_mutex_lock(&s->topic->lock);
     s->topic->opened++;
+    pthread_mutex_unlock(&s->topic->lock);
     topic_assign(s->topic);
     return &s->base;
 }

@@ -1,4 +1,4 @@
-/* tests/unit/ingest/topic_helper.h - a topic in memory behind weir_event_source: what a test says comes, in the order it says. One thread. */
+/* tests/unit/ingest/topic_helper.h - a topic in memory behind weir_event_source: what a test says comes, in the order it says. The test and one consumer. */
 #ifndef TOPIC_HELPER_H
 #define TOPIC_HELPER_H
 #include "ingest/job.h"

@@ -150,6 +150,8 @@ static void lists_are_multi_values_and_keep_their_nulls(void **state)
     (void)state;
     bench b;
     begin(&b, SPEC("\"dimensions\":[\"m\"]", ""));
+    RUN(&b, "{\"ts\":1,\"m\":[]}"); /* no element in the whole batch */
+    assert_string_equal(row_text(&b, 0), "m=[]");
     RUN(&b, "{\"ts\":1,\"m\":[\"b\",null,3]}", "{\"ts\":1,\"m\":[]}", "{\"ts\":1}",
         "{\"ts\":1,\"m\":\"one\"}", "{\"ts\":1,\"m\":[[1],2]}");
     static const char *const want[] = {"m=[\"b\",null,\"3\"]", "m=[]", "m=null", "m=[\"one\"]",
