@@ -175,40 +175,42 @@ static bool to_array(runner *r, const weir_vec *from, weir_type to, weir_vec *ou
 static bool from_array(runner *r, const weir_vec *from, weir_type to, weir_vec *out)
 {
     weir_scratch *s = r->run->scratch;
-    weir_vec list, items, one;
-    if (!weir_vec_flatten(from, s, &list, r->run->err)) {
+    weir_vec list, cast, items, one = *from;
+    bool is_const = from->form == WEIR_CONST;
+    if (is_const) {
+        one.n = 1; /* a long array once, not once a row */
+    }
+    if (!weir_vec_flatten(&one, s, &list, r->run->err)) {
         return false;
     }
     if (list.form != WEIR_LIST) {
         *out = weir_vec_null(to, from->n);
         return true;
     }
-    uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, list.n);
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(list.n) + 1);
     memset(nulls, 0, sizeof(*nulls) * (weir_words(list.n) + 1));
-    weir_str *values = NULL;
-    if (!weir_vec_cast(list.items, WEIR_TYPE(to.kind), s, &items, r->run->err) ||
-        !weir_vec_flatten(&items, s, &one, r->run->err)) {
+    if (!weir_vec_cast(list.items, WEIR_TYPE(to.kind), s, &cast, r->run->err) ||
+        !weir_vec_flatten(&cast, s, &items, r->run->err)) {
         return false;
     }
-    (void)rows;
     bool wide = to.kind == WEIR_STRING || to.kind == WEIR_COMPLEX;
-    values = WEIR_SCRATCH_ARRAY(s, weir_str, list.n);
+    weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, list.n + 1);
     int64_t *numbers = (int64_t *)(void *)values;
     for (uint32_t i = 0; i < list.n; i++) {
         uint32_t at = list.at.offsets[i];
         bool single = list.at.offsets[i + 1] - at == 1 &&
-                      !(list.nulls && weir_bit(list.nulls, i)) && !weir_vec_is_null(&one, at);
+                      !(list.nulls && weir_bit(list.nulls, i)) && !weir_vec_is_null(&items, at);
         if (!single) {
             weir_bit_set(nulls, i);
         }
         if (wide) {
-            values[i] = single ? one.at.s[at] : (weir_str){0};
+            values[i] = single ? items.at.s[at] : (weir_str){0};
         } else {
-            numbers[i] = single ? one.at.l[at] : 0;
+            numbers[i] = single ? items.at.l[at] : 0;
         }
     }
-    *out = (weir_vec){.type = to, .form = WEIR_FLAT, .n = list.n, .nulls = nulls};
+    *out = (weir_vec){
+        .type = to, .form = is_const ? WEIR_CONST : WEIR_FLAT, .n = from->n, .nulls = nulls};
     out->at.s = values;
     return true;
 }
@@ -584,8 +586,6 @@ static bool join_pieces(runner *r, const pieces *done, uint32_t total, weir_type
     return true;
 }
 
-#define MAP_ITEMS (64u << 20) /* combinations of one block */
-
 static bool eval_map(runner *r, scope *sc, const node *n, weir_vec *out)
 {
     weir_scratch *s = r->run->scratch;
@@ -612,12 +612,12 @@ static bool eval_map(runner *r, scope *sc, const node *n, weir_vec *out)
         uint64_t product = 1;
         for (uint32_t k = 0; k < n->arg_count; k++) {
             product *= list_size(&lists[k], i);
-            if (product > MAP_ITEMS) {
+            if (product > EXPR_ITEMS) {
                 break;
             }
         }
         total += product;
-        if (total > MAP_ITEMS) {
+        if (total > EXPR_ITEMS) {
             return weir_fail(r->run->err, WEIR_ERR_RESOURCE,
                              "multi-value columns have too many combinations in one block of rows");
         }
@@ -742,6 +742,20 @@ bool weir_program_run(const weir_program *program, weir_run *run, const weir_vec
     return true;
 }
 
+/* Whether a constant is worth keeping as a value: large ones are made again when they are needed.
+ */
+static bool is_small(const weir_vec *vec)
+{
+    if (weir_vec_is_null(vec, 0) || vec->dict) {
+        return true;
+    }
+    if (vec->items) {
+        return vec->at.offsets[1] - vec->at.offsets[0] <= 4096;
+    }
+    return (vec->type.kind != WEIR_STRING && vec->type.kind != WEIR_COMPLEX) ||
+           vec->at.s[0].size <= 64u << 10;
+}
+
 bool weir_node_fold(const node *n, uint32_t node_count, weir_arena *arena, weir_value *out)
 {
     weir_scratch s = {0};
@@ -751,7 +765,8 @@ bool weir_node_fold(const node *n, uint32_t node_count, weir_arena *arena, weir_
     weir_sel all = weir_sel_all(1);
     scope sc = {.frame = &f, .sel = all};
     weir_vec vec;
-    bool ok = eval_new(&r, &sc, n, &vec) && weir_vec_value(&vec, 0, arena, out, NULL);
+    bool ok =
+        eval_new(&r, &sc, n, &vec) && is_small(&vec) && weir_vec_value(&vec, 0, arena, out, NULL);
     weir_scratch_done(&s);
     return ok;
 }

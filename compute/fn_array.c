@@ -44,12 +44,12 @@ static void lists_row(lists *l, uint32_t i)
     }
 }
 
-static void lists_end(lists *l, weir_type type, weir_vec *out)
+static bool lists_end(lists *l, weir_type type, weir_vec *out)
 {
     for (; l->next <= l->n; l->next++) {
         l->offsets[l->next] = l->picks.count;
     }
-    weir_picks_lists(&l->picks, l->offsets, l->n, elem_of(type), out);
+    return weir_picks_lists(&l->picks, l->offsets, l->n, elem_of(type), out);
 }
 
 static void add_items(lists *l, const weir_vec *list, uint32_t vec, uint32_t i)
@@ -105,8 +105,7 @@ RUN(run_array)
             weir_picks_add(&l.picks, k, weir_arg_at(&args[k], i));
         }
     }
-    lists_end(&l, call->type, out);
-    return true;
+    return lists_end(&l, call->type, out);
 }
 
 /* ---- measuring and indexing ---- */
@@ -151,8 +150,7 @@ static bool at_index(const weir_fn_call *call, weir_run *run, const weir_vec *ar
             picks.row[i] = weir_list_from(&args[0], i) + (uint32_t)at;
         }
     }
-    weir_picks_end(&picks, call->type, out);
-    return true;
+    return weir_picks_end(&picks, call->type, out);
 }
 
 RUN(run_offset)
@@ -325,8 +323,7 @@ static bool add_element(const weir_fn_call *call, weir_run *run, const weir_vec 
             set_add(&l, vecs, first);
         }
     }
-    lists_end(&l, call->type, out);
-    return true;
+    return lists_end(&l, call->type, out);
 }
 
 typedef struct pick {
@@ -344,6 +341,9 @@ static int compare_picks(const void *a, const void *b, void *vecs)
 static void set_add(lists *l, const weir_vec *vecs, uint32_t first)
 {
     weir_picks *picks = &l->picks;
+    if (picks->failed) {
+        return;
+    }
     uint32_t count = picks->count - first, kept = 0;
     pick *sorted = WEIR_SCRATCH_ARRAY(picks->run->scratch, pick, count + 1);
     for (uint32_t i = 0; i < count; i++) {
@@ -393,8 +393,7 @@ static bool join(const weir_fn_call *call, weir_run *run, const weir_vec *args, 
             set_add(&l, vecs, first);
         }
     }
-    lists_end(&l, call->type, out);
-    return true;
+    return lists_end(&l, call->type, out);
 }
 
 RUN(run_concat)
@@ -442,8 +441,7 @@ RUN(run_slice)
                            k < size ? weir_list_from(&args[0], i) + (uint32_t)k : 0);
         }
     }
-    lists_end(&l, call->type, out);
-    return true;
+    return lists_end(&l, call->type, out);
 }
 
 static bool infer_to_string(weir_fn_call *call, weir_error *err)
@@ -526,8 +524,7 @@ RUN(run_harmonize)
             add_items(&l, &args[0], 0, i);
         }
     }
-    lists_end(&l, call->type, out);
-    return true;
+    return lists_end(&l, call->type, out);
 }
 
 #define FN(text, sql, least, most, lists_are, more, infer_it, run_it)                              \

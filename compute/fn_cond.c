@@ -203,13 +203,13 @@ static void merge_add(merge *m, const weir_vec *vec, const weir_sel *sel)
     }
 }
 
-static void merge_lists(const merge *m, weir_vec *out)
+static bool merge_lists(const merge *m, weir_vec *out)
 {
     weir_picks picks = weir_picks_begin(m->run, m->branches, m->n);
     for (uint32_t i = 0; i < m->n; i++) {
         weir_picks_add(&picks, m->chosen[i] ? m->chosen[i] - 1u : WEIR_NO_ID, i);
     }
-    weir_picks_end(&picks, m->call->type, out);
+    return weir_picks_end(&picks, m->call->type, out);
 }
 
 static bool merge_end(merge *m, const weir_sel *sel, weir_vec *out)
@@ -220,8 +220,7 @@ static bool merge_end(merge *m, const weir_sel *sel, weir_vec *out)
         return true;
     }
     if (kind == WEIR_ARRAY) {
-        merge_lists(m, out);
-        return true;
+        return merge_lists(m, out);
     }
     bool wide = kind == WEIR_STRING || kind == WEIR_COMPLEX || kind == WEIR_UNKNOWN;
     weir_str *strings = wide ? weir_out_strings(m->run, m->n, out) : NULL;

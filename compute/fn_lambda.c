@@ -5,7 +5,6 @@
 #include "compute/fn_util.h"
 #include <stdlib.h>
 
-#define MAX_ITEMS (64u << 20) /* elements that one call sees in a block */
 #define MAX_STEPS (64u << 10) /* of a fold */
 
 static weir_type elem_of(weir_type type)
@@ -133,7 +132,7 @@ static uint64_t combinations(const expansion *e, uint32_t i, bool *null)
             return 0;
         }
         product *= weir_list_size(&e->lists[k], i);
-        if (product > MAX_ITEMS) {
+        if (product > EXPR_ITEMS) {
             return product;
         }
     }
@@ -157,7 +156,9 @@ static bool run_piece(expansion *e, const uint16_t *origin, uint32_t *const *ite
         for (uint32_t i = 0; i < count; i++) {
             weir_picks_add(&picks, 0, items[k][i]);
         }
-        weir_picks_end(&picks, elem_of(e->call->arg_types[k + 1]), &params[k]);
+        if (!weir_picks_end(&picks, elem_of(e->call->arg_types[k + 1]), &params[k])) {
+            return false;
+        }
     }
     return weir_args_lambda(e->args, origin, params, count, &e->pieces[e->total / WEIR_BLOCK_ROWS]);
 }
@@ -165,7 +166,8 @@ static bool run_piece(expansion *e, const uint16_t *origin, uint32_t *const *ite
 static bool too_many(weir_run *run)
 {
     return weir_fail(run->err, WEIR_ERR_RESOURCE,
-                     "a lambda would run on more than %u elements of one block of rows", MAX_ITEMS);
+                     "a lambda would run on more than %u elements of one block of rows",
+                     EXPR_ITEMS);
 }
 
 static bool expand(expansion *e, const weir_sel *sel, uint32_t n, weir_vec *out)
@@ -185,7 +187,7 @@ static bool expand(expansion *e, const weir_sel *sel, uint32_t n, weir_vec *out)
             e->offsets[last] = (uint32_t)total;
         }
         total += combinations(e, i, &null);
-        if (total > MAX_ITEMS) {
+        if (total > EXPR_ITEMS) {
             return too_many(e->run);
         }
         if (null) {
@@ -253,8 +255,7 @@ RUN(run_map)
     for (uint32_t i = 0; i < e.total; i++) {
         weir_picks_add(&picks, i / WEIR_BLOCK_ROWS, i % WEIR_BLOCK_ROWS);
     }
-    weir_picks_lists(&picks, e.offsets, n, call->arg_types[0], out);
-    return true;
+    return weir_picks_lists(&picks, e.offsets, n, call->arg_types[0], out);
 }
 
 RUN(run_filter)
@@ -277,8 +278,7 @@ RUN(run_filter)
         }
     }
     offsets[n] = picks.count;
-    weir_picks_lists(&picks, offsets, n, elem_of(call->arg_types[1]), out);
-    return true;
+    return weir_picks_lists(&picks, offsets, n, elem_of(call->arg_types[1]), out);
 }
 
 static bool match(const weir_fn_call *call, weir_run *run, weir_args *args, const weir_sel *sel,
@@ -358,7 +358,9 @@ static bool fold_step(expansion *e, const fold_row *rows, const uint16_t *origin
         for (uint32_t i = 0; i < count; i++) {
             weir_picks_add(&picks, 0, item_of(e, rows[i].row, k, step));
         }
-        weir_picks_end(&picks, elem_of(e->call->arg_types[k + 1]), &params[k]);
+        if (!weir_picks_end(&picks, elem_of(e->call->arg_types[k + 1]), &params[k])) {
+            return false;
+        }
     }
     params[e->list_count] = *acc;
     params[e->list_count].n = count; /* its first rows */
@@ -408,8 +410,7 @@ RUN(run_fold)
         }
     }
     result.vecs = made;
-    weir_picks_end(&result, call->type, out);
-    return true;
+    return weir_picks_end(&result, call->type, out);
 }
 
 #define LAMBDA(text, least, most, lists, more, params_it, infer_it, run_it)                        \

@@ -11,8 +11,9 @@
     X(compare)                                                                                     \
     X(cond)                                                                                        \
     X(cast)                                                                                        \
-    X(postagg) X(concat) X(math) X(reduce) X(string) X(lambda) X(array) X(time) X(regexp) X(like)  \
-        X(ip) X(format) X(lookup) X(json)
+    X(postagg)                                                                                     \
+    X(concat) X(math) X(reduce) X(string) X(lambda) X(array) X(time) X(regexp) X(like) X(ip)       \
+        X(format) X(lookup) X(json)
 
 #define X(name) extern const weir_fn_set weir_fns_##name;
 SETS(X)

@@ -108,6 +108,17 @@ weir_picks weir_picks_begin(weir_run *run, const weir_vec *vecs, uint32_t expect
 
 void weir_picks_grow(weir_picks *picks)
 {
+    bool room = picks->capacity < EXPR_ITEMS &&
+                (!picks->run->ctl || weir_ctl_check(picks->run->ctl, picks->run->err));
+    if (!room) {
+        if (picks->capacity >= EXPR_ITEMS) {
+            weir_fail(picks->run->err, WEIR_ERR_RESOURCE,
+                      "arrays of one block of rows have more than %u elements", EXPR_ITEMS);
+        }
+        picks->failed = true;
+        picks->count = 0; /* what comes is written over what was: nothing of it is used */
+        return;
+    }
     weir_picks more = weir_picks_begin(picks->run, picks->vecs, picks->capacity * 2);
     memcpy(more.vec, picks->vec, sizeof(*more.vec) * picks->count);
     memcpy(more.row, picks->row, sizeof(*more.row) * picks->count);
@@ -115,7 +126,7 @@ void weir_picks_grow(weir_picks *picks)
     *picks = more;
 }
 
-static void pick_lists(const weir_picks *picks, weir_type type, weir_vec *out)
+static bool pick_lists(const weir_picks *picks, weir_type type, weir_vec *out)
 {
     weir_scratch *s = picks->run->scratch;
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, picks->count + 1), sources = 0;
@@ -143,17 +154,19 @@ static void pick_lists(const weir_picks *picks, weir_type type, weir_vec *out)
         }
     }
     offsets[picks->count] = items.count;
-    weir_picks_lists(&items, offsets, picks->count,
-                     (weir_type){.kind = type.elem, .complex = type.complex}, out);
+    return weir_picks_lists(&items, offsets, picks->count,
+                            (weir_type){.kind = type.elem, .complex = type.complex}, out);
 }
 
-void weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out)
+bool weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out)
 {
     uint32_t n = picks->count;
     *out = (weir_vec){.type = type, .form = WEIR_FLAT, .n = n};
+    if (picks->failed) {
+        return false;
+    }
     if (type.kind == WEIR_ARRAY) {
-        pick_lists(picks, type, out);
-        return;
+        return pick_lists(picks, type, out);
     }
     bool wide = type.kind != WEIR_LONG && type.kind != WEIR_DOUBLE;
     weir_str *strings = wide ? WEIR_SCRATCH_ARRAY(picks->run->scratch, weir_str, n + 1) : NULL;
@@ -171,17 +184,21 @@ void weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out)
         }
     }
     out->at.l = wide ? (const int64_t *)(const void *)strings : numbers;
+    return true;
 }
 
-void weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
+bool weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
                       weir_vec *out)
 {
     weir_vec *items = WEIR_SCRATCH_ARRAY(picks->run->scratch, weir_vec, 1);
-    weir_picks_end(picks, elem, items);
+    if (!weir_picks_end(picks, elem, items)) {
+        return false;
+    }
     out->form = WEIR_LIST;
     out->n = n;
     out->at.offsets = offsets;
     out->items = items;
+    return true;
 }
 
 bool weir_is_true(const weir_vec *vec, uint32_t i)

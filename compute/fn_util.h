@@ -6,6 +6,7 @@
 #include "compute/text.h"
 
 #define EXPR_STRING_BYTES (16u << 20) /* the longest result string */
+#define EXPR_ITEMS (4u << 20)         /* elements of all arrays that one call makes in a block */
 
 /* for each selected row i; sel is ALL or LIST */
 #define FOR_ROWS(sel, i)                                                                           \
@@ -96,6 +97,7 @@ typedef struct weir_picks {
     const weir_vec *vecs;
     uint32_t *vec, *row; /* per row of the result; vec WEIR_NO_ID: null */
     uint32_t count, capacity;
+    bool failed; /* too many: run->err says so, the end returns false */
 } weir_picks;
 weir_picks weir_picks_begin(weir_run *run, const weir_vec *vecs, uint32_t expected);
 void weir_picks_grow(weir_picks *picks);
@@ -107,9 +109,9 @@ static inline void weir_picks_add(weir_picks *picks, uint32_t vec, uint32_t row)
     picks->vec[picks->count] = vec;
     picks->row[picks->count++] = row;
 }
-void weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out);
+bool weir_picks_end(const weir_picks *picks, weir_type type, weir_vec *out);
 /* The picks as items of lists of n rows: out becomes LIST. */
-void weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
+bool weir_picks_lists(const weir_picks *picks, const uint32_t *offsets, uint32_t n, weir_type elem,
                       weir_vec *out);
 
 /* Whether row i, not null, counts as true: a positive number, or "true" in any case. */

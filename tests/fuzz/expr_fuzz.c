@@ -89,6 +89,9 @@ static bool run(const weir_program *program, bool coded, weir_buf *out)
     for (uint32_t i = 0; ok && i < ROWS; i++) {
         weir_value value;
         ok = weir_vec_value(&result, i, arena, &value, &err);
+        if (ok && value.type.kind == WEIR_STRING && value.as.s.size > 4096) {
+            value.as.s.size = 4096; /* printing megabytes is not what is tested here */
+        }
         if (ok) {
             weir_expr_print(weir_expr_const(arena, value), out);
         }

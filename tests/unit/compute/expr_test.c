@@ -341,6 +341,70 @@ static void a_failing_row_fails_only_when_selected(void **state)
     weir_arena_free(arena);
 }
 
+/* Doubles an array or a text with each level. */
+static void results_are_bounded(void **state)
+{
+    (void)state;
+    static const char *const start[] = {"['a','b']", "'ab'"};
+    for (int k = 0; k < 2; k++) {
+        weir_arena *arena = weir_arena_new();
+        weir_error err = {0};
+        const weir_expr *expr = weir_expr_parse(arena, weir_str_of(start[k]), &err);
+        for (int i = 0; i < 60; i++) { /* shared subtrees: the tree would have 2^60 nodes */
+            const weir_expr *args[2] = {expr, expr};
+            expr = weir_expr_call(arena, k ? "concat" : "array_concat", 2, args);
+        }
+        weir_str name = WEIR_STR("l");
+        weir_type type = WEIR_TYPE(WEIR_LONG);
+        weir_shape shape = {1, &name, &type};
+        const weir_program *program = weir_program_new(arena, &expr, 1, &shape, 0, &err);
+        assert_non_null(program);
+        weir_scratch s = {0};
+        weir_run run = {.scratch = &s, .err = &err};
+        int64_t values[3] = {1, 2, 3};
+        weir_vec input = {.type = type, .form = WEIR_FLAT, .n = 3, .at.l = values}, out;
+        weir_sel all = weir_sel_all(3);
+        assert_false(weir_program_run(program, &run, &input, &all, 3, &out));
+        assert_int_equal(err.code, WEIR_ERR_RESOURCE);
+        weir_scratch_done(&s);
+        weir_arena_free(arena);
+    }
+}
+
+static void a_cancelled_query_ends_between_spans(void **state)
+{
+    (void)state;
+    weir_arena *arena = weir_arena_new();
+    weir_error err = {0};
+    const weir_expr *expr =
+        weir_expr_parse(arena, WEIR_STR("fold((x, acc) -> acc + x, al, 0)"), &err);
+    weir_str name = WEIR_STR("al");
+    weir_type type = {.kind = WEIR_ARRAY, .elem = WEIR_LONG};
+    weir_shape shape = {1, &name, &type};
+    const weir_program *program = weir_program_new(arena, &expr, 1, &shape, 0, &err);
+    assert_non_null(program);
+    int64_t numbers[4] = {1, 2, 3, 4};
+    uint32_t offsets[2] = {0, 4};
+    weir_vec items = {.type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = 4, .at.l = numbers};
+    weir_vec input = {.type = type,
+                      .form = WEIR_LIST,
+                      .n = 1,
+                      .items = &items,
+                      .at.offsets = offsets},
+             out;
+    weir_ctl ctl = {.clock = &weir_clock_system};
+    weir_scratch s = {0};
+    weir_run run = {.scratch = &s, .ctl = &ctl, .err = &err};
+    weir_sel all = weir_sel_all(1);
+    assert_true(weir_program_run(program, &run, &input, &all, 1, &out));
+    assert_int_equal(out.at.l[0], 10);
+    weir_ctl_cancel(&ctl);
+    assert_false(weir_program_run(program, &run, &input, &all, 1, &out));
+    assert_int_equal(err.code, WEIR_ERR_CANCELLED);
+    weir_scratch_done(&s);
+    weir_arena_free(arena);
+}
+
 static void see_name(void *self, weir_str name)
 {
     weir_buf_str(self, name);
@@ -374,6 +438,8 @@ int main(void)
         cmocka_unit_test(post_aggregator_arithmetic_is_double),
         cmocka_unit_test(multi_value_columns_are_mapped_over),
         cmocka_unit_test(a_failing_row_fails_only_when_selected),
+        cmocka_unit_test(results_are_bounded),
+        cmocka_unit_test(a_cancelled_query_ends_between_spans),
         cmocka_unit_test(columns_are_seen_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
