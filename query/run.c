@@ -380,8 +380,8 @@ static void ended(weir_job *job)
     }
     weir_arena_free(run->arena);
     pthread_mutex_destroy(&run->lock);
-    free(run);
     sink.end(sink.self, &error);
+    free(run); /* the sink's holder may resume it until it knows of the end */
 }
 
 weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_view *const *views,

@@ -16,7 +16,7 @@ typedef struct weir_sink {
     bool (*batch)(void *self, const weir_batch *batch, weir_error *err);
     /* More room for output? False: the run waits until weir_run_resume. Asked between batches. NULL: always. */
     bool (*ready)(void *self);
-    /* Once, last: ok, or why not. After it the run is gone and its ctl, plan and views may be freed. */
+    /* Once, last: ok, or why not. The run is gone when it returns; its ctl, plan and views may be freed in it. */
     void (*end)(void *self, const weir_error *err);
 } weir_sink;
 
@@ -32,7 +32,7 @@ typedef struct weir_query_run weir_query_run;
 /* Views: one per table name that any ROWS node uses, found by view->table; borrowed until sink.end. `ctl` too. Returns at once. */
 weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_view *const *views, uint32_t view_count,
                                weir_ctl *ctl, const weir_run_options *options, weir_sink sink);
-void weir_run_resume(weir_query_run *run); /* the sink has room again; any thread, only before end */
+void weir_run_resume(weir_query_run *run); /* the sink has room again; any thread, only before the sink's end returns */
 
 /* Types of the root's outputs and of each ROWS column over these views (writers and rowSignature need them before the first batch). */
 bool weir_run_types(const weir_plan *plan, weir_view *const *views, uint32_t view_count, weir_arena *arena, weir_type *out, weir_error *err);

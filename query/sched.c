@@ -59,12 +59,15 @@ static void take_turn(weir_sched *sched, weir_job *job)
     sched->busy_us += (uint64_t)took;
     job->served_us += ((double)took + 1) / job->weight;
     job->running &= ~bit;
-    if (step == WEIR_STEP_ENDED) {
-        job->again = 0;
-        forget(sched, job);
-        pthread_mutex_unlock(&sched->lock);
-        job->ended(job);
-        pthread_mutex_lock(&sched->lock);
+    job->over = job->over || step == WEIR_STEP_ENDED;
+    if (job->over) { /* lanes woken for something that is over may still be at work: the last one back ends the job */
+        job->ready = job->again = 0;
+        if (job->running == 0) {
+            forget(sched, job);
+            pthread_mutex_unlock(&sched->lock);
+            job->ended(job);
+            pthread_mutex_lock(&sched->lock);
+        }
         return;
     }
     if (step == WEIR_STEP_MORE || (job->again & bit)) {
@@ -159,6 +162,7 @@ void weir_sched_add(weir_sched *sched, weir_job *job, int32_t priority)
     job->weight = exp2(steps / 10); /* ten steps of priority: twice the share */
     job->ready = 1;
     job->running = job->again = 0;
+    job->over = false;
     job->previous = NULL;
     pthread_mutex_lock(&sched->lock);
     double least = 0;
@@ -178,6 +182,7 @@ void weir_sched_add(weir_sched *sched, weir_job *job, int32_t priority)
 void weir_sched_ready(weir_sched *sched, weir_job *job, uint64_t mask)
 {
     pthread_mutex_lock(&sched->lock);
+    mask = job->over ? 0 : mask;
     job->again |= mask & job->running;
     uint64_t fresh = mask & ~job->running & ~job->ready;
     job->ready |= fresh;
