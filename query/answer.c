@@ -125,9 +125,12 @@ weir_answer_state weir_answer_take(weir_answer *answer, weir_buf *out, weir_erro
     return state;
 }
 
-int weir_answer_status(const weir_answer *answer)
+int weir_answer_status(weir_answer *answer)
 {
-    return answer->broken ? 200 : weir_err_status(answer->error.code);
+    pthread_mutex_lock(&answer->lock); /* a run whose first bytes were taken may fail right now */
+    int status = answer->broken ? 200 : weir_err_status(answer->error.code);
+    pthread_mutex_unlock(&answer->lock);
+    return status;
 }
 
 weir_str weir_answer_query_id(const weir_answer *answer)

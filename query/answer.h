@@ -15,7 +15,7 @@ struct weir_answer {
     weir_engine *engine;
     struct weir_answer *before, *after; /* in the engine's list, under its lock */
     int64_t start_us;
-    bool pretty;
+    bool pretty, refused; /* refused: too many wait already */
     weir_str body, remote, query_id, type; /* owned */
     weir_ctl ctl;
 

@@ -11,6 +11,7 @@
 
 #define DEFAULT_TIMEOUT_MS 300000
 #define DEFAULT_MAX_QUERIES 1000
+#define MAX_WAITING 10000 /* bodies are kept while they wait */
 #define TICK_MS 50
 #define PLANNERS 2
 
@@ -64,6 +65,29 @@ static void count_end(weir_engine *engine, const weir_answer *answer, weir_err c
 
 static void plan_job(void *self);
 
+/* Lock held. */
+static void enter(weir_engine *engine, weir_answer *answer)
+{
+    answer->before = NULL;
+    answer->after = engine->active;
+    if (engine->active) {
+        engine->active->before = answer;
+    }
+    engine->active = answer;
+    engine->running++;
+}
+
+/* Takes the waiting query behind `link` out of its row and gives it its turn. Lock held. */
+static weir_answer *admit(weir_engine *engine, weir_answer **link, weir_answer *before)
+{
+    weir_answer *next = *link;
+    *link = next->after;
+    engine->last_waiting = engine->last_waiting == next ? before : engine->last_waiting;
+    engine->waiting--;
+    enter(engine, next);
+    return next;
+}
+
 /* Out of the list and the counts; the next waiting query gets its turn. */
 static void leave(weir_engine *engine, weir_answer *answer, weir_err code)
 {
@@ -74,18 +98,9 @@ static void leave(weir_engine *engine, weir_answer *answer, weir_err code)
     }
     count_end(engine, answer, code);
     engine->running--;
-    weir_answer *next = engine->first_waiting;
-    if (next) {
-        engine->first_waiting = next->after;
-        engine->last_waiting = next->after ? engine->last_waiting : NULL;
-        engine->waiting--;
-        next->before = NULL;
-        next->after = engine->active;
-        if (engine->active) {
-            engine->active->before = next;
-        }
-        engine->active = next;
-        engine->running++;
+    weir_answer *next = NULL;
+    if (engine->first_waiting && engine->running < engine->options.max_queries) {
+        next = admit(engine, &engine->first_waiting, NULL);
     }
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
@@ -157,13 +172,20 @@ static void take_views(weir_answer *answer)
     answer->view_count = native->table_count;
 }
 
+static int64_t deadline_of(const weir_answer *answer, int64_t timeout_ms)
+{
+    return timeout_ms > 0 && timeout_ms < INT64_MAX / 2000 ? answer->start_us + timeout_ms * 1000 : 0;
+}
+
 /* Deadline, budget and id as the query's context says. */
 static void apply_context(weir_answer *answer)
 {
     const weir_engine_options *options = &answer->engine->options;
     const weir_native_context *context = &answer->native->context;
     int64_t timeout_ms = context->timeout_ms >= 0 ? context->timeout_ms : options->default_timeout_ms;
-    answer->ctl.deadline_us = timeout_ms > 0 && timeout_ms < INT64_MAX / 2000 ? answer->start_us + timeout_ms * 1000 : 0;
+    pthread_mutex_lock(&answer->engine->lock); /* the ticker reads deadlines under it */
+    answer->ctl.deadline_us = deadline_of(answer, timeout_ms);
+    pthread_mutex_unlock(&answer->engine->lock);
     if (context->max_memory_bytes > 0 && (size_t)context->max_memory_bytes < answer->ctl.budget.limit_bytes) {
         answer->ctl.budget.limit_bytes = (size_t)context->max_memory_bytes;
     }
@@ -217,7 +239,12 @@ static bool start_run(weir_answer *answer, weir_error *err)
 
 static bool plan_query(weir_answer *answer, weir_error *err)
 {
-    answer->native = weir_native_parse(answer->arena, answer->body, err);
+    bool go = !answer->refused && weir_ctl_check(&answer->ctl, err); /* it may have waited for its turn */
+    if (answer->refused) {
+        weir_fail(err, WEIR_ERR_CAPACITY, "%d queries wait for their turn already: try again later", MAX_WAITING);
+    } else if (go) {
+        answer->native = weir_native_parse(answer->arena, answer->body, err);
+    }
     if (answer->native) {
         apply_context(answer);
     }
@@ -251,15 +278,13 @@ weir_answer *weir_engine_native(weir_engine *engine, const weir_request *request
     answer->type = WEIR_STR("other");
     answer->ctl.clock = engine->options.clock;
     answer->ctl.budget = (weir_budget){.parent = &engine->budget, .name = "query", .limit_bytes = engine->options.query_memory_bytes};
+    answer->ctl.deadline_us = deadline_of(answer, engine->options.default_timeout_ms); /* until the context is read */
     pthread_mutex_lock(&engine->lock);
-    bool turn = engine->running < engine->options.max_queries;
+    bool full = engine->waiting >= MAX_WAITING;
+    bool turn = engine->running < engine->options.max_queries || full;
     if (turn) {
-        engine->running++;
-        answer->after = engine->active;
-        if (engine->active) {
-            engine->active->before = answer;
-        }
-        engine->active = answer;
+        answer->refused = full;
+        enter(engine, answer);
     } else {
         engine->waiting++;
         *(engine->last_waiting ? &engine->last_waiting->after : &engine->first_waiting) = answer;
@@ -295,11 +320,29 @@ void weir_engine_cancel(weir_engine *engine, weir_str query_id)
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* A query that ended while it waited gets its turn now, to say so. Lock held. */
+static void admit_ended(weir_engine *engine, int64_t now)
+{
+    weir_answer **link = &engine->first_waiting, *before = NULL;
+    while (*link) {
+        weir_answer *a = *link;
+        if (engine->ending || (a->ctl.deadline_us && now > a->ctl.deadline_us)) {
+            end_query(a, engine->ending ? WEIR_STOP_CANCEL : WEIR_STOP_DEADLINE);
+        }
+        if (atomic_load(&a->ctl.stop) != WEIR_GO) {
+            weir_pool_submit(engine->planners, plan_job, admit(engine, link, before));
+        } else {
+            before = a;
+            link = &a->after;
+        }
+    }
+}
+
 static void *tick(void *self)
 {
     weir_engine *engine = self;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->ending || engine->active) {
+    while (!engine->ending || engine->active || engine->first_waiting) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += TICK_MS * 1000000;
@@ -314,6 +357,7 @@ static void *tick(void *self)
                 end_query(a, WEIR_STOP_DEADLINE);
             }
         }
+        admit_ended(engine, now);
     }
     pthread_mutex_unlock(&engine->lock);
     return NULL;

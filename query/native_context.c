@@ -17,11 +17,12 @@ bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_c
     n->context_only = true;
     const json_t *context = context_of(n, query);
     const weir_at *at = WEIR_AT(NULL, "context");
-    int64_t priority = 0;
+    int64_t priority = 0, memory = 0;
     bool ok = context && weir_native_text(n, at, context, "queryId", &out->query_id) &&
               weir_native_text(n, at, context, "sqlQueryId", &out->sql_query_id) &&
               weir_native_long(n, at, context, "timeout", -1, &out->timeout_ms) &&
               weir_native_long(n, at, context, "priority", 0, &priority) &&
+              weir_native_long(n, at, context, "maxQueryMemoryBytes", 0, &memory) &&
               weir_native_text(n, at, context, "lane", &out->lane) &&
               weir_native_bool(n, at, context, "useCache", true, &out->use_cache) &&
               weir_native_bool(n, at, context, "populateCache", true, &out->populate_cache) &&
@@ -31,6 +32,7 @@ bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_c
                               "Timeout [timeout] must be a non negative value, but was [%lld]",
                               (long long)out->timeout_ms);
     }
+    out->max_memory_bytes = memory > 0 ? memory : 0;
     out->priority = priority > INT32_MAX   ? INT32_MAX
                     : priority < INT32_MIN ? INT32_MIN
                                            : (int32_t)priority;

@@ -41,7 +41,7 @@ typedef enum weir_answer_state {
 } weir_answer_state;
 /* Status and query id are known from the first answer that is not WAIT. Until 64 KiB are ready or the query ends nothing is given, so an error has its own status. */
 weir_answer_state weir_answer_take(weir_answer *answer, weir_buf *out, weir_error *broken);
-int weir_answer_status(const weir_answer *answer);
+int weir_answer_status(weir_answer *answer);
 weir_str weir_answer_query_id(const weir_answer *answer);
 weir_str weir_answer_type(const weir_answer *answer);  /* queryType, for metrics; "" when the request could not be read */
 void weir_answer_cancel(weir_answer *answer);          /* client hung up */

@@ -1,0 +1,240 @@
+/* tests/unit/query/engine_test.c - admission, deadlines and cancel of whole queries, over a table of live rows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <unistd.h>
+#include "weir/log.h"
+#include "weir/query.h"
+#include "weir/schema.h"
+
+enum { ROWS = 40960 };
+
+typedef struct fixture {
+    weir_store *store;
+    weir_catalog *catalog;
+    weir_engine *engine;
+    weir_budget budget;
+    weir_schema *schema;
+    weir_generation *generation;
+} fixture;
+
+static weir_schema *schema_of_t(void)
+{
+    weir_arena *arena = weir_arena_new();
+    weir_schema *schema = WEIR_ARENA_NEW(arena, weir_schema);
+    schema->arena = arena;
+    schema->refs = 1;
+    schema->table = WEIR_STR("t");
+    schema->discover = true;
+    assert_true(weir_granularity_simple(WEIR_STR("hour"), &schema->segment_granularity));
+    assert_true(weir_granularity_simple(WEIR_STR("none"), &schema->query_granularity));
+    return schema;
+}
+
+static void append_rows(weir_realtime *rt)
+{
+    weir_scratch scratch = {0};
+    weir_error err = {0};
+    int64_t times[WEIR_BLOCK_ROWS];
+    weir_str name = WEIR_STR("s");
+    weir_value value = weir_value_str(WEIR_STR("a text that makes an answer of some megabytes"));
+    weir_vec column = weir_vec_const(&scratch, &value, WEIR_BLOCK_ROWS);
+    for (uint32_t from = 0; from < ROWS; from += WEIR_BLOCK_ROWS) {
+        for (uint32_t i = 0; i < WEIR_BLOCK_ROWS; i++) {
+            times[i] = 1700000000000 + from + i;
+        }
+        weir_input input = {.n = WEIR_BLOCK_ROWS, .times = times, .column_count = 1, .names = &name, .columns = &column};
+        if (!weir_realtime_append(rt, &input, 0, &err)) {
+            fail_msg("%s", err.message);
+        }
+    }
+    weir_scratch_done(&scratch);
+}
+
+static bool never(void *self)
+{
+    (void)self;
+    return false;
+}
+
+/* Rows of a source are seen once the log knows where it starts. */
+static void start_source(weir_table *table, const weir_source_key *key)
+{
+    weir_error err = {0};
+    int rule;
+    weir_commit *commit = weir_commit_new(WEIR_OP_START, &weir_clock_system);
+    weir_range range = {.source = *key, .kind = WEIR_RANGE_START, .epoch = 1};
+    weir_commit_add_range(commit, &range);
+    assert_int_equal(weir_table_commit(table, commit, never, NULL, &rule, &err), WEIR_COMMIT_LANDED);
+}
+
+static int begin(void **state)
+{
+    weir_error err = {0};
+    fixture *f = calloc(1, sizeof(*f));
+    weir_log_setup(WEIR_ERROR, false);
+    f->store = weir_store_memory_new(&weir_clock_system);
+    f->catalog = weir_catalog_open(&(weir_catalog_options){.store = f->store, .clock = &weir_clock_system, .node = WEIR_STR("host:1")}, &err);
+    assert_non_null(f->catalog);
+    weir_table *table = weir_catalog_table_create(f->catalog, WEIR_STR("t"), &err);
+    assert_non_null(table);
+    f->schema = schema_of_t();
+    f->generation = weir_generation_begin(table, 1, f->schema, &f->budget);
+    weir_source_key key = {.supervisor = WEIR_STR("t"), .topic = WEIR_STR("t")};
+    start_source(table, &key);
+    weir_generation_add_source(f->generation, &key, 1, 0);
+    append_rows(weir_generation_rows(f->generation));
+    f->engine = weir_engine_new(&(weir_engine_options){
+        .catalog = f->catalog, .clock = &weir_clock_system, .worker_count = 2, .max_queries = 1, .default_timeout_ms = 60000});
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    fixture *f = *state;
+    weir_engine_free(f->engine);
+    weir_generation_drop(f->generation);
+    weir_generation_unref(f->generation);
+    weir_catalog_close(f->catalog);
+    weir_schema_unref(f->schema);
+    weir_store_free(f->store);
+    free(f);
+    return 0;
+}
+
+static void wake(void *self)
+{
+    atomic_fetch_add((_Atomic uint32_t *)self, 1);
+}
+
+typedef struct asked {
+    _Atomic uint32_t woken;
+    weir_answer *answer;
+    weir_buf out;
+    weir_error broken;
+} asked;
+
+static void ask(fixture *f, asked *a, const char *body)
+{
+    *a = (asked){0};
+    weir_request request = {.body = weir_str_of(body)};
+    a->answer = weir_engine_native(f->engine, &request, (weir_answer_wake){wake, &a->woken});
+}
+
+/* The next state that is not WAIT. */
+static weir_answer_state take(asked *a)
+{
+    weir_answer_state state = WEIR_ANSWER_WAIT;
+    for (int i = 0; i < 10000 && state == WEIR_ANSWER_WAIT; i++) {
+        state = weir_answer_take(a->answer, &a->out, &a->broken);
+        if (state == WEIR_ANSWER_WAIT) {
+            usleep(1000);
+        }
+    }
+    return state;
+}
+
+static weir_answer_state take_all(asked *a)
+{
+    weir_answer_state state;
+    while ((state = take(a)) == WEIR_ANSWER_MORE) {
+    }
+    return state;
+}
+
+static void drop(asked *a)
+{
+    weir_answer_unref(a->answer);
+    weir_buf_done(&a->out);
+}
+
+#define SCAN "{\"queryType\":\"scan\",\"dataSource\":\"t\",\"intervals\":\"2000/2100\"}"
+#define COUNT "\"queryType\":\"timeseries\",\"dataSource\":\"t\",\"intervals\":\"2000/2100\",\"granularity\":\"all\",\"aggregations\":[]}"
+
+static uint32_t waiting(fixture *f)
+{
+    weir_engine_load load;
+    weir_engine_load_get(f->engine, &load);
+    return load.waiting;
+}
+
+static void a_slow_reader_holds_its_turn_until_it_is_cancelled(void **state)
+{
+    fixture *f = *state;
+    asked slow, next;
+    ask(f, &slow, SCAN);
+    assert_int_equal(take(&slow), WEIR_ANSWER_MORE);
+    ask(f, &next, "{" COUNT);
+    usleep(20000);
+    assert_int_equal(waiting(f), 1);
+    weir_answer_cancel(slow.answer);
+    assert_int_equal(take_all(&slow), WEIR_ANSWER_BROKEN);
+    assert_int_equal(weir_answer_status(slow.answer), 200);
+    assert_int_equal(take_all(&next), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(next.answer), 200);
+    drop(&slow);
+    drop(&next);
+}
+
+static void a_query_cancelled_while_it_waits_ends_before_its_turn(void **state)
+{
+    fixture *f = *state;
+    asked slow, one, two;
+    ask(f, &slow, SCAN);
+    assert_int_equal(take(&slow), WEIR_ANSWER_MORE);
+    ask(f, &one, "{" COUNT);
+    ask(f, &two, "{" COUNT);
+    weir_answer_cancel(one.answer);
+    assert_int_equal(take_all(&one), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(one.answer), 500);
+    assert_int_equal(waiting(f), 1);
+    assert_int_equal(take_all(&slow), WEIR_ANSWER_DONE);
+    assert_int_equal(take_all(&two), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(two.answer), 200);
+    assert_int_equal(waiting(f), 0);
+    drop(&slow);
+    drop(&one);
+    drop(&two);
+}
+
+static void the_context_limits_a_query_s_memory(void **state)
+{
+    asked a;
+    ask(*state, &a, "{\"context\":{\"maxQueryMemoryBytes\":1000}," COUNT);
+    assert_int_equal(take_all(&a), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(a.answer), 400);
+    assert_non_null(memmem(a.out.at, a.out.size, "Resource limit exceeded", 23));
+    drop(&a);
+}
+
+static void an_engine_that_ends_ends_what_waits(void **state)
+{
+    fixture *f = *state;
+    asked slow, one;
+    ask(f, &slow, SCAN);
+    assert_int_equal(take(&slow), WEIR_ANSWER_MORE);
+    ask(f, &one, "{" COUNT);
+    weir_engine_free(f->engine);
+    assert_int_equal(take_all(&slow), WEIR_ANSWER_BROKEN);
+    assert_int_equal(take_all(&one), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(one.answer), 500);
+    drop(&slow);
+    drop(&one);
+    f->engine = weir_engine_new(&(weir_engine_options){.catalog = f->catalog, .clock = &weir_clock_system, .worker_count = 1});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_slow_reader_holds_its_turn_until_it_is_cancelled, begin, end),
+        cmocka_unit_test_setup_teardown(a_query_cancelled_while_it_waits_ends_before_its_turn, begin, end),
+        cmocka_unit_test_setup_teardown(the_context_limits_a_query_s_memory, begin, end),
+        cmocka_unit_test_setup_teardown(an_engine_that_ends_ends_what_waits, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
