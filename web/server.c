@@ -59,7 +59,8 @@ static void send_reply(h2o_req_t *req, weir_call *call)
         h2o_iovec_t allow = h2o_strdup(&req->pool, call->allow, SIZE_MAX);
         h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, allow.base, allow.len);
     }
-    h2o_iovec_t body = h2o_strdup(&req->pool, call->out.at, call->out.size);
+    bool head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    h2o_iovec_t body = h2o_strdup(&req->pool, call->out.at, head ? 0 : call->out.size);
     h2o_start_response(req, &generator);
     h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
 }

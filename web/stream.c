@@ -2,9 +2,11 @@
  * A stream lives until its answer says that it is done: a client that hangs up cancels the query, and what still comes is thrown away. */
 #include "web/stream.h"
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 #define GZIP_LEAST_BYTES 1400u /* less fits a packet anyway */
+#define HEADER_BYTES 1024u
 
 typedef struct stream {
     weir_message message;    /* the answer's wake; at most one under way */
@@ -58,13 +60,25 @@ static void add_header(h2o_req_t *req, const char *name, weir_str value)
     h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 0, NULL, copy.base, copy.len);
 }
 
+/* Text of a request in a header or trailer: one line, and no longer than clients' buffers. */
+static weir_str header_text(h2o_req_t *req, const char *at, size_t size)
+{
+    size = size < HEADER_BYTES ? size : HEADER_BYTES;
+    char *copy = h2o_mem_alloc_pool(&req->pool, size + 1);
+    for (size_t i = 0; i < size; i++) {
+        copy[i] = (unsigned char)at[i] < 0x20 || at[i] == 0x7f ? ' ' : at[i];
+    }
+    return (weir_str){copy, size};
+}
+
 static void send_head(stream *s, bool whole)
 {
     h2o_req_t *req = s->req;
     req->res.status = weir_answer_status(s->answer);
     req->res.reason = req->res.status == 200 ? "OK" : "Error";
     add_header(req, "content-type", WEIR_STR("application/json"));
-    add_header(req, "x-druid-query-id", weir_answer_query_id(s->answer));
+    weir_str id = weir_answer_query_id(s->answer);
+    add_header(req, "x-druid-query-id", header_text(req, id.at, id.size));
     add_header(req, "x-druid-response-context", WEIR_STR("{}"));
     add_header(req, "vary", WEIR_STR("Accept-Encoding, User-Agent"));
     s->gzip = accepts_gzip(req) && !(whole && s->raw.size < GZIP_LEAST_BYTES) &&
@@ -77,6 +91,8 @@ static void send_head(stream *s, bool whole)
         add_header(req, "trailer", WEIR_STR("X-Druid-Response-Complete"));
         /* by its token, so that h2o sees it and does not frame again */
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL, H2O_STRLIT("chunked"));
+    } else {
+        req->http1_is_persistent = 0; /* the connection's end is the answer's */
     }
     h2o_start_response(req, &s->generator);
     s->started = true;
@@ -112,7 +128,8 @@ static void frame(stream *s, bool last, bool broken, const weir_error *err)
     if (s->chunked && last) {
         weir_buf_printf(&s->out, "0\r\nX-Druid-Response-Complete: %s\r\n", broken ? "false" : "true");
         if (broken) {
-            weir_buf_printf(&s->out, "X-Error-Message: %.300s\r\n", err->message);
+            weir_str why = header_text(s->req, err->message, strnlen(err->message, 300));
+            weir_buf_printf(&s->out, "X-Error-Message: %.*s\r\n", WEIR_STR_ARG(why));
         }
         weir_buf_put(&s->out, "\r\n", 2);
     }
