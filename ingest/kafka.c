@@ -611,6 +611,8 @@ static uint32_t kafka_members(weir_event_source *source)
 
 /* Open and close. */
 
+#define LEAVE_MS 300 /* measured: enough for librdkafka to stop the partitions and say so */
+
 /* Leaves the group, also as a static member, so that others take over at once. */
 static void leave_group(kafka_source *k)
 {
@@ -622,6 +624,9 @@ static void leave_group(kafka_source *k)
             break;
         }
     }
+    /* The goodbye is said once the partitions have stopped; a consumer that is being closed says none if it is a static member. */
+    weir_source_event ignored = {0};
+    take_control(k, LEAVE_MS, &ignored);
 }
 
 static void kafka_close(weir_event_source *source, bool leave)
