@@ -1,9 +1,9 @@
 /* compute/agg_distinct.c - cardinality: distinct values of columns, or distinct rows of them
  * (byRow), estimated by Druid's HyperLogLog. Strings are hashed as UTF-16, numbers as their eight
- * or four bytes; null does not count. Of a dictionary column each distinct id of a block is hashed
- * once. */
+ * or four bytes; null does not count. Of a dictionary column each id is hashed once by a worker. */
 #include "compute/agg_hll.h"
 #include "compute/utf.h"
+#include "weir/hash.h"
 #include <stdlib.h>
 
 static const weir_param params[] = {
@@ -110,9 +110,24 @@ static uint32_t code_of(text *t)
     return weir_hll_code(weir_murmur3_128(t->at, t->size));
 }
 
+static void hash_words(const weir_vec *flat, uint32_t *codes)
+{
+    bool is_double = flat->type.kind == WEIR_DOUBLE;
+    for (uint32_t i = 0; i < flat->n; i++) {
+        uint64_t bits = (uint64_t)flat->at.l[i];
+        bits = is_double ? canonical_nan(bits) : bits;
+        bool null = flat->nulls && weir_bit(flat->nulls, i);
+        codes[i] = null ? WEIR_NO_CODE : weir_hll_code(weir_murmur3_u64(bits));
+    }
+}
+
 static void hash_flat(const weir_vec *flat, weir_scratch *s, uint32_t *codes)
 {
     text t = {.s = s};
+    if (flat->type.kind == WEIR_LONG || flat->type.kind == WEIR_DOUBLE) {
+        hash_words(flat, codes);
+        return;
+    }
     more(&t, 64);
     for (uint32_t i = 0; i < flat->n; i++) {
         if (flat->type.kind == WEIR_UNKNOWN || weir_vec_is_null(flat, i)) {
@@ -125,24 +140,56 @@ static void hash_flat(const weir_vec *flat, weir_scratch *s, uint32_t *codes)
     }
 }
 
+#define MOST_KEPT (1u << 22)     /* ids: 16 MiB of codes */
+#define KEY_OF_CODES 0x63617264u /* ours among what is kept by a dictionary's uid */
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A dictionary's codes live in the worker's heap: each id is hashed when it is first met. */
+static void hash_ids(const weir_vec *vec, weir_heap *h, weir_scratch *s, uint32_t *codes)
+{
+    enum { UNKNOWN, COMING }; /* else the code and 2 */
+    uint32_t *known = weir_heap_keyed(h, weir_hash_u64(vec->dict->uid) ^ KEY_OF_CODES,
+                                      sizeof(uint32_t) * (size_t)vec->dict->count);
+    const uint32_t *ids = vec->at.ids;
+    uint32_t *some = WEIR_SCRATCH_ARRAY(s, uint32_t, vec->n + 1), count = 0;
+    for (uint32_t i = 0; i < vec->n; i++) {
+        if (known[ids[i]] == UNKNOWN && ids[i] != 0) {
+            known[ids[i]] = COMING;
+            some[count++] = ids[i];
+        }
+    }
+    if (count > 0) {
+        qsort(some, count, sizeof(*some), by_id);
+        weir_vec missing = *vec, flat;
+        weir_error err;
+        missing.at.ids = some;
+        missing.n = count;
+        if (!weir_vec_flatten(&missing, s, &flat, &err)) {
+            flat = (weir_vec){.type = WEIR_TYPE(WEIR_UNKNOWN), .form = WEIR_FLAT, .n = count};
+        }
+        uint32_t *of = WEIR_SCRATCH_ARRAY(s, uint32_t, count);
+        hash_flat(&flat, s, of);
+        for (uint32_t i = 0; i < count; i++) {
+            known[some[i]] = of[i] + 2; /* WEIR_NO_CODE becomes 1, COMING, and stays */
+        }
+    }
+    for (uint32_t i = 0; i < vec->n; i++) {
+        codes[i] = ids[i] ? known[ids[i]] - 2 : WEIR_NO_CODE;
+    }
+}
+
 /* The code of every row of a FLAT, CONST, DICT or SCALED vector. Damaged dictionaries give none. */
-static void hash_values(const weir_vec *vec, weir_scratch *s, uint32_t *codes)
+static void hash_values(const weir_vec *vec, weir_heap *h, weir_scratch *s, uint32_t *codes)
 {
     weir_vec flat;
-    weir_distinct d;
     weir_error err;
-    if (vec->form == WEIR_DICT && weir_vec_distinct(vec, s, &d)) {
-        weir_vec some = *vec;
-        some.at.ids = d.ids;
-        some.n = d.count;
-        uint32_t *of = WEIR_SCRATCH_ARRAY(s, uint32_t, d.count + 1);
-        if (!weir_vec_flatten(&some, s, &flat, &err)) {
-            flat = (weir_vec){.type = WEIR_TYPE(WEIR_UNKNOWN), .form = WEIR_FLAT, .n = d.count};
-        }
-        hash_flat(&flat, s, of);
-        for (uint32_t i = 0; i < vec->n; i++) {
-            codes[i] = vec->at.ids[i] ? of[d.places[vec->at.ids[i]]] : WEIR_NO_CODE;
-        }
+    if (vec->form == WEIR_DICT && h && vec->dict->count <= MOST_KEPT) {
+        hash_ids(vec, h, s, codes);
         return;
     }
     weir_vec one = *vec;
@@ -161,7 +208,7 @@ typedef struct coded {
     const uint32_t *codes, *offsets; /* no offsets: one a row */
 } coded;
 
-static coded code_column(const weir_vec *vec, weir_scratch *s)
+static coded code_column(const weir_vec *vec, weir_heap *h, weir_scratch *s)
 {
     weir_vec lists = *vec;
     weir_error err;
@@ -170,14 +217,14 @@ static coded code_column(const weir_vec *vec, weir_scratch *s)
     }
     if (lists.form != WEIR_LIST) {
         uint32_t *codes = WEIR_SCRATCH_ARRAY(s, uint32_t, vec->n + 1);
-        hash_values(&lists, s, codes);
+        hash_values(&lists, h, s, codes);
         return (coded){codes, NULL};
     }
     weir_vec items;
     uint32_t count = lists.at.offsets[lists.n];
     uint32_t *codes = WEIR_SCRATCH_ARRAY(s, uint32_t, count + 1);
     weir_vec_slice(lists.items, 0, count, s, &items);
-    hash_values(&items, s, codes);
+    hash_values(&items, h, s, codes);
     for (uint32_t i = 0; lists.nulls && i < lists.n; i++) {
         for (uint32_t k = lists.at.offsets[i];
              weir_bit(lists.nulls, i) && k < lists.at.offsets[i + 1]; k++) {
@@ -282,23 +329,6 @@ static void add_row(weir_heap *h, weir_hll *hll, const coded *c, uint32_t row)
     }
 }
 
-/* Of one group only the distinct ids count, however often they come. */
-static void add_distinct(const weir_vec *arg, const weir_sel *sel, weir_heap *h, weir_hll *hll,
-                         weir_scratch *s)
-{
-    weir_vec picked;
-    weir_distinct d;
-    weir_vec_gather(arg, weir_sel_rows(sel, s), sel->count, s, &picked);
-    if (weir_vec_distinct(&picked, s, &d)) {
-        picked.at.ids = d.ids;
-        picked.n = d.count;
-    }
-    coded c = code_column(&picked, s);
-    for (uint32_t i = 0; i < picked.n; i++) {
-        add_code(h, hll, c.codes[i]);
-    }
-}
-
 static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const weir_vec *args,
                     const weir_sel *sel, weir_scratch *s)
 {
@@ -315,13 +345,22 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const we
         return;
     }
     for (uint32_t k = 0; k < b->arg_count; k++) {
-        if (args[k].form == WEIR_DICT) {
-            add_distinct(&args[k], sel, h, hll, s);
-            continue;
+        weir_vec picked = args[k];
+        if (sel->count < sel->n / 4 || (args[k].form == WEIR_DICT && sel->kind != WEIR_SEL_ALL)) {
+            weir_vec_gather(&args[k], rows, sel->count, s, &picked);
         }
-        coded c = code_column(&args[k], s);
-        for (uint32_t i = 0; i < sel->count; i++) {
-            add_row(h, hll, &c, rows[i]);
+        bool gathered = picked.n != args[k].n;
+        weir_distinct d;
+        if (picked.form == WEIR_DICT && picked.n == sel->count && picked.dict->count <= picked.n &&
+            weir_vec_distinct(&picked, s, &d)) {
+            picked.at.ids = d.ids; /* one group: each value once */
+            picked.n = d.count;
+            gathered = true;
+        }
+        coded c = code_column(&picked, h, s);
+        uint32_t count = gathered ? picked.n : sel->count;
+        for (uint32_t i = 0; i < count; i++) {
+            add_row(h, hll, &c, gathered ? i : rows[i]);
         }
     }
 }
@@ -331,7 +370,7 @@ static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t
 {
     coded rows = {by_row(b) ? code_rows(b, args, n, s) : NULL, NULL};
     for (uint32_t k = 0; k < (rows.codes ? 1 : b->arg_count); k++) {
-        coded c = rows.codes ? rows : code_column(&args[k], s);
+        coded c = rows.codes ? rows : code_column(&args[k], h, s);
         for (uint32_t i = 0; i < n; i++) {
             if (groups[i] != WEIR_NO_ID) {
                 add_row(h, (weir_hll *)(void *)((char *)states + groups[i] * stride), &c, i);
@@ -348,7 +387,8 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
     coded *columns = WEIR_SCRATCH_ARRAY(s, coded, b->arg_count + 1);
     uint32_t count = by_row(b) ? 1 : b->arg_count;
     for (uint32_t k = 0; k < count; k++) {
-        columns[k] = by_row(b) ? (coded){code_rows(b, args, n, s), NULL} : code_column(&args[k], s);
+        columns[k] =
+            by_row(b) ? (coded){code_rows(b, args, n, s), NULL} : code_column(&args[k], NULL, s);
         total += columns[k].offsets ? columns[k].offsets[n] : n;
     }
     uint32_t *codes = WEIR_SCRATCH_ARRAY(s, uint32_t, total + 1), at = 0;

@@ -1,6 +1,7 @@
-/* compute/agg_first.c - {long,double,float,string}{First,Last}: the value of the row with the least or greatest time; of equal times the one met first (First) or
- * last (Last). A null value counts like any other; a row without a time does not. Strings are cut to maxStringBytes and live in the heap. */
+/* compute/agg_first.c - {long,double,float,string}{First,Last}: the value of the row with the least or greatest time; of equal times the one met first
+ * (First) or last (Last). A null value counts like any other; a row without a time does not. Strings are cut to maxStringBytes and live in the heap. */
 #include "compute/agg_table.h"
+#include "weir/hot.h"
 
 typedef struct first_state {
     int64_t time;
@@ -89,39 +90,95 @@ static int64_t time_at(const weir_vec *times, uint32_t row)
     return times->at.l[times->form == WEIR_CONST ? 0 : row];
 }
 
-static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
+WEIR_HOT static int64_t least(const int64_t *times, uint32_t n)
 {
-    first_state *state = state_bytes;
+    int64_t best = INT64_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        best = times[i] < best ? times[i] : best;
+    }
+    return best;
+}
+
+WEIR_HOT static int64_t greatest(const int64_t *times, uint32_t n)
+{
+    int64_t best = INT64_MIN;
+    for (uint32_t i = 0; i < n; i++) {
+        best = times[i] > best ? times[i] : best;
+    }
+    return best;
+}
+
+/* The row that wins among all of a block: the time by a kernel, then where it stands. */
+static uint32_t best_of_all(const int64_t *times, uint32_t n, bool last)
+{
+    int64_t best = last ? greatest(times, n) : least(times, n);
+    uint32_t row = last ? n - 1 : 0;
+    while (times[row] != best) {
+        row = last ? row - 1 : row + 1;
+    }
+    return row;
+}
+
+static uint32_t best_of_rows(const weir_vec *times, const weir_sel *sel, bool last, weir_scratch *s)
+{
     const uint16_t *rows = weir_sel_rows(sel, s);
     uint32_t best = WEIR_NO_ID;
-    bool last = is_last(b);
     int64_t best_time = 0;
     for (uint32_t i = 0; i < sel->count; i++) {
         uint32_t row = rows[i];
-        int64_t time = time_at(&args[1], row);
-        if (!(args[1].nulls && weir_vec_is_null(&args[1], row)) &&
+        int64_t time = time_at(times, row);
+        if (!(times->nulls && weir_vec_is_null(times, row)) &&
             (best == WEIR_NO_ID || (last ? time >= best_time : time < best_time))) {
             best = row;
             best_time = time;
         }
     }
-    if (best != WEIR_NO_ID && replaces(state, best_time, last)) {
-        put(b, h, state, &args[0], best, best_time, s);
+    return best;
+}
+
+static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
+{
+    first_state *state = state_bytes;
+    const weir_vec *times = &args[1];
+    bool plain = sel->kind == WEIR_SEL_ALL && times->form == WEIR_FLAT && !times->nulls;
+    uint32_t best = plain ? best_of_all(times->at.l, sel->n, is_last(b)) : best_of_rows(times, sel, is_last(b), s);
+    if (best != WEIR_NO_ID && replaces(state, time_at(times, best), is_last(b))) {
+        put(b, h, state, &args[0], best, time_at(times, best), s);
+    }
+}
+
+/* Strings: the rows that win are marked first (row + 1 in the upper half of `seen`) and put once, at the end of the block. */
+static void put_marked(const weir_agg_bound *b, weir_heap *h, char *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        first_state *state = groups[i] == WEIR_NO_ID ? NULL : (first_state *)(void *)(states + groups[i] * stride);
+        if (state && state->seen >> 32 == i + 1ull) {
+            put(b, h, state, &args[0], i, state->time, s);
+        }
     }
 }
 
 static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
 {
-    bool last = is_last(b);
+    bool last = is_last(b), mark = is_string(b);
     for (uint32_t i = 0; i < n; i++) {
         if (groups[i] == WEIR_NO_ID || (args[1].nulls && weir_vec_is_null(&args[1], i))) {
             continue;
         }
         first_state *state = (first_state *)(void *)((char *)states + groups[i] * stride);
         int64_t time = time_at(&args[1], i);
-        if (replaces(state, time, last)) {
+        if (!replaces(state, time, last)) {
+            continue;
+        }
+        if (mark) {
+            state->time = time;
+            state->seen = SEEN_NULL | (i + 1ull) << 32;
+        } else {
             put(b, h, state, &args[0], i, time, s);
         }
+    }
+    if (mark) {
+        put_marked(b, h, states, stride, groups, args, n, s);
     }
 }
 

@@ -66,46 +66,48 @@ static void meet_double(weir_number_state *state, double value, bool min)
     state->seen = 1;
 }
 
-static int64_t best_long(const int64_t *values, const uint16_t *rows, uint32_t n, bool min)
+/* The kernel for how rows were picked. */
+#define BEST(name, values, n, pick)                                                                      \
+    ((pick)->rows   ? name##_rows((values), (pick)->rows, (pick)->count)                                   \
+     : (pick)->bits ? name##_bits((values), (pick)->bits, (n))                                              \
+                    : name((values), (n)))
+
+static int64_t best_long(const weir_vec *vec, const weir_pick *pick, bool min)
 {
-    return rows ? (min ? min_long_rows(values, rows, n) : max_long_rows(values, rows, n)) : min ? min_long(values, n) : max_long(values, n);
+    return min ? BEST(min_long, vec->at.l, vec->n, pick) : BEST(max_long, vec->at.l, vec->n, pick);
 }
 
-static double best_double(const weir_vec *vec, const uint16_t *rows, uint32_t n, bool min)
+static double best_double(const weir_vec *vec, const weir_pick *pick, bool min)
 {
     if (vec->form == WEIR_SCALED) {
-        return (double)best_long(vec->at.l, rows, n, min) / weir_scale(vec->scale);
+        return (double)best_long(vec, pick, min) / weir_scale(vec->scale);
     }
     if (vec->type.kind == WEIR_FLOAT) {
-        const float *f = vec->at.f;
-        return (double)(rows ? (min ? min_float_rows(f, rows, n) : max_float_rows(f, rows, n)) : min ? min_float(f, n) : max_float(f, n));
+        return (double)(min ? BEST(min_float, vec->at.f, vec->n, pick) : BEST(max_float, vec->at.f, vec->n, pick));
     }
-    const double *d = vec->at.d;
-    return rows ? (min ? min_double_rows(d, rows, n) : max_double_rows(d, rows, n)) : min ? min_double(d, n) : max_double(d, n);
+    return min ? BEST(min_double, vec->at.d, vec->n, pick) : BEST(max_double, vec->at.d, vec->n, pick);
 }
 
 static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
 {
     static const uint16_t first[1] = {0};
-    const uint16_t *rows = NULL;
-    uint32_t n = sel->count;
+    weir_pick pick;
     if (args->form == WEIR_LIST) {
         weir_agg_add_lists(b, h, state, 0, NULL, sel, args, s);
         return;
     }
-    if (n > 0 && args->form == WEIR_CONST) {
-        rows = first;
-        n = args->nulls && weir_bit(args->nulls, 0) ? 0 : 1;
-    } else if (n > 0 && (sel->kind != WEIR_SEL_ALL || args->nulls)) {
-        rows = weir_agg_rows(args, sel, s, &n);
+    if (args->form == WEIR_CONST) {
+        pick = (weir_pick){.count = sel->count > 0 && !(args->nulls && weir_bit(args->nulls, 0)), .rows = first};
+    } else {
+        pick = weir_agg_pick(args, sel, s);
     }
-    if (n == 0) {
+    if (pick.count == 0) {
         return;
     }
     if (args->type.kind == WEIR_LONG) {
-        meet_long(state, best_long(args->at.l, rows, n, is_min(b)), is_min(b));
+        meet_long(state, best_long(args, &pick, is_min(b)), is_min(b));
     } else {
-        meet_double(state, best_double(args, rows, n, is_min(b)), is_min(b));
+        meet_double(state, best_double(args, &pick, is_min(b)), is_min(b));
     }
 }
 

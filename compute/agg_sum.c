@@ -16,42 +16,49 @@
 #define TOTAL double
 #include "compute/agg_sum.inc"
 
+static uint64_t sum_longs(const int64_t *values, uint32_t n, const weir_pick *pick)
+{
+    return pick->rows ? sum_long_rows(values, pick->rows, pick->count) : pick->bits ? sum_long_bits(values, pick->bits, n) : sum_long(values, n);
+}
+
 /* A block's decimals are below 2^53 each, so 512 of them fit an int64. */
-static double sum_scaled(const weir_vec *vec, const uint16_t *rows, uint32_t n)
+static double sum_scaled(const weir_vec *vec, const weir_pick *pick)
 {
     double total = 0;
+    uint32_t n = pick->rows ? pick->count : vec->n;
     for (uint32_t from = 0; from < n; from += 512) {
-        uint32_t count = n - from < 512 ? n - from : 512;
-        total += (double)(int64_t)(rows ? sum_long_rows(vec->at.l, rows + from, count) : sum_long(vec->at.l + from, count));
+        weir_pick part = {.count = n - from < 512 ? n - from : 512};
+        part.rows = pick->rows ? pick->rows + from : NULL;
+        part.bits = pick->bits ? pick->bits + from / 64 : NULL;
+        total += (double)(int64_t)sum_longs(pick->rows ? vec->at.l : vec->at.l + from, part.count, &part);
     }
     return total / weir_scale(vec->scale);
 }
 
-static double sum_doubles(const weir_vec *vec, const uint16_t *rows, uint32_t n)
+static double sum_doubles(const weir_vec *vec, const weir_pick *pick)
 {
+    uint32_t n = vec->n;
     if (vec->form == WEIR_SCALED) {
-        return sum_scaled(vec, rows, n);
+        return sum_scaled(vec, pick);
     }
     if (vec->type.kind == WEIR_FLOAT) {
-        return rows ? sum_float_rows(vec->at.f, rows, n) : sum_float(vec->at.f, n);
+        const float *f = vec->at.f;
+        return pick->rows ? sum_float_rows(f, pick->rows, pick->count) : pick->bits ? sum_float_bits(f, pick->bits, n) : sum_float(f, n);
     }
-    return rows ? sum_double_rows(vec->at.d, rows, n) : sum_double(vec->at.d, n);
+    const double *d = vec->at.d;
+    return pick->rows ? sum_double_rows(d, pick->rows, pick->count) : pick->bits ? sum_double_bits(d, pick->bits, n) : sum_double(d, n);
 }
 
 uint32_t weir_agg_sum_doubles(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, double *sum)
 {
-    uint32_t n = sel->count;
-    const uint16_t *rows = NULL;
-    if (n > 0 && vec->form == WEIR_CONST) {
-        n = vec->nulls && weir_bit(vec->nulls, 0) ? 0 : n;
+    if (sel->count > 0 && vec->form == WEIR_CONST) {
+        uint32_t n = vec->nulls && weir_bit(vec->nulls, 0) ? 0 : sel->count;
         *sum = n == 0 ? 0 : (vec->type.kind == WEIR_FLOAT ? (double)vec->at.f[0] : vec->at.d[0]) * n;
         return n;
     }
-    if (n > 0 && (sel->kind != WEIR_SEL_ALL || vec->nulls)) {
-        rows = weir_agg_rows(vec, sel, s, &n);
-    }
-    *sum = n > 0 ? sum_doubles(vec, rows, n) : 0;
-    return n;
+    weir_pick pick = weir_agg_pick(vec, sel, s);
+    *sum = pick.count > 0 ? sum_doubles(vec, &pick) : 0;
+    return pick.count;
 }
 
 static void add_const(const weir_vec *vec, uint32_t n, weir_number_state *state)
@@ -70,9 +77,7 @@ static void add_const(const weir_vec *vec, uint32_t n, weir_number_state *state)
 static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
 {
     weir_number_state *state = state_bytes;
-    const uint16_t *rows = NULL;
-    uint32_t n = sel->count;
-    if (n == 0) {
+    if (sel->count == 0) {
         return;
     }
     if (args->form == WEIR_LIST) {
@@ -80,20 +85,17 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, co
         return;
     }
     if (args->form == WEIR_CONST) {
-        add_const(args, n, state);
+        add_const(args, sel->count, state);
         return;
     }
-    if (sel->kind != WEIR_SEL_ALL || args->nulls) {
-        rows = weir_agg_rows(args, sel, s, &n);
-    }
-    if (n == 0) {
+    weir_pick pick = weir_agg_pick(args, sel, s);
+    if (pick.count == 0) {
         return;
     }
     if (args->type.kind == WEIR_LONG) {
-        uint64_t more = rows ? sum_long_rows(args->at.l, rows, n) : sum_long(args->at.l, n);
-        state->value.l = (int64_t)((uint64_t)state->value.l + more);
+        state->value.l = (int64_t)((uint64_t)state->value.l + sum_longs(args->at.l, sel->n, &pick));
     } else {
-        state->value.d += sum_doubles(args, rows, n);
+        state->value.d += sum_doubles(args, &pick);
     }
     state->seen = 1;
 }

@@ -248,19 +248,47 @@ bool weir_number_row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, 
     return weir_agg_args(&plain, args, s, out, err);
 }
 
-const uint16_t *weir_agg_rows(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, uint32_t *count)
+static weir_pick pick_of(const weir_sel *sel, weir_scratch *s)
 {
-    if (!vec->nulls || sel->kind == WEIR_SEL_NONE) {
-        *count = sel->count;
-        return weir_sel_rows(sel, s);
+    weir_pick pick = {.count = sel->count};
+    if (sel->kind == WEIR_SEL_BITS && sel->count <= sel->n / 4) {
+        pick.rows = weir_sel_rows(sel, s);
+    } else if (sel->kind == WEIR_SEL_BITS) {
+        pick.bits = sel->bits;
     }
-    const uint16_t *rows = weir_sel_rows(sel, s);
+    return pick;
+}
+
+static weir_pick pick_of_list(const weir_vec *vec, const weir_sel *sel, weir_scratch *s)
+{
+    if (!vec->nulls) {
+        return (weir_pick){.count = sel->count, .rows = sel->rows};
+    }
     uint16_t *kept = WEIR_SCRATCH_ARRAY(s, uint16_t, sel->count + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < sel->count; i++) {
-        kept[n] = rows[i];
-        n += !weir_bit(vec->nulls, rows[i]);
+        kept[n] = sel->rows[i];
+        n += !weir_bit(vec->nulls, sel->rows[i]);
     }
-    *count = n;
-    return kept;
+    return (weir_pick){.count = n, .rows = kept};
+}
+
+weir_pick weir_agg_pick(const weir_vec *vec, const weir_sel *sel, weir_scratch *s)
+{
+    if (sel->count == 0) {
+        return (weir_pick){0};
+    }
+    if (sel->kind == WEIR_SEL_LIST) {
+        return pick_of_list(vec, sel, s);
+    }
+    if (!vec->nulls) {
+        return pick_of(sel, s);
+    }
+    uint32_t words = weir_words(sel->n);
+    uint64_t *bits = WEIR_SCRATCH_ARRAY(s, uint64_t, words);
+    for (uint32_t w = 0; w < words; w++) {
+        bits[w] = ~vec->nulls[w] & (sel->kind == WEIR_SEL_ALL ? ~0ull : sel->bits[w]);
+    }
+    weir_sel kept = weir_sel_of_bits(bits, sel->n);
+    return pick_of(&kept, s);
 }

@@ -40,6 +40,12 @@ void weir_agg_add_lists(const weir_agg_bound *b, weir_heap *h, void *states, siz
 /* Row i of a STRING vector of any form, which is not null; a list as Java prints it: "[a, b]". The bytes live in `s` or in the vector. */
 weir_str weir_agg_text_at(const weir_vec *vec, uint32_t i, weir_scratch *s);
 weir_str weir_agg_cut(weir_str text, size_t most_bytes); /* at a whole character */
-/* Rows that are selected and not null in `vec`, as a list. */
-const uint16_t *weir_agg_rows(const weir_vec *vec, const weir_sel *sel, weir_scratch *s, uint32_t *count);
+/* The rows of a block that count: selected and not null. */
+typedef struct weir_pick {
+    uint32_t count;
+    const uint16_t *rows; /* a list; else */
+    const uint64_t *bits; /* bits; neither: all of them, or none */
+} weir_pick;
+/* A list up to a quarter of the block, bits above, where masking beats jumping (0.1 ns a row of the block against 0.3 to 0.9). */
+weir_pick weir_agg_pick(const weir_vec *vec, const weir_sel *sel, weir_scratch *s);
 #endif

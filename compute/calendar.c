@@ -4,8 +4,6 @@
  * arithmetic; the rest is turned into a table of bucket starts once per block. */
 #include "compute/calendar.h"
 #include "compute/civil.h"
-#include "weir/hot.h"
-#include <assert.h>
 #include <stdlib.h>
 
 bool weir_period_is_zero(const weir_period *p)
@@ -459,110 +457,4 @@ size_t weir_granularity_buckets(const weir_granularity *g, int64_t from_ms, int6
         }
     }
     return count;
-}
-
-/* ---- many at once */
-
-WEIR_HOT static bool scan_range(const int64_t *ms, uint32_t n, int64_t *min, int64_t *max)
-{
-    int64_t low = ms[0], high = ms[0];
-    uint64_t descents = 0;
-    for (uint32_t i = 1; i < n; i++) {
-        low = ms[i] < low ? ms[i] : low;
-        high = ms[i] > high ? ms[i] : high;
-        descents += ms[i] < ms[i - 1];
-    }
-    *min = low;
-    *max = high;
-    return descents == 0;
-}
-
-/* q = offset / width for offsets below 2^31, as a multiplication (round-up method, exact for 31
- * bits). */
-WEIR_HOT static void floor_small(const int64_t *ms, uint32_t n, int64_t base, uint32_t width,
-                                 int64_t *out)
-{
-    uint32_t bits = 32 - (uint32_t)__builtin_clz(width - 1 + (width == 1));
-    bits = width == 1 ? 0 : bits;
-    uint64_t magic = ((1ull << (31 + bits)) + width - 1) / width;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t offset = (uint32_t)(ms[i] - base);
-        uint64_t quotient = offset * (uint32_t)magic >> (31 + bits);
-        out[i] = base + (int64_t)(quotient * width);
-    }
-}
-
-static void floor_fixed(const weir_granularity *g, const int64_t *ms, uint32_t n, int64_t base,
-                        int64_t max, int64_t *out)
-{
-    int64_t width = g->kind == WEIR_GRAN_NONE ? 1 : g->duration_ms;
-    if ((uint64_t)max - (uint64_t)base < 1u << 31 && width > 1 && width < 1ll << 31) {
-        floor_small(ms, n, base, (uint32_t)width, out);
-        return;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        out[i] = ms[i] - (int64_t)(((uint64_t)ms[i] - (uint64_t)base) % (uint64_t)width);
-    }
-}
-
-/* Last start at or before `ms`; starts[0] <= ms. */
-static size_t find_start(const int64_t *starts, size_t count, int64_t ms)
-{
-    size_t low = 0;
-    while (count - low > 1) {
-        size_t middle = low + (count - low) / 2;
-        if (starts[middle] <= ms) {
-            low = middle;
-        } else {
-            count = middle;
-        }
-    }
-    return low;
-}
-
-void weir_granularity_floor_many(const weir_granularity *g, const int64_t *ms, uint32_t n,
-                                 int64_t *out, weir_scratch *s)
-{
-    enum { MOST = 4096 };
-    if (n == 0) {
-        return;
-    }
-    if (g->kind == WEIR_GRAN_NONE) {
-        memmove(out, ms, sizeof(*ms) * n);
-        return;
-    }
-    int64_t min, max;
-    bool sorted = scan_range(ms, n, &min, &max);
-    int64_t first = weir_granularity_floor(g, min), second = weir_granularity_next(g, first);
-    if (max < second) {
-        for (uint32_t i = 0; i < n; i++) {
-            out[i] = first;
-        }
-        return;
-    }
-    if (g->duration_ms > 0) {
-        floor_fixed(g, ms, n, first, max, out);
-        return;
-    }
-    weir_mark mark = weir_scratch_mark(s);
-    int64_t *starts = WEIR_SCRATCH_ARRAY(s, int64_t, MOST);
-    size_t count = 0, at = 0;
-    for (int64_t start = first; start <= max && count < MOST;
-         start = weir_granularity_next(g, start)) {
-        starts[count++] = start;
-    }
-    bool whole = count < MOST || weir_granularity_next(g, starts[MOST - 1]) > max;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!whole && ms[i] >= starts[MOST - 1]) { /* more buckets than rows */
-            out[i] = weir_granularity_floor(g, ms[i]);
-            continue;
-        }
-        if (ms[i] < starts[at] || (at + 1 < count && ms[i] >= starts[at + 1])) {
-            at = sorted && at + 2 < count && ms[i] < starts[at + 2]
-                     ? at + 1
-                     : find_start(starts, count, ms[i]);
-        }
-        out[i] = starts[at];
-    }
-    weir_scratch_rewind(s, mark);
 }

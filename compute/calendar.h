@@ -11,6 +11,8 @@ typedef struct weir_zone_rules weir_zone_rules; /* civil dates and field arithme
 const weir_zone_rules *weir_zone_find(weir_str id);
 bool weir_zone_is_known(weir_str id);
 int32_t weir_zone_offset_ms(const weir_zone_rules *zone, int64_t utc_ms);
+/* The first instant after `utc_ms` from which another offset holds; INT64_MAX: none is known. */
+int64_t weir_zone_next_change(const weir_zone_rules *zone, int64_t utc_ms);
 /* Local time to UTC as Joda: the earlier of two instants in an overlap; in a gap as much after it as `local_ms` is into it. */
 int64_t weir_zone_to_utc(const weir_zone_rules *zone, int64_t local_ms);
 /* The same, but with the offset that `near_utc_ms` has wherever that is possible. */

@@ -33,12 +33,18 @@ typedef struct own_page { /* a page of one block; linked so that the heap frees 
     block header;
 } own_page;
 
+typedef struct keyed {
+    uint64_t key, handle, turn; /* turn: when it was asked for last */
+} keyed;
+
 struct weir_heap {
     weir_budget *budget;
     chunk *chunks;
     uint8_t *at, *end; /* uncut rest of the newest chunk */
     own_page *own;
     free_block *lists[CLASSES];
+    keyed kept[WEIR_HEAP_KEPT];
+    uint64_t turn;
 };
 
 /* Bytes of a class's blocks, header included. */
@@ -232,4 +238,20 @@ size_t weir_heap_size(const weir_heap *heap, uint64_t handle)
 {
     (void)heap;
     return handle ? ((const block *)(uintptr_t)handle)->size : 0;
+}
+
+void *weir_heap_keyed(weir_heap *heap, uint64_t key, size_t size_bytes)
+{
+    keyed *place = &heap->kept[0];
+    for (uint32_t i = 0; i < WEIR_HEAP_KEPT; i++) {
+        keyed *k = &heap->kept[i];
+        if (k->handle && k->key == key && weir_heap_size(heap, k->handle) == size_bytes) {
+            k->turn = ++heap->turn;
+            return weir_heap_at(heap, k->handle);
+        }
+        place = k->turn < place->turn ? k : place;
+    }
+    weir_heap_drop(heap, place->handle);
+    *place = (keyed){key, weir_heap_put(heap, NULL, size_bytes), ++heap->turn};
+    return weir_heap_at(heap, place->handle);
 }

@@ -4,7 +4,7 @@
 #include "weir/hot.h"
 #include <math.h>
 
-#define LIST_MOST 256u
+#define LIST_MOST 64u
 #define DENSE_BYTES 1024u
 #define HEADER_BYTES 7u
 #define SPARSE_BELOW 128u /* registers: fewer are stored as (position, byte) */
@@ -48,14 +48,15 @@ static void to_dense(weir_heap *heap, weir_hll *hll)
 static bool put_in_list(weir_heap *heap, weir_hll *hll, uint32_t bucket, uint32_t value)
 {
     uint16_t *list = hll->handle ? weir_heap_at(heap, hll->handle) : NULL;
-    uint32_t low = 0, high = hll->nonzero;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (list[middle] >> 4 < bucket) {
-            low = middle + 1;
-        } else {
-            high = middle;
+    uint32_t low = 0, key = bucket << 4; /* low: the first entry of this bucket or after it */
+    if (hll->nonzero > 0) {
+        const uint16_t *base = list;
+        for (uint32_t left = hll->nonzero; left > 1;) { /* no branch that could guess wrong */
+            uint32_t half = left / 2;
+            base += base[half - 1] < key ? half : 0;
+            left -= half;
         }
+        low = (uint32_t)(base - list) + (*base < key);
     }
     uint16_t entry = (uint16_t)(bucket << 4 | value);
     if (low < hll->nonzero && list[low] >> 4 == bucket) {
@@ -114,6 +115,9 @@ static void put_register(weir_heap *heap, weir_hll *hll, uint32_t bucket, uint32
 
 static void add(weir_heap *heap, weir_hll *hll, uint32_t bucket, uint32_t place)
 {
+    if (hll->dense && place <= hll->offset + get_nibble(nibbles_of(heap, hll), bucket)) {
+        return; /* most often: nothing new */
+    }
     if (place <= hll->offset) {
         return;
     }

@@ -64,5 +64,9 @@ uint64_t weir_heap_put(weir_heap *heap, const void *bytes, size_t size_bytes); /
 uint64_t weir_heap_resize(weir_heap *heap, uint64_t handle, size_t size_bytes); /* keeps the common prefix, zeroes the rest; handle 0: new */
 void weir_heap_drop(weir_heap *heap, uint64_t handle);
 void *weir_heap_at(const weir_heap *heap, uint64_t handle);
+/* Memory that belongs to `key` (what a dictionary's ids became, say): zeroed when it is new or asked for in another size, kept until the
+ * heap goes or WEIR_HEAP_KEPT others were asked for since. */
+void *weir_heap_keyed(weir_heap *heap, uint64_t key, size_t size_bytes);
+#define WEIR_HEAP_KEPT 8u
 size_t weir_heap_size(const weir_heap *heap, uint64_t handle);
 #endif

@@ -28,6 +28,19 @@ static uint64_t finish(uint64_t k)
     return k ^ k >> 33;
 }
 
+static weir_hash128 end(uint64_t low, uint64_t high, size_t size)
+{
+    low ^= size;
+    high ^= size;
+    low += high;
+    high += low;
+    low = finish(low);
+    high = finish(high);
+    low += high;
+    high += low;
+    return (weir_hash128){low, high};
+}
+
 static uint64_t load(const uint8_t *at, size_t size)
 {
     uint64_t word = 0;
@@ -52,13 +65,10 @@ weir_hash128 weir_murmur3_128(const void *bytes, size_t size)
     if (left > 0) {
         low ^= mix_low(load(at, left < 8 ? left : 8));
     }
-    low ^= size;
-    high ^= size;
-    low += high;
-    high += low;
-    low = finish(low);
-    high = finish(high);
-    low += high;
-    high += low;
-    return (weir_hash128){low, high};
+    return end(low, high, size);
+}
+
+weir_hash128 weir_murmur3_u64(uint64_t word)
+{
+    return end(mix_low(word), 0, sizeof(word));
 }

@@ -8,4 +8,5 @@ typedef struct weir_hash128 {
     uint64_t low, high; /* asBytes() is low then high, little endian */
 } weir_hash128;
 weir_hash128 weir_murmur3_128(const void *bytes, size_t size);
+weir_hash128 weir_murmur3_u64(uint64_t word); /* of its eight bytes, little endian */
 #endif

@@ -310,6 +310,16 @@ int32_t weir_zone_offset_ms(const weir_zone_rules *zone, int64_t utc_ms)
     return zone->offsets[segment_of(zone, utc_ms - cycles_before(zone, utc_ms))];
 }
 
+int64_t weir_zone_next_change(const weir_zone_rules *zone, int64_t utc_ms)
+{
+    if (zone->count == 0) {
+        return INT64_MAX;
+    }
+    int64_t away = cycles_before(zone, utc_ms);
+    uint32_t next = segment_of(zone, utc_ms - away);
+    return next < zone->count ? weir_add_sat(zone->at[next], away) : INT64_MAX;
+}
+
 int64_t weir_zone_to_utc(const weir_zone_rules *zone, int64_t local_ms)
 {
     if (zone->count == 0) {

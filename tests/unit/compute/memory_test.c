@@ -185,6 +185,25 @@ static void a_heap_keeps_every_block_through_resizes_and_drops(void **state)
     weir_page_trim();
 }
 
+static void keyed_memory_stays_until_others_push_it_out(void **state)
+{
+    (void)state;
+    weir_heap *heap = weir_heap_new(NULL);
+    uint32_t *seven = weir_heap_keyed(heap, 7, 40);
+    assert_int_equal(seven[9], 0);
+    seven[9] = 1;
+    for (uint64_t key = 100; key < 100 + WEIR_HEAP_KEPT - 1; key++) {
+        memset(weir_heap_keyed(heap, key, 300000), 1, 300000);
+    }
+    assert_int_equal(((uint32_t *)weir_heap_keyed(heap, 7, 40))[9], 1);
+    for (uint64_t key = 200; key < 200 + WEIR_HEAP_KEPT; key++) {
+        memset(weir_heap_keyed(heap, key, 40), 1, 40);
+    }
+    assert_int_equal(((uint32_t *)weir_heap_keyed(heap, 7, 40))[9], 0);
+    assert_int_equal(((uint32_t *)weir_heap_keyed(heap, 7, 80))[9], 0);
+    weir_heap_free(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +213,7 @@ int main(void)
         cmocka_unit_test(pages_may_be_taken_by_several_threads),
         cmocka_unit_test(scratch_gives_aligned_bytes_and_goes_back_to_a_mark),
         cmocka_unit_test(a_heap_keeps_every_block_through_resizes_and_drops),
+        cmocka_unit_test(keyed_memory_stays_until_others_push_it_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
