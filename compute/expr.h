@@ -50,7 +50,7 @@ typedef struct weir_run {
 } weir_run;
 /* Results by dictionary id of one worker, by (program, dictionary); DICT outputs point into it, so it outlives what is made of them.
  * A derived dictionary's count is fixed from the start (ids not given out yet read as ""), so its find() only knows what
- * was given out. Tables stop being made at 256 MB. Budget is forced. NULL is fine to free. */
+ * was given out. Tables stop being made at 256 MB or an eighth of the budget. Budget is forced. NULL is fine to free. */
 struct weir_expr_cache *weir_expr_cache_new(weir_budget *budget);
 void weir_expr_cache_free(struct weir_expr_cache *cache);
 size_t weir_expr_cache_bytes(const struct weir_expr_cache *cache);

@@ -11,7 +11,8 @@
 
 #define TABLE_IDS (4u << 20)            /* a larger dictionary gets no table */
 #define IDS_PER_ROW 256u                /* nor one that is larger than the rows asked for by this */
-#define CACHE_BYTES ((size_t)256 << 20) /* above this no new tables */
+#define CACHE_BYTES ((size_t)256 << 20) /* of one worker, and at most this part of the budget: */
+#define CACHE_PART 8u
 
 typedef struct derived {
     weir_dict dict; /* first: a weir_dict * is one of these */
@@ -37,7 +38,8 @@ typedef struct table {
     uint32_t *ids;    /* strings: derived id + 1, 0 not yet */
     strings strings;
     derived *derived;
-    size_t bytes; /* charged */
+    size_t bytes;  /* charged */
+    uint64_t used; /* when, in uses of the cache */
     struct table *next;
 } table;
 
@@ -46,6 +48,7 @@ struct weir_expr_cache {
     weir_budget *budget;
     table *buckets[BUCKETS];
     size_t bytes;
+    uint64_t uses;
 };
 
 struct weir_expr_cache *weir_expr_cache_new(weir_budget *budget)
@@ -105,11 +108,69 @@ size_t weir_expr_cache_bytes(const struct weir_expr_cache *cache)
     return cache->bytes;
 }
 
-bool weir_dict_is_worth_a_table(struct weir_expr_cache *cache, const weir_dict *dict,
-                                uint32_t row_count)
+static size_t most_bytes(const struct weir_expr_cache *cache)
 {
-    return dict->count <= TABLE_IDS && dict->count / IDS_PER_ROW <= row_count &&
-           cache->bytes < CACHE_BYTES;
+    size_t most = CACHE_BYTES;
+    for (const weir_budget *b = cache->budget; b; b = b->parent) {
+        most = b->limit_bytes && b->limit_bytes / CACHE_PART < most ? b->limit_bytes / CACHE_PART
+                                                                    : most;
+    }
+    return most;
+}
+
+#define OLD_USES 1024u
+
+/* Tables of numbers may go at any time, since what comes of them is copied; ids point into tables
+ * of strings. Those go that were not used for long: of a segment that is done. */
+static void drop_numbers(struct weir_expr_cache *cache)
+{
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        for (table **at = &cache->buckets[i]; *at;) {
+            table *t = *at;
+            if (t->is_string || cache->uses - t->used < OLD_USES) {
+                at = &t->next;
+                continue;
+            }
+            *at = t->next;
+            cache->bytes -= t->bytes;
+            free_table(cache, t);
+        }
+    }
+}
+
+static table **bucket_of(struct weir_expr_cache *cache, uint64_t program_uid, uint32_t node_id,
+                         const weir_dict *dict)
+{
+    uint64_t h = (program_uid * 0x9e3779b97f4a7c15u ^ node_id) * 0x9e3779b97f4a7c15u ^
+                 dict->uid * 0xc2b2ae3d27d4eb4fu;
+    return &cache->buckets[(h >> 40) % BUCKETS];
+}
+
+static table *find_table(struct weir_expr_cache *cache, uint64_t program_uid, uint32_t node_id,
+                         const weir_dict *dict)
+{
+    table *t = *bucket_of(cache, program_uid, node_id, dict);
+    while (t &&
+           (t->program_uid != program_uid || t->node_id != node_id || t->dict_uid != dict->uid)) {
+        t = t->next;
+    }
+    return t;
+}
+
+bool weir_dict_is_worth_a_table(struct weir_expr_cache *cache, uint64_t program_uid,
+                                uint32_t node_id, const weir_dict *dict, uint32_t row_count)
+{
+    if (find_table(cache, program_uid, node_id, dict)) {
+        return true;
+    }
+    if (dict->count > TABLE_IDS || dict->count / IDS_PER_ROW > row_count) {
+        return false;
+    }
+    size_t most = most_bytes(cache), more = (size_t)dict->count * (sizeof(int64_t) + 1);
+    if (cache->bytes + more > most) {
+        drop_numbers(cache);
+    }
+    return cache->bytes + more <= most;
 }
 
 /* ---- derived dictionaries ---- */
@@ -212,20 +273,22 @@ static void fit_table(struct weir_expr_cache *cache, table *t, const weir_dict *
 static table *get_table(struct weir_expr_cache *cache, uint64_t program_uid, uint32_t node_id,
                         weir_type type, const weir_dict *dict)
 {
-    uint64_t h = (program_uid * 0x9e3779b97f4a7c15u ^ node_id) * 0x9e3779b97f4a7c15u ^
-                 dict->uid * 0xc2b2ae3d27d4eb4fu;
-    table **bucket = &cache->buckets[(h >> 40) % BUCKETS];
-    for (table *t = *bucket; t; t = t->next) {
-        if (t->program_uid == program_uid && t->node_id == node_id && t->dict_uid == dict->uid) {
-            if (dict->count > t->capacity) {
-                fit_table(cache, t, dict);
-            }
-            return t;
+    table **bucket = bucket_of(cache, program_uid, node_id, dict);
+    table *known = find_table(cache, program_uid, node_id, dict);
+    cache->uses++;
+    if (known) {
+        known->used = cache->uses;
+        if (dict->count > known->capacity) {
+            fit_table(cache, known, dict);
         }
+        return known;
     }
     table *t = weir_calloc(1, sizeof(*t));
-    *t = (table){
-        .program_uid = program_uid, .dict_uid = dict->uid, .node_id = node_id, .next = *bucket};
+    *t = (table){.program_uid = program_uid,
+                 .dict_uid = dict->uid,
+                 .node_id = node_id,
+                 .used = cache->uses,
+                 .next = *bucket};
     t->is_string = type.kind == WEIR_STRING;
     if (t->is_string) {
         t->strings.arena = weir_arena_new();

@@ -686,7 +686,8 @@ static bool try_dict(runner *r, scope *sc, const node *n, weir_vec *out, bool *f
     }
     source_vec(r, sc->frame, n->slots[0], &source);
     if (source.form != WEIR_DICT ||
-        !weir_dict_is_worth_a_table(r->run->cache, source.dict, sc->sel.count)) {
+        !weir_dict_is_worth_a_table(r->run->cache, r->program_uid, n->id, source.dict,
+                                    sc->sel.count)) {
         return false;
     }
     dict_job job = {r, n};

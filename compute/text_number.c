@@ -114,10 +114,10 @@ static bool ends(const char *p, const char *end)
 
 bool weir_text_to_double(weir_str text, double *out)
 {
-    const char *p = text.at, *end = p + text.size;
     if (text.size == 0) {
         return false;
     }
+    const char *p = text.at, *end = p + text.size;
     bool negative = *p == '-';
     p += *p == '-' || *p == '+';
     weir_str rest = {p, (size_t)(end - p)};
@@ -162,10 +162,10 @@ bool weir_text_to_long_exact(weir_str text, int64_t *out)
     if (weir_str_to_long(text, out)) {
         return true;
     }
-    const char *p = text.at, *end = p + text.size;
     if (text.size == 0) {
         return false;
     }
+    const char *p = text.at, *end = p + text.size;
     bool negative = *p == '-';
     p += *p == '-' || *p == '+';
     decimal d;

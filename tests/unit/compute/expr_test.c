@@ -405,6 +405,50 @@ static void a_cancelled_query_ends_between_spans(void **state)
     weir_arena_free(arena);
 }
 
+/* A worker goes through many segments' dictionaries: what it keeps of them stays within its part of
+ * the budget. */
+static void tables_by_dictionary_stay_within_their_part_of_the_budget(void **state)
+{
+    (void)state;
+    weir_arena *arena = weir_arena_new();
+    weir_error err = {0};
+    const weir_expr *exprs[2] = {weir_expr_parse(arena, WEIR_STR("strlen(s)"), &err),
+                                 weir_expr_parse(arena, WEIR_STR("upper(s)"), &err)};
+    weir_str name = WEIR_STR("s");
+    weir_type type = WEIR_TYPE(WEIR_STRING);
+    weir_shape shape = {1, &name, &type};
+    const weir_program *program = weir_program_new(arena, exprs, 2, &shape, 0, &err);
+    assert_non_null(program);
+    weir_budget budget = {.name = "query", .limit_bytes = 1u << 20};
+    struct weir_expr_cache *cache = weir_expr_cache_new(&budget);
+    weir_str words[100];
+    for (uint32_t i = 0; i < 100; i++) {
+        words[i] = weir_arena_printf(arena, "word %03u", i);
+    }
+    weir_sel all = weir_sel_all(100);
+    for (int segment = 0; segment < 3000; segment++) {
+        weir_scratch s = {0};
+        weir_run run = {.scratch = &s, .err = &err, .cache = cache};
+        weir_arena *own = weir_arena_new();
+        const weir_dict *dict = test_dict(own, words, 100);
+        uint32_t ids[100];
+        for (uint32_t i = 0; i < 100; i++) {
+            ids[i] = i + 1;
+        }
+        weir_vec input = {.type = type, .form = WEIR_DICT, .n = 100, .dict = dict, .at.ids = ids},
+                 out[2];
+        assert_true(weir_program_run(program, &run, &input, &all, 100, out));
+        assert_int_equal(out[0].at.l[42], 8);
+        assert_true(out[1].form == WEIR_DICT || out[1].form == WEIR_FLAT);
+        assert_true(weir_expr_cache_bytes(cache) <= budget.limit_bytes / 4);
+        weir_scratch_done(&s);
+        weir_arena_free(own);
+    }
+    weir_expr_cache_free(cache);
+    assert_int_equal(budget.used_bytes, 0);
+    weir_arena_free(arena);
+}
+
 static void see_name(void *self, weir_str name)
 {
     weir_buf_str(self, name);
@@ -440,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_failing_row_fails_only_when_selected),
         cmocka_unit_test(results_are_bounded),
         cmocka_unit_test(a_cancelled_query_ends_between_spans),
+        cmocka_unit_test(tables_by_dictionary_stay_within_their_part_of_the_budget),
         cmocka_unit_test(columns_are_seen_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
