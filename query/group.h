@@ -48,6 +48,7 @@ typedef struct weir_cells { /* an array of states by cell number, and which were
     const weir_aggs *aggs;
     weir_budget *budget;
     uint32_t count;
+    bool compact;     /* `states` holds 8 bytes per cell and aggregator instead (group_compact.c) */
     weir_area states;
     weir_area seen; /* a byte per cell */
 } weir_cells;
@@ -59,6 +60,17 @@ bool weir_cells_reset(weir_cells *cells, uint32_t count, weir_error *err);
 void weir_cells_see(weir_cells *cells, const uint32_t *at, uint32_t n);
 /* Touched cells from *from on, at most `capacity`; returns how many, *from moves past them. */
 uint32_t weir_cells_list(const weir_cells *cells, uint32_t *from, uint32_t *out, uint32_t capacity);
+/* Compact cells. Whether all aggregators can be: counts, sums, minima, maxima of numbers. */
+bool weir_compact_can(const weir_aggs *aggs);
+bool weir_compact_reset(weir_cells *cells, uint32_t count, weir_error *err);
+/* Whether these arguments (one vector per aggregator, cast by weir_agg_args) have no nulls; otherwise expand first. */
+bool weir_compact_takes(const weir_aggs *aggs, weir_vec *const *args);
+void weir_compact_add(weir_cells *cells, const uint32_t *at, weir_vec *const *args, uint32_t n);
+void weir_compact_merge(weir_cells *into, const weir_cells *from, uint32_t first, uint32_t end); /* cells [first, end) */
+/* The result of aggregator `a` in n cells. */
+void weir_compact_column(const weir_cells *cells, uint32_t a, const uint32_t *at, uint32_t n, weir_scratch *s, weir_vec *out);
+/* Compact cells become states. */
+bool weir_compact_expand(weir_cells *cells, weir_heap *heap, weir_scratch *s, weir_error *err);
 static inline uint8_t *weir_cells_state(const weir_cells *cells, uint32_t cell)
 {
     return (uint8_t *)cells->states.at + (size_t)cell * cells->aggs->stride;

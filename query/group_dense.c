@@ -23,6 +23,7 @@ bool weir_cells_reset(weir_cells *cells, uint32_t count, weir_error *err)
     weir_aggs_init(cells->aggs, cells->states.at, count);
     memset(cells->seen.at, 0, count + (size_t)8);
     cells->count = count;
+    cells->compact = false;
     return true;
 }
 

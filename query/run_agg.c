@@ -215,6 +215,8 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
     for (uint32_t k = 0; k < agg->keys.count; k++) {
         agg->direct = agg->direct && agg->keys.codes[k].kind != WEIR_CODE_INTERN;
     }
+    agg->compact = node->key_count > 0 && agg->filter_count == 0 && agg->aggs.count <= 64 &&
+                   !agg->stage.options->force_bytes && weir_compact_can(&agg->aggs);
     if (needs_hulls(agg) &&
         !weir_hulls(agg->scan, lane, arena, &agg->hulls, &agg->hull_count, &lane->err)) {
         return false;

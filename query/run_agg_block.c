@@ -5,7 +5,7 @@
 #include "query/run_agg_own.h"
 #include <assert.h>
 
-enum { PART_ROWS = 256, PART_BYTES = 1 << 20 };
+enum { PART_ROWS = 256, PART_BYTES = 1 << 20, FEW_CELLS = 48 };
 static const uint64_t small_cells_bytes = 1u << 18, large_cells_bytes = 64u << 20;
 
 typedef struct feed { /* rows of a block and where their columns come from */
@@ -201,10 +201,28 @@ static bool enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *cu
         return true;
     }
     own->cells_seg = agg->direct ? WEIR_NO_ID : seg;
+    if (agg->compact && cells > FEW_CELLS) {
+        return weir_compact_reset(&own->cells, cells, &lane->err);
+    }
     return weir_cells_reset(&own->cells, cells, &lane->err);
 }
 
 /* Many groups. */
+
+/* n rows with their codes: their cells. */
+static void find_cells(feed *f, uint32_t n, uint64_t **codes, uint32_t *cells)
+{
+    weir_agg_lane *own = f->own;
+    uint32_t multiplier = 1;
+    memset(cells, 0, n * sizeof(*cells));
+    for (uint32_t k = 0; k < f->agg->keys.count; k++) {
+        uint32_t shift = (uint32_t)own->bases[k];
+        for (uint32_t i = 0; i < n; i++) {
+            cells[i] += ((uint32_t)codes[k][i] - shift) * multiplier;
+        }
+        multiplier *= own->dims[k];
+    }
+}
 
 /* n rows with their codes: their states are at *base + groups[i] * stride. */
 static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls, uint32_t *groups,
@@ -213,20 +231,6 @@ static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls,
     weir_agg_run *agg = f->agg;
     weir_agg_lane *own = f->own;
     uint32_t words = agg->keys.words;
-    if (own->in_cells) {
-        uint32_t multiplier = 1;
-        memset(groups, 0, n * sizeof(*groups));
-        for (uint32_t k = 0; k < agg->keys.count; k++) {
-            uint32_t shift = (uint32_t)own->bases[k];
-            for (uint32_t i = 0; i < n; i++) {
-                groups[i] += ((uint32_t)codes[k][i] - shift) * multiplier;
-            }
-            multiplier *= own->dims[k];
-        }
-        weir_cells_see(&own->cells, groups, n);
-        *base = own->cells.states.at;
-        return true;
-    }
     uint64_t *packed = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint64_t, (size_t)n * words);
     memset(packed, 0, (size_t)n * words * sizeof(*packed));
     for (uint32_t k = 0; k < agg->keys.count; k++) {
@@ -287,6 +291,64 @@ static bool add_in_parts(feed *f, uint32_t n, const uint32_t *const *groups, wei
     return true;
 }
 
+/* Few cells: the rows of each are listed, so that a cell's state is added to in one go. Row after row to the same few states is
+ * three times slower: each addition waits for the one before it. */
+static bool add_to_few(feed *f, uint32_t n, const uint32_t *cells, const weir_sel *lists)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    (void)n;
+    for (uint32_t i = 0; i < agg->aggs.count; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        weir_vec *args = f->vecs + agg->arg_from[i];
+        if (agg->filter_of[i] != WEIR_NO_ID) {
+            const uint32_t *of = groups_of(f, i, n, NULL, cells);
+            if (!of) {
+                return false;
+            }
+            b->agg->add_many(b, f->own->heap, (uint8_t *)f->own->cells.states.at + agg->aggs.offset[i],
+                             agg->aggs.stride, of, args, n, s);
+            continue;
+        }
+        for (uint32_t c = 0; c < f->own->cells.count; c++) {
+            if (lists[c].count) {
+                uint8_t *state = weir_cells_state(&f->own->cells, c) + agg->aggs.offset[i];
+                b->agg->add_one(b, f->own->heap, state, args, &lists[c], s);
+            }
+        }
+    }
+    return true;
+}
+
+static const weir_sel *list_by_cell(feed *f, uint32_t n, const uint32_t *cells)
+{
+    weir_scratch *s = &f->lane->scratch;
+    uint32_t count = f->own->cells.count, starts[FEW_CELLS + 1] = {0}, at[FEW_CELLS];
+    uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, n);
+    weir_sel *lists = WEIR_SCRATCH_ARRAY(s, weir_sel, count);
+    for (uint32_t i = 0; i < n; i++) {
+        starts[cells[i] + 1]++;
+    }
+    for (uint32_t c = 0; c < count; c++) {
+        starts[c + 1] += starts[c];
+        at[c] = starts[c];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        rows[at[cells[i]]++] = (uint16_t)i;
+    }
+    uint8_t *seen = f->own->cells.seen.at;
+    for (uint32_t c = 0; c < count; c++) {
+        uint32_t size = starts[c + 1] - starts[c];
+        lists[c] = (weir_sel){.kind = size ? WEIR_SEL_LIST : WEIR_SEL_NONE,
+                              .n = n,
+                              .count = size,
+                              .rows = rows + starts[c]};
+        lists[c] = size == n ? weir_sel_all(n) : lists[c];
+        seen[c] |= size > 0;
+    }
+    return lists;
+}
+
 /* rows NULL: row i is the feed's row i; else it is row rows[i]. */
 static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *groups,
                         uint8_t *base)
@@ -324,6 +386,32 @@ static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_
                          args[i], n, s);
     }
     return true;
+}
+
+/* rows NULL: row i is the feed's row i; else it is row rows[i]. */
+static bool add_to_cells(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *cells)
+{
+    weir_agg_run *agg = f->agg;
+    weir_agg_lane *own = f->own;
+    weir_scratch *s = &f->lane->scratch;
+    if (own->cells.compact) {
+        weir_vec **args = WEIR_SCRATCH_ARRAY(s, weir_vec *, agg->aggs.count + 1);
+        for (uint32_t i = 0; i < agg->aggs.count; i++) {
+            args[i] = f->vecs + agg->arg_from[i];
+        }
+        if (!rows && weir_compact_takes(&agg->aggs, args)) {
+            weir_compact_add(&own->cells, cells, args, n);
+            return true;
+        }
+        if (!weir_compact_expand(&own->cells, own->heap, s, &f->lane->err)) {
+            return false;
+        }
+    }
+    if (!rows && own->cells.count <= FEW_CELLS && n >= 8 * own->cells.count) {
+        return add_to_few(f, n, cells, list_by_cell(f, n, cells));
+    }
+    weir_cells_see(&own->cells, cells, n);
+    return add_to_many(f, n, rows, cells, own->cells.states.at);
 }
 
 /* Rows that hold lists in a key: each row becomes one row per element, or per combination of elements. */
@@ -453,9 +541,14 @@ static bool flush_expanded(feed *f, uint32_t n, const uint16_t *rows, uint64_t *
     for (uint32_t i = 0; i < f->agg->filter_count; i++) {
         f->filtered[i] = NULL; /* were made in scratch that goes */
     }
-    bool ok = weir_ctl_check(f->lane->run.ctl, &f->lane->err) &&
-              find_groups(f, n, codes, nulls, groups, &base) &&
-              add_to_many(f, n, rows, groups, base);
+    bool ok = weir_ctl_check(f->lane->run.ctl, &f->lane->err);
+    if (ok && f->own->in_cells) {
+        find_cells(f, n, codes, groups);
+        ok = add_to_cells(f, n, rows, groups);
+    } else {
+        ok = ok && find_groups(f, n, codes, nulls, groups, &base) &&
+             add_to_many(f, n, rows, groups, base);
+    }
     weir_scratch_rewind(s, mark);
     return ok;
 }
@@ -529,11 +622,12 @@ static bool cells_by_id(feed *f, const uint64_t *bucket_codes, const uint32_t **
     uint32_t count = agg->keys.count, first = agg->keys.has_bucket, n = f->n;
     for (uint32_t k = first; k < count; k++) {
         const weir_vec *vec = &f->vecs[k - first];
-        if (vec->form != WEIR_DICT || agg->keys.codes[k].type.kind != WEIR_STRING) {
+        bool constant = vec->form == WEIR_CONST && vec->dict && !vec->items;
+        if ((vec->form != WEIR_DICT && !constant) || agg->keys.codes[k].type.kind != WEIR_STRING) {
             return false;
         }
     }
-    if (count == 1 && first == 0 && !own->maps[0].global) {
+    if (count == 1 && first == 0 && !own->maps[0].global && f->vecs[0].form == WEIR_DICT) {
         *out = f->vecs[0].at.ids;
         return true;
     }
@@ -549,7 +643,13 @@ static bool cells_by_id(feed *f, const uint64_t *bucket_codes, const uint32_t **
     }
     for (uint32_t k = first; k < count; k++) {
         const uint32_t *ids = f->vecs[k - first].at.ids, *global = own->maps[k].global;
-        if (global && count == 1) {
+        if (f->vecs[k - first].form == WEIR_CONST) {
+            uint32_t id = weir_vec_is_null(&f->vecs[k - first], 0) ? 0 : ids[0];
+            uint32_t more = (global ? global[id] : id) * multiplier;
+            for (uint32_t i = 0; more && i < n; i++) {
+                cells[i] += more;
+            }
+        } else if (global && count == 1) {
             for (uint32_t i = 0; i < n; i++) {
                 cells[i] = global[ids[i]];
             }
@@ -579,8 +679,7 @@ static bool add_rows(feed *f, uint64_t *bucket_codes)
         return add_expanded(f, bucket_codes);
     }
     if (f->own->in_cells && cells_by_id(f, bucket_codes, &cells)) {
-        weir_cells_see(&f->own->cells, cells, n);
-        return add_to_many(f, n, NULL, cells, f->own->cells.states.at);
+        return add_to_cells(f, n, NULL, cells);
     }
     uint64_t **codes = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
     uint64_t **nulls = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
@@ -599,6 +698,10 @@ static bool add_rows(feed *f, uint64_t *bucket_codes)
     }
     uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
     uint8_t *base;
+    if (f->own->in_cells) {
+        find_cells(f, n, codes, groups);
+        return add_to_cells(f, n, NULL, groups);
+    }
     return find_groups(f, n, codes, nulls, groups, &base) && add_to_many(f, n, NULL, groups, base);
 }
 
@@ -609,6 +712,12 @@ static bool bucket_state(feed *f, uint64_t code, uint8_t **state)
     uint64_t *codes[1] = {&code};
     uint32_t group = 0;
     uint8_t *base;
+    if (f->own->in_cells) {
+        find_cells(f, 1, codes, &group);
+        weir_cells_see(&f->own->cells, &group, 1);
+        *state = weir_cells_state(&f->own->cells, group);
+        return true;
+    }
     if (!find_groups(f, 1, codes, codes, &group, &base)) {
         return false;
     }
@@ -803,7 +912,14 @@ bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
             weir_cursor_compact(cursor);
         }
         f.n = cursor->block.n;
-        f.sel = spread ? cursor->sel : weir_sel_all(f.n);
+        f.sel = weir_sel_all(f.n);
+        if (spread && cursor->sel.kind == WEIR_SEL_BITS) { /* once, not by each aggregator */
+            f.sel = cursor->sel;
+            f.sel.kind = WEIR_SEL_LIST;
+            f.sel.rows = weir_sel_rows(&cursor->sel, &lane->scratch);
+        } else if (spread) {
+            f.sel = cursor->sel;
+        }
         uint8_t *state;
         return bucket_state(&f, code, &state) && open_feed(&f) && add_to_one(&f, state);
     }
@@ -859,6 +975,10 @@ bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)
     weir_scratch *s = &lane->scratch;
     uint32_t from = 0, words = agg->keys.words;
     bool local = own->cells_seg != WEIR_NO_ID;
+    if (own->in_cells && own->cells.compact &&
+        !weir_compact_expand(&own->cells, own->heap, s, &lane->err)) {
+        return false;
+    }
     while (own->in_cells && from < own->cells.count) {
         weir_mark mark = weir_scratch_mark(s);
         uint32_t *cells = WEIR_SCRATCH_ARRAY(s, uint32_t, WEIR_BLOCK_ROWS);

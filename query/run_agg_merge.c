@@ -37,6 +37,13 @@ static bool add_cells(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into,
                       const weir_agg_lane *from)
 {
     uint32_t cells[1024], at = 0;
+    for (; into->cells.compact && at < from->cells.count; at += 65536) {
+        uint32_t left = from->cells.count - at;
+        if (!weir_ctl_check(lane->run.ctl, &lane->err)) {
+            return false;
+        }
+        weir_compact_merge(&into->cells, &from->cells, at, at + (left < 65536 ? left : 65536));
+    }
     while (at < from->cells.count) {
         uint32_t n = weir_cells_list(&from->cells, &at, cells, 1024);
         if (!weir_ctl_check(lane->run.ctl, &lane->err)) {
@@ -105,6 +112,17 @@ bool weir_agg_run_merge(weir_agg_run *agg, weir_lane *lane)
         const weir_agg_lane *own = &agg->lanes[i];
         all_cells = all_cells && (own->in_cells || own->seg == WEIR_NO_ID);
         any = any || own->in_cells;
+    }
+    bool mixed = false;
+    for (uint32_t i = 0; i < agg->lane_count; i++) {
+        mixed = mixed || (agg->lanes[i].in_cells && !agg->lanes[i].cells.compact);
+    }
+    for (uint32_t i = 0; mixed && i < agg->lane_count; i++) { /* all alike */
+        weir_agg_lane *own = &agg->lanes[i];
+        if (own->in_cells && own->cells.compact &&
+            !weir_compact_expand(&own->cells, own->heap, &lane->scratch, &lane->err)) {
+            return false;
+        }
     }
     for (uint32_t i = 0; i < agg->lane_count; i++) {
         weir_agg_lane *own = &agg->lanes[i];

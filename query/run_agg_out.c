@@ -8,6 +8,7 @@ typedef struct page { /* up to 4,096 results on their way out */
     uint32_t n;
     const uint64_t *packed; /* keys; NULL: no key at all */
     const uint8_t *states;  /* contiguous */
+    const uint32_t *cells;  /* compact cells instead */
     uint32_t set;
 } page;
 
@@ -30,6 +31,10 @@ static bool write_page(weir_agg_run *agg, weir_lane *lane, const page *p, weir_b
     }
     for (uint32_t i = 0; i < node->agg_count; i++) {
         const weir_agg_bound *b = &agg->aggs.bound[i];
+        if (p->cells) {
+            weir_compact_column(&agg->lanes[0].cells, i, p->cells, p->n, s, &columns[at++]);
+            continue;
+        }
         b->agg->finish(b, agg->lanes[0].heap, p->states + agg->aggs.offset[i], agg->aggs.stride,
                        p->n, !node->aggs[i].raw, s, &columns[at++]);
     }
@@ -84,7 +89,7 @@ static bool next_cells(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
     }
     uint64_t *packed = WEIR_SCRATCH_ARRAY(s, uint64_t, (size_t)n * words);
     uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, n);
-    const uint8_t *states = weir_cells_state(&own->cells, cells[0]);
+    const uint8_t *states = own->cells.compact ? NULL : weir_cells_state(&own->cells, cells[0]);
     memset(packed, 0, (size_t)n * words * sizeof(*packed));
     for (uint32_t k = 0; k < agg->keys.count; k++) {
         for (uint32_t i = 0; i < n; i++) {
@@ -93,14 +98,15 @@ static bool next_cells(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
         divisor *= own->dims[k];
         weir_keys_pack(&agg->keys.codes[k], words, n, codes, codes, packed);
     }
-    if (cells[n - 1] - cells[0] != n - 1) { /* with gaps */
+    if (states && cells[n - 1] - cells[0] != n - 1) { /* with gaps */
         uint8_t *moved = weir_scratch_take(s, (size_t)n * stride);
         for (uint32_t i = 0; i < n; i++) {
             memcpy(moved + (size_t)i * stride, weir_cells_state(&own->cells, cells[i]), stride);
         }
         states = moved;
     }
-    page p = {.n = n, .packed = packed, .states = states};
+    page p = {
+        .n = n, .packed = packed, .states = states, .cells = own->cells.compact ? cells : NULL};
     return write_page(agg, lane, &p, out);
 }
 

@@ -36,6 +36,7 @@ struct weir_agg_run {
     weir_keys keys;
     uint64_t fingerprint; /* of the plan leaf: partials of another one are refused */
     bool prepared, direct; /* direct: all codes are global */
+    bool compact;          /* cells may be 8 bytes per aggregator */
     uint32_t lane_count;
     weir_agg_lane *lanes;
     weir_hull *hulls;

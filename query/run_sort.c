@@ -20,9 +20,9 @@ struct weir_sort_run {
     weir_type *types;
     weir_table_rows *table;
     int64_t keep;        /* rows that can be asked for (of each bucket); -1: all */
-    bool one_bucket;     /* all rows so far are of one bucket, or buckets do not matter */
+    bool one_bucket;     /* all rows so far have the same value in column 0, where that is a bucket or the first key */
     bool some;
-    int64_t bucket;      /* of the first row, when per_bucket */
+    int64_t bucket;      /* that value */
     bool has_worst;
     uint64_t worst;      /* rank of the worst row that can still win */
     uint32_t cut_at;     /* rows at which the table is cut back */
@@ -32,6 +32,20 @@ struct weir_sort_run {
     int64_t in_bucket;   /* rows seen of the bucket at hand */
     int64_t bucket_at;
 };
+
+/* The first key is the bucket: while all rows have one and the same, the second key is what tells rows apart. */
+static bool leads_by_bucket(const weir_sort_run *sort)
+{
+    const weir_node_sort *node = sort->node;
+    return node->key_count > 0 && node->keys[0].column == 0 && sort->types[0].kind == WEIR_LONG;
+}
+
+/* The key that ranks rows; NULL: none. */
+static const weir_sort_key *lead_key(const weir_sort_run *sort)
+{
+    uint32_t skip = sort->one_bucket && leads_by_bucket(sort);
+    return skip < sort->node->key_count ? &sort->node->keys[skip] : NULL;
+}
 
 weir_sort_run *weir_sort_run_new(const weir_stage *stage, const weir_node_sort *node,
                                  uint32_t column_count, const weir_str *names,
@@ -47,7 +61,7 @@ weir_sort_run *weir_sort_run_new(const weir_stage *stage, const weir_node_sort *
     sort->keep = node->limit < 0 || node->limit > INT64_MAX - node->offset
                      ? -1
                      : node->limit + node->offset;
-    sort->one_bucket = true;
+    sort->one_bucket = sort->node->per_bucket || leads_by_bucket(sort);
     sort->cut_at = sort->keep >= 0 && sort->keep < CUT_ROWS_MIN / 2 ? CUT_ROWS_MIN
                    : sort->keep >= 0 && sort->keep < INT32_MAX / 2 ? (uint32_t)sort->keep * 2
                                                                     : UINT32_MAX;
@@ -203,7 +217,7 @@ static int compare_items(const void *a, const void *b, void *sort)
 static bool make_items(weir_sort_run *sort, weir_lane *lane)
 {
     uint32_t n = weir_table_rows_count(sort->table);
-    const weir_sort_key *key = sort->node->key_count ? &sort->node->keys[0] : NULL;
+    const weir_sort_key *key = lead_key(sort);
     if (!weir_area_fresh(&sort->items, sort->stage.budget, (n + (size_t)1) * sizeof(item),
                          &lane->err)) {
         return false;
@@ -278,15 +292,15 @@ static bool cut(weir_sort_run *sort, weir_lane *lane)
         return false;
     }
     uint32_t *rows = rows_area.at;
-    if (sort->one_bucket && sort->keep < n) {
-        uint32_t keep = (uint32_t)sort->keep;
+    if (sort->one_bucket || !sort->node->per_bucket) {
+        uint32_t keep = sort->keep < n ? (uint32_t)sort->keep : n;
         select_items(sort, items, n, keep);
         for (; kept < keep; kept++) {
             rows[kept] = items[kept].row;
             sort->worst = kept == 0 || items[kept].rank > sort->worst ? items[kept].rank : sort->worst;
         }
         sort->has_worst = true;
-    } else {
+    } else { /* as many of each bucket */
         qsort_r(items, n, sizeof(*items), compare_items, sort);
         int64_t seen = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -309,7 +323,7 @@ static bool cut(weir_sort_run *sort, weir_lane *lane)
 static bool see_buckets(weir_sort_run *sort, weir_lane *lane, const weir_vec *column, uint32_t n)
 {
     weir_vec flat;
-    if (!sort->node->per_bucket || !sort->one_bucket) {
+    if (!sort->one_bucket) {
         return true;
     }
     if (!weir_vec_flatten(column, &lane->scratch, &flat, &lane->err)) {
@@ -333,7 +347,7 @@ static bool see_buckets(weir_sort_run *sort, weir_lane *lane, const weir_vec *co
 static bool leave_out(weir_sort_run *sort, weir_lane *lane, const weir_vec **columns, uint32_t *n)
 {
     weir_scratch *s = &lane->scratch;
-    const weir_sort_key *key = &sort->node->keys[0];
+    const weir_sort_key *key = lead_key(sort);
     weir_vec flat;
     if (!weir_vec_flatten(&(*columns)[key->column], s, &flat, &lane->err)) {
         return false;
@@ -364,7 +378,7 @@ bool weir_sort_run_put(weir_sort_run *sort, weir_lane *lane, const weir_vec *col
     }
     weir_mark mark = weir_scratch_mark(&lane->scratch);
     bool ok = n == 0 || see_buckets(sort, lane, &columns[0], n);
-    if (ok && n && sort->has_worst && sort->node->key_count) {
+    if (ok && n && sort->has_worst && lead_key(sort)) {
         ok = leave_out(sort, lane, &columns, &n);
     }
     ok = ok && (n == 0 ||
@@ -381,8 +395,7 @@ bool weir_sort_run_finish(weir_sort_run *sort, weir_lane *lane)
     if (!sort->table) {
         return true;
     }
-    if (sort->keep >= 0 && sort->one_bucket && weir_table_rows_count(sort->table) > sort->keep &&
-        !cut(sort, lane)) {
+    if (sort->keep >= 0 && weir_table_rows_count(sort->table) > sort->keep && !cut(sort, lane)) {
         return false;
     }
     if (!make_items(sort, lane)) {
