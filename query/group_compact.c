@@ -1,13 +1,13 @@
 /* query/group_compact.c - cells whose aggregators are counts, sums, minima and maxima of columns without nulls hold 8 bytes each instead of a
  * state: {quantity, price, least, most} is 32 bytes, half a cache line, and what is read at the end is the result itself. The first null ends
- * it: the cells become states. Fetched ahead by a few hundred rows when they outgrow L2. */
+ * it: the cells become states. Cells are fetched a part of 512 rows ahead when they outgrow L2. */
 #include "query/group.h"
 #include "compute/vec.h"
 #include "weir/hot.h"
 #include <assert.h>
 #include <math.h>
 
-enum { PART_ROWS = 512, PART_BYTES = 1 << 20 };
+enum { PART_ROWS = 512, AHEAD_BYTES = 1 << 20 };
 
 typedef union slot {
     int64_t l;
@@ -32,6 +32,14 @@ bool weir_compact_can(const weir_aggs *aggs)
     return aggs->count > 0;
 }
 
+/* Aggregators by fours, so that a cell never straddles a cache line more than it must. */
+static const double zeros[PART_ROWS];
+
+static uint32_t width_of(const weir_aggs *aggs)
+{
+    return aggs->count == 1 ? 1 : (aggs->count + 3) / 4 * 4;
+}
+
 static slot first_value(const weir_agg_bound *b)
 {
     slot first = {.l = 0};
@@ -52,15 +60,15 @@ static slot first_value(const weir_agg_bound *b)
 
 bool weir_compact_reset(weir_cells *cells, uint32_t count, weir_error *err)
 {
-    uint32_t width = cells->aggs->count;
+    uint32_t width = width_of(cells->aggs);
     if (!weir_area_fresh(&cells->states, cells->budget, (size_t)count * width * sizeof(slot), err) ||
         !weir_area_fresh(&cells->seen, cells->budget, count + (size_t)8, err)) {
         return false;
     }
-    slot *slots = cells->states.at, first[64];
+    slot *slots = cells->states.at, first[64] = {{0}};
     bool zero = true;
     assert(width <= 64);
-    for (uint32_t a = 0; a < width; a++) {
+    for (uint32_t a = 0; a < cells->aggs->count; a++) {
         first[a] = first_value(&cells->aggs->bound[a]);
         zero = zero && first[a].l == 0;
     }
@@ -78,111 +86,207 @@ bool weir_compact_reset(weir_cells *cells, uint32_t count, weir_error *err)
     return true;
 }
 
-/* One loop per kind of column and aggregator. `x` is the row's value, `s` its slot. */
-#define EACH(value, change)                                                                        \
-    for (uint32_t i = 0; i < n; i++) {                                                             \
-        slot *s = slots + (size_t)at[i] * width;                                                   \
-        __typeof__(value) x = value;                                                               \
-        change;                                                                                    \
-    }
-#define ADD_DOUBLE s->d += x
-#define ADD_LONG s->l = (int64_t)((uint64_t)s->l + (uint64_t)x)
-#define LEAST(m) s->m = x < s->m ? x : s->m
-#define MOST(m) s->m = x > s->m ? x : s->m
-#define LEAST_NAN s->d = (x < s->d) | (x != x) ? x : s->d
-#define MOST_NAN s->d = (x > s->d) | (x != x) ? x : s->d
+/* A row's values of all aggregators are laid side by side, as its cell's are, and four of them meet in one vector operation: what a
+ * column does (add, least, most, as double or long) is a mask, so that there is no branch. One aggregator alone has plain loops. */
 
-static void add_longs(slot *slots, uint32_t width, const uint32_t *at, const weir_vec *vec,
-                      uint32_t n, uint8_t fold)
+typedef double doubles __attribute__((vector_size(32), may_alias));
+typedef int64_t longs __attribute__((vector_size(32), may_alias));
+
+typedef struct lanes { /* per four aggregators: which do what */
+    longs add_d, least_d, most_d, add_l, least_l, most_l;
+} lanes;
+
+static void set_lanes(const weir_aggs *aggs, uint32_t from, lanes *out)
 {
-    const int64_t *l = vec->at.l;
-    uint32_t step = vec->form == WEIR_CONST ? 0 : 1;
-    if (fold == WEIR_FOLD_SUM) {
-        EACH(l[i * step], ADD_LONG)
-    } else if (fold == WEIR_FOLD_MIN) {
-        EACH(l[i * step], LEAST(l))
-    } else {
-        EACH(l[i * step], MOST(l))
+    memset(out, 0, sizeof(*out));
+    for (uint32_t k = 0; k < 4 && from + k < aggs->count; k++) {
+        const weir_agg_bound *b = &aggs->bound[from + k];
+        bool l = is_long(b);
+        longs *of = b->agg->fold == WEIR_FOLD_MIN   ? l ? &out->least_l : &out->least_d
+                    : b->agg->fold == WEIR_FOLD_MAX ? l ? &out->most_l : &out->most_d
+                    : l                             ? &out->add_l
+                                                    : &out->add_d;
+        (*of)[k] = -1;
     }
 }
 
-static void add_doubles(slot *slots, uint32_t width, const uint32_t *at, const double *d,
-                        uint32_t step, uint32_t n, uint8_t fold)
+/* NaN wins, as in Java's Math.min and max. */
+#define MEET_DOUBLES(s, x, m)                                                                      \
+    do {                                                                                           \
+        longs nan = (x) != (x), less = ((x) < (s)) | nan, more = ((x) > (s)) | nan;                \
+        longs take = ((m).least_d & less) | ((m).most_d & more);                                   \
+        doubles sum = (s) + (x);                                                                   \
+        (s) = (doubles)(((m).add_d & (longs)sum) | (take & (longs)(x)) |                           \
+                        (~((m).add_d | take) & (longs)(s)));                                       \
+    } while (0)
+#define MEET_LONGS(s, x, m)                                                                        \
+    do {                                                                                           \
+        longs a = (longs)(s), b = (longs)(x);                                                      \
+        longs take = ((m).least_l & (b < a)) | ((m).most_l & (b > a));                             \
+        longs sum = (longs)((ulongs)a + (ulongs)b);                                                \
+        (s) = (doubles)(((m).add_l & sum) | (take & b) | (~((m).add_l | take) & a));               \
+    } while (0)
+typedef uint64_t ulongs __attribute__((vector_size(32), may_alias));
+
+WEIR_HOT static void meet_doubles(double *slots, uint32_t width, const uint32_t *at,
+                                  const double *const *values, uint32_t n, const lanes *masks)
 {
-    if (fold == WEIR_FOLD_SUM) {
-        EACH(d[i * step], ADD_DOUBLE)
-    } else if (fold == WEIR_FOLD_MIN) {
-        EACH(d[i * step], LEAST_NAN)
-    } else {
-        EACH(d[i * step], MOST_NAN)
+    const double *v0 = values[0], *v1 = values[1], *v2 = values[2], *v3 = values[3];
+    lanes m = *masks;
+    for (uint32_t i = 0; i < n; i++) {
+        doubles *cell = (doubles *)(void *)(slots + (size_t)at[i] * width);
+        doubles x = {v0[i], v1[i], v2[i], v3[i]}, s = *cell;
+        MEET_DOUBLES(s, x, m);
+        *cell = s;
     }
 }
 
-/* Exact decimals: added as products with the inverse, compared as quotients. */
-static void add_scaled(slot *slots, uint32_t width, const uint32_t *at, const weir_vec *vec,
-                       uint32_t n, uint8_t fold)
+WEIR_HOT static void meet_all(double *slots, uint32_t width, const uint32_t *at,
+                              const double *const *values, uint32_t n, const lanes *masks)
 {
-    const int64_t *l = vec->at.l;
-    double scale = weir_scale(vec->scale), inverse = 1 / scale;
-    if (fold == WEIR_FOLD_SUM && vec->scale == 0) {
-        EACH((double)l[i], ADD_DOUBLE)
-    } else if (fold == WEIR_FOLD_SUM) {
-        EACH((double)l[i] * inverse, ADD_DOUBLE)
-    } else if (fold == WEIR_FOLD_MIN) {
-        EACH((double)l[i] / scale, LEAST(d))
-    } else {
-        EACH((double)l[i] / scale, MOST(d))
+    const double *v0 = values[0], *v1 = values[1], *v2 = values[2], *v3 = values[3];
+    lanes m = *masks;
+    longs is_l = m.add_l | m.least_l | m.most_l;
+    for (uint32_t i = 0; i < n; i++) {
+        doubles *cell = (doubles *)(void *)(slots + (size_t)at[i] * width);
+        doubles x = {v0[i], v1[i], v2[i], v3[i]}, s = *cell, before = s;
+        MEET_LONGS(before, x, m);
+        MEET_DOUBLES(s, x, m);
+        *cell = (doubles)((is_l & (longs)before) | (~is_l & (longs)s));
     }
 }
 
-static void add_part(const weir_agg_bound *b, slot *slots, uint32_t width, const uint32_t *at,
-                     const weir_vec *vec, uint32_t from, uint32_t n)
+/* Longs to doubles, four at a time: below 2^51 the bits of 1.5 * 2^52 + v are those of 1.5 * 2^52 plus v. AVX2 has no conversion of its
+ * own. False: some value is larger; out is unfinished. */
+WEIR_HOT static bool widen(const int64_t *restrict l, double factor, uint32_t n,
+                           double *restrict out)
 {
-    uint8_t fold = b->agg->fold;
-    weir_vec part;
-    if (fold == WEIR_FOLD_COUNT) {
-        EACH(1, ADD_LONG)
+    const int64_t magic = 0x4338000000000000;
+    uint64_t large = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t bits = l[i] + magic;
+        double d;
+        memcpy(&d, &bits, sizeof(d));
+        out[i] = (d - 6755399441055744.0) * factor;
+        large |= ((uint64_t)l[i] + (1ull << 51)) >> 52;
+    }
+    return large == 0;
+}
+
+WEIR_HOT static void divide(double scale, uint32_t n, double *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] /= scale;
+    }
+}
+
+/* Decimals as doubles. Multiplying by the inverse is within an ulp, which a sum may be; a minimum may not. */
+static void decimals(const int64_t *l, uint8_t places, bool sum, uint32_t n, double *out)
+{
+    double scale = weir_scale(places);
+    bool exact = !sum && places > 0;
+    if (widen(l, exact ? 1 : 1 / scale, n, out)) {
+        if (exact) {
+            divide(scale, n, out);
+        }
         return;
     }
-    part = *vec;
-    if (vec->form != WEIR_CONST) {
-        part.at.l = vec->type.kind == WEIR_FLOAT ? (const int64_t *)(const void *)(vec->at.f + from)
-                                                 : vec->at.l + from;
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = (double)l[i] / scale;
+    }
+}
+
+/* Rows [from, from + n) of a column as 8-byte doubles or longs: in place where they are, else in `room`. */
+static const double *values_of(const weir_agg_bound *b, const weir_vec *vec, uint32_t from,
+                               uint32_t n, slot *room)
+{
+    if (b->agg->fold == WEIR_FOLD_COUNT || vec->form == WEIR_CONST) {
+        slot one = {.l = 1};
+        if (b->agg->fold != WEIR_FOLD_COUNT) {
+            one.l = vec->at.l[0];
+            one.d = vec->type.kind == WEIR_FLOAT ? (double)vec->at.f[0] : one.d;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            room[i] = one;
+        }
+        return &room->d;
     }
     if (vec->form == WEIR_SCALED) {
-        add_scaled(slots, width, at, &part, n, fold);
-    } else if (vec->type.kind == WEIR_LONG) {
-        add_longs(slots, width, at, &part, n, fold);
-    } else if (vec->type.kind == WEIR_DOUBLE) {
-        add_doubles(slots, width, at, part.at.d, vec->form != WEIR_CONST, n, fold);
-    } else {
-        double wide[PART_ROWS];
-        uint32_t step = vec->form != WEIR_CONST;
-        for (uint32_t i = 0; i < n; i++) {
-            wide[i] = (double)part.at.f[i * step];
-        }
-        add_doubles(slots, width, at, wide, 1, n, fold);
+        decimals(vec->at.l + from, vec->scale, b->agg->fold == WEIR_FOLD_SUM, n, &room->d);
+        return &room->d;
     }
+    if (vec->type.kind == WEIR_FLOAT) {
+        for (uint32_t i = 0; i < n; i++) {
+            room[i].d = (double)vec->at.f[from + i];
+        }
+        return &room->d;
+    }
+    return vec->at.d + from;
+}
+
+/* One aggregator. */
+#define EACH(change)                                                                               \
+    for (uint32_t i = 0; i < n; i++) {                                                             \
+        slot *s = &slots[at[i]];                                                                   \
+        change;                                                                                    \
+    }
+static void add_alone(const weir_agg_bound *b, slot *slots, const uint32_t *at,
+                      const double *values, uint32_t n)
+{
+    const slot *x = (const slot *)(const void *)values;
+    bool l = is_long(b);
+    if (b->agg->fold == WEIR_FOLD_SUM && !l) {
+        EACH(s->d += x[i].d)
+    } else if (b->agg->fold == WEIR_FOLD_MIN) {
+        EACH(s->l = (l ? x[i].l < s->l : (x[i].d < s->d) | (x[i].d != x[i].d)) ? x[i].l : s->l)
+    } else if (b->agg->fold == WEIR_FOLD_MAX) {
+        EACH(s->l = (l ? x[i].l > s->l : (x[i].d > s->d) | (x[i].d != x[i].d)) ? x[i].l : s->l)
+    } else {
+        EACH(s->l = (int64_t)((uint64_t)s->l + (uint64_t)x[i].l))
+    }
+}
+
+static bool can_share(const weir_agg_bound *a, const weir_agg_bound *b)
+{
+    bool counts = a->agg->fold == WEIR_FOLD_COUNT || b->agg->fold == WEIR_FOLD_COUNT;
+    return !counts && (a->agg->fold == WEIR_FOLD_SUM) == (b->agg->fold == WEIR_FOLD_SUM);
 }
 
 void weir_compact_add(weir_cells *cells, const uint32_t *at, weir_vec *const *args, uint32_t n)
 {
     const weir_aggs *aggs = cells->aggs;
-    uint32_t width = aggs->count;
+    uint32_t width = width_of(aggs);
     slot *slots = cells->states.at;
     uint8_t *seen = cells->seen.at;
-    size_t bytes = (size_t)cells->count * width * sizeof(slot);
+    bool ahead = (size_t)cells->count * width * sizeof(slot) > AHEAD_BYTES;
+    slot rooms[4][PART_ROWS];
     for (uint32_t from = 0; from < n; from += PART_ROWS) {
         uint32_t count = n - from < PART_ROWS ? n - from : PART_ROWS;
         const uint32_t *of = at + from;
-        for (uint32_t i = 0; bytes > PART_BYTES && i < count; i++) {
+        for (uint32_t i = 0; ahead && i < count; i++) {
             __builtin_prefetch(slots + (size_t)of[i] * width, 1);
         }
         for (uint32_t i = 0; i < count; i++) {
             seen[of[i]] = 1;
         }
-        for (uint32_t a = 0; a < width; a++) {
-            add_part(&aggs->bound[a], slots + a, width, of, args[a], from, count);
+        for (uint32_t a = 0; a < aggs->count; a += 4) {
+            const double *columns[4] = {zeros, zeros, zeros, zeros};
+            bool any_long = false;
+            for (uint32_t k = 0; k < 4 && a + k < aggs->count; k++) {
+                bool again = k > 0 && args[a + k]->at.l == args[a + k - 1]->at.l && /* least and most of one column */
+                             can_share(&aggs->bound[a + k], &aggs->bound[a + k - 1]);
+                columns[k] = again ? columns[k - 1]
+                                   : values_of(&aggs->bound[a + k], args[a + k], from, count,
+                                               rooms[k]);
+                any_long = any_long || is_long(&aggs->bound[a + k]);
+            }
+            if (width == 1) {
+                add_alone(&aggs->bound[0], slots, of, columns[0], count);
+                continue;
+            }
+            lanes masks;
+            set_lanes(aggs, a, &masks);
+            (any_long ? meet_all : meet_doubles)(&slots[a].d, width, of, columns, count, &masks);
         }
     }
 }
@@ -198,49 +302,38 @@ bool weir_compact_takes(const weir_aggs *aggs, weir_vec *const *args)
     return true;
 }
 
-static void merge_slot(const weir_agg_bound *b, slot *s, const slot *from)
-{
-    if (is_long(b)) {
-        int64_t x = from->l;
-        if (b->agg->fold == WEIR_FOLD_MIN) {
-            LEAST(l);
-        } else if (b->agg->fold == WEIR_FOLD_MAX) {
-            MOST(l);
-        } else {
-            ADD_LONG;
-        }
-        return;
-    }
-    double x = from->d;
-    if (b->agg->fold == WEIR_FOLD_MIN) {
-        LEAST_NAN;
-    } else if (b->agg->fold == WEIR_FOLD_MAX) {
-        MOST_NAN;
-    } else {
-        ADD_DOUBLE;
-    }
-}
-
 void weir_compact_merge(weir_cells *into, const weir_cells *from, uint32_t first, uint32_t end)
 {
-    uint32_t width = into->aggs->count;
+    const weir_aggs *aggs = into->aggs;
+    uint32_t width = width_of(aggs), numbers[PART_ROWS];
+    slot *slots = into->states.at;
+    const slot *others = from->states.at;
     uint8_t *seen = into->seen.at;
     const uint8_t *other = from->seen.at;
     for (uint32_t c = first; c < end; c++) {
         seen[c] |= other[c];
     }
-    for (uint32_t a = 0; a < width; a++) {
-        const weir_agg_bound *b = &into->aggs->bound[a];
-        slot *x = (slot *)into->states.at + a;
-        const slot *y = (const slot *)from->states.at + a;
-        if (b->agg->fold == WEIR_FOLD_SUM && !is_long(b)) {
-            for (size_t c = first; c < end; c++) {
-                x[c * width].d += y[c * width].d;
-            }
+    slot rooms[4][PART_ROWS];
+    for (uint32_t c = first; c < end; c += PART_ROWS) {
+        uint32_t n = end - c < PART_ROWS ? end - c : PART_ROWS;
+        for (uint32_t i = 0; i < n; i++) {
+            numbers[i] = c + i;
+        }
+        if (width == 1) {
+            add_alone(&aggs->bound[0], slots, numbers, &others[c].d, n);
             continue;
         }
-        for (size_t c = first; c < end; c++) {
-            merge_slot(b, &x[c * width], &y[c * width]);
+        for (uint32_t a = 0; a < aggs->count; a += 4) {
+            const double *columns[4];
+            lanes masks;
+            set_lanes(aggs, a, &masks);
+            for (uint32_t k = 0; k < 4; k++) {
+                for (uint32_t i = 0; i < n; i++) {
+                    rooms[k][i] = others[(size_t)(c + i) * width + a + k];
+                }
+                columns[k] = &rooms[k]->d;
+            }
+            meet_all(&slots[a].d, width, numbers, columns, n, &masks);
         }
     }
 }
@@ -250,7 +343,7 @@ void weir_compact_column(const weir_cells *cells, uint32_t a, const uint32_t *at
 {
     const weir_agg_bound *b = &cells->aggs->bound[a];
     const slot *slots = (const slot *)cells->states.at + a;
-    size_t width = cells->aggs->count;
+    size_t width = width_of(cells->aggs);
     *out = (weir_vec){.type = b->out_type, .form = WEIR_FLAT, .n = n};
     if (b->out_type.kind == WEIR_FLOAT) {
         float *f = WEIR_SCRATCH_ARRAY(s, float, n);

@@ -112,10 +112,31 @@ static bool turn_is_over(const lane *l)
     return weir_monotonic_us(l->base.run.ctl->clock) >= l->base.until_us;
 }
 
+/* A limited sort over groups: the sort's first key as a column of the groups, where only plain projections lie between. */
+static uint32_t lead_column(void *self)
+{
+    const weir_pipe *pipe = self;
+    uint32_t column = weir_sort_run_lead(pipe->to_sort);
+    for (uint32_t i = pipe->change_count; column != WEIR_NO_ID && i-- > 0;) {
+        const weir_change *change = pipe->changes[i];
+        column = change->kind == WEIR_NODE_PROJECT ? weir_port_plain(change->port, column)
+                                                   : WEIR_NO_ID;
+    }
+    return column;
+}
+
+static bool can_win(void *self, weir_lane *base, const weir_vec *values, uint32_t n, uint16_t *rows,
+                    uint32_t *count)
+{
+    const weir_pipe *pipe = self;
+    return weir_sort_run_can_win(pipe->to_sort, base, values, n, rows, count);
+}
+
 /* One turn at a pipe that yields batches. */
 static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
 {
     weir_lane *base = &l->base;
+    weir_agg_hint hint = {pipe, lead_column, can_win};
     for (uint32_t i = 0; i < pipe->change_count; i++) {
         run->full = run->full || pipe->changes[i]->full;
     }
@@ -138,7 +159,8 @@ static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wak
         } else {
             weir_mark mark = weir_scratch_mark(&base->scratch);
             bool ok = pipe->from == WEIR_PIPE_AGG
-                          ? weir_agg_run_next(pipe->from_agg, base, &batch)
+                          ? weir_agg_run_next(pipe->from_agg, base,
+                                                pipe->to == WEIR_PIPE_SORT ? &hint : NULL, &batch)
                           : weir_sort_run_next(pipe->from_sort, base, &batch);
             bool done = ok && batch.n == 0;
             ok = ok && push(run, pipe, l, &batch);

@@ -27,7 +27,13 @@ bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, 
 /* This lane adds nothing more. Then, when all have ended, one lane merges. */
 bool weir_agg_run_lane_end(weir_agg_run *agg, weir_lane *lane);
 bool weir_agg_run_merge(weir_agg_run *agg, weir_lane *lane);
-/* Next batch of results, columns in the lane's scratch; n 0: no more. */
-bool weir_agg_run_next(weir_agg_run *agg, weir_lane *lane, weir_batch *out);
+/* Who takes the results keeps few of them: says which of n can count by the value of one output column. */
+typedef struct weir_agg_hint {
+    void *self;
+    uint32_t (*column)(void *self); /* the output column that decides, WEIR_NO_ID: all are wanted */
+    bool (*can_win)(void *self, weir_lane *lane, const weir_vec *values, uint32_t n, uint16_t *rows, uint32_t *count);
+} weir_agg_hint;
+/* Next batch of results, columns in the lane's scratch; n 0: no more. hint may be NULL. */
+bool weir_agg_run_next(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint, weir_batch *out);
 void weir_agg_run_done(weir_agg_run *agg);
 #endif

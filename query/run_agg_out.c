@@ -75,13 +75,48 @@ static bool next_groups(weir_agg_run *agg, weir_lane *lane, const weir_groups *g
     return write_page(agg, lane, &p, out);
 }
 
-/* Cells of a query whose codes are all global. */
-static bool next_cells(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
+/* Up to 4,096 of the cells that are left; of compact ones only those that the hint lets through. */
+static bool list_cells(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint,
+                       uint32_t *cells, uint32_t *n)
 {
     weir_agg_lane *own = &agg->lanes[0];
     weir_scratch *s = &lane->scratch;
-    uint32_t *cells = WEIR_SCRATCH_ARRAY(s, uint32_t, WEIR_BLOCK_ROWS);
-    uint32_t n = weir_cells_list(&own->cells, &agg->at, cells, WEIR_BLOCK_ROWS), divisor = 1;
+    uint32_t first_agg = 1 + agg->node->key_count;
+    do {
+        *n = weir_cells_list(&own->cells, &agg->at, cells, WEIR_BLOCK_ROWS);
+        uint32_t column = hint && own->cells.compact ? hint->column(hint->self) : WEIR_NO_ID;
+        if (*n == 0 || column == WEIR_NO_ID || column < first_agg ||
+            column >= first_agg + agg->aggs.count) {
+            return true;
+        }
+        weir_mark mark = weir_scratch_mark(s);
+        uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, *n);
+        weir_vec values;
+        uint32_t kept;
+        weir_compact_column(&own->cells, column - first_agg, cells, *n, s, &values);
+        if (!weir_ctl_check(lane->run.ctl, &lane->err) ||
+            !hint->can_win(hint->self, lane, &values, *n, rows, &kept)) {
+            return false;
+        }
+        for (uint32_t i = 0; i < kept; i++) {
+            cells[i] = cells[rows[i]];
+        }
+        *n = kept;
+        weir_scratch_rewind(s, mark);
+    } while (*n == 0);
+    return true;
+}
+
+/* Cells of a query whose codes are all global. */
+static bool next_cells(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint,
+                       weir_batch *out)
+{
+    weir_agg_lane *own = &agg->lanes[0];
+    weir_scratch *s = &lane->scratch;
+    uint32_t *cells = WEIR_SCRATCH_ARRAY(s, uint32_t, WEIR_BLOCK_ROWS), n, divisor = 1;
+    if (!list_cells(agg, lane, hint, cells, &n)) {
+        return false;
+    }
     uint32_t words = agg->keys.words, stride = agg->aggs.stride;
     if (n == 0) {
         *out = (weir_batch){0};
@@ -202,7 +237,7 @@ static bool order_buckets(weir_agg_run *agg, weir_lane *lane)
     return true;
 }
 
-static bool next(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
+static bool next(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint, weir_batch *out)
 {
     weir_agg_lane *own = &agg->lanes[0];
     if (agg->sets) {
@@ -227,12 +262,13 @@ static bool next(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
         }
         return table ? next_buckets(agg, lane, out) : next_groups(agg, lane, &own->groups, 0, out);
     }
-    return own->in_cells ? next_cells(agg, lane, out) : next_groups(agg, lane, &own->groups, 0, out);
+    return own->in_cells ? next_cells(agg, lane, hint, out) : next_groups(agg, lane, &own->groups, 0, out);
 }
 
-bool weir_agg_run_next(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
+bool weir_agg_run_next(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint,
+                       weir_batch *out)
 {
-    if (!weir_ctl_check(lane->run.ctl, &lane->err) || !next(agg, lane, out)) {
+    if (!weir_ctl_check(lane->run.ctl, &lane->err) || !next(agg, lane, hint, out)) {
         return false;
     }
     if (out->n == 0 && !agg->emitted && agg->node->empty_row && !agg->keys.has_bucket) {

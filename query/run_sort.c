@@ -343,20 +343,51 @@ static bool see_buckets(weir_sort_run *sort, weir_lane *lane, const weir_vec *co
     return true;
 }
 
+uint32_t weir_sort_run_lead(const weir_sort_run *sort)
+{
+    const weir_sort_key *key = lead_key(sort);
+    return key && sort->has_worst ? key->column : WEIR_NO_ID;
+}
+
+static bool is_as_good(const weir_sort_run *sort, const weir_sort_key *key, const weir_vec *vec,
+                       uint32_t i)
+{
+    return rank_of(key, vec, i) <= sort->worst;
+}
+
+bool weir_sort_run_can_win(const weir_sort_run *sort, weir_lane *lane, const weir_vec *lead,
+                           uint32_t n, uint16_t *rows, uint32_t *count)
+{
+    const weir_sort_key *key = lead_key(sort);
+    weir_vec flat;
+    if (!weir_vec_flatten(lead, &lane->scratch, &flat, &lane->err)) {
+        return false;
+    }
+    uint32_t kept = 0;
+    if (flat.type.kind == WEIR_DOUBLE && !flat.nulls && key->descending) { /* the common case, without a call a row */
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t rank = (uint64_t)weir_double_rank(flat.at.d[i]) ^ 1ull << 63;
+            rows[kept] = (uint16_t)i;
+            kept += UINT64_MAX - (1 + (rank >> 1)) <= sort->worst;
+        }
+    } else {
+        for (uint32_t i = 0; i < n; i++) {
+            rows[kept] = (uint16_t)i;
+            kept += is_as_good(sort, key, &flat, i);
+        }
+    }
+    *count = kept;
+    return true;
+}
+
 /* Leaves out rows that rank below the worst one that can still win. */
 static bool leave_out(weir_sort_run *sort, weir_lane *lane, const weir_vec **columns, uint32_t *n)
 {
     weir_scratch *s = &lane->scratch;
-    const weir_sort_key *key = lead_key(sort);
-    weir_vec flat;
-    if (!weir_vec_flatten(&(*columns)[key->column], s, &flat, &lane->err)) {
-        return false;
-    }
     uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, *n);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < *n; i++) {
-        rows[kept] = (uint16_t)i;
-        kept += rank_of(key, &flat, i) <= sort->worst;
+    uint32_t kept;
+    if (!weir_sort_run_can_win(sort, lane, &(*columns)[lead_key(sort)->column], *n, rows, &kept)) {
+        return false;
     }
     if (kept == *n) {
         return true;

@@ -7,6 +7,10 @@ typedef struct weir_sort_run weir_sort_run;
 /* Keys and limits are read from `node` (borrowed), columns are the child's. */
 weir_sort_run *weir_sort_run_new(const weir_stage *stage, const weir_node_sort *node, uint32_t column_count, const weir_str *names, const weir_type *types);
 bool weir_sort_run_put(weir_sort_run *sort, weir_lane *lane, const weir_vec *columns, uint32_t n);
+/* The column that ranks rows first, WEIR_NO_ID: none or not yet of use. Rows whose value there cannot win any more need not be put: */
+uint32_t weir_sort_run_lead(const weir_sort_run *sort);
+/* which of n values can (all: n is returned and `rows` not set). False: failed. */
+bool weir_sort_run_can_win(const weir_sort_run *sort, weir_lane *lane, const weir_vec *lead, uint32_t n, uint16_t *rows, uint32_t *count);
 /* All rows were put. */
 bool weir_sort_run_finish(weir_sort_run *sort, weir_lane *lane);
 /* Next rows in order, offset and limit applied; columns in the lane's scratch; n 0: no more. */
