@@ -2,6 +2,7 @@
  * itself, past all faults: who committed which record, and when. */
 #include <stdlib.h>
 #include <string.h>
+#include "ingest/worker_parts.h"
 #include "world.h"
 
 /* The store without faults for a moment. */
@@ -12,36 +13,106 @@ static weir_store_faults calm_store(world *w)
     return faults;
 }
 
-static record *record_at(world *w, int32_t p, int64_t offset)
+/* Which incarnation of the topic a range was read from: the one whose record its anchor is. -1:
+ * none. */
+static int32_t incarnation_of(world *w, const weir_range *r)
 {
-    const partition *part = &w->partitions[p];
-    return offset >= part->base && offset < part->high ? &w->records[part->ids[offset - part->base]]
-                                                       : NULL;
+    uint32_t p = (uint32_t)r->source.partition;
+    for (int32_t k = w->partitions[p].incarnation; k >= 0; k--) {
+        const record *rec = topic_record(w, p, k, r->anchor.offset);
+        if (rec) {
+            weir_record delivered = topic_deliver(rec);
+            if (weir_record_hash(&delivered) == r->anchor.xxh3) {
+                return k;
+            }
+        }
+    }
+    return -1;
+}
+
+/* Rows of another topic follow in the same epoch. That is right only where nothing could tell: the
+ * new one does not have (or has expired) a record where the anchor was. What lies before is read by
+ * nobody then. */
+static void note_unnoticed(world *w, const weir_commit *c, const weir_range *r, int32_t incarnation)
+{
+    uint32_t p = (uint32_t)r->source.partition;
+    const record *rec = topic_record(w, p, incarnation, w->anchor_at[p]);
+    if (rec && rec->kind == RECORD_DATA &&
+        rec->offset >= topic_incarnation(w, p, incarnation)->low) {
+        world_fail(
+            w, "commit %lu goes on in another topic: offset %ld of partition %u is not the anchor",
+            c->version, rec->offset, p);
+    }
+    w->began_at[p] = r->from;
+    w->unnoticed++;
+}
+
+static void note_data(world *w, const weir_commit *c, const weir_range *r, uint64_t *kept)
+{
+    uint32_t p = (uint32_t)r->source.partition;
+    if (!r->anchor.known) { /* control records alone */
+        if (w->anchor_at[p] < 0) {
+            w->began_at[p] = r->to;
+        }
+        return;
+    }
+    int32_t k = incarnation_of(w, r);
+    if (k < 0) {
+        world_fail(w, "commit %lu has an anchor at offset %ld of partition %u that no record has",
+                   c->version, r->anchor.offset, p);
+        return;
+    }
+    if (w->anchor_at[p] >= 0 && k != w->anchor_of[p]) {
+        note_unnoticed(w, c, r, k);
+    }
+    w->anchor_at[p] = r->anchor.offset;
+    w->anchor_of[p] = k;
+    for (int64_t offset = r->from; offset < r->to && !w->failed; offset++) {
+        record *rec = topic_record(w, p, k, offset);
+        if (!rec) {
+            world_fail(w, "commit %lu has offset %ld of partition %u, which is not in the topic",
+                       c->version, offset, p);
+        } else if (rec->committed_at > 0) {
+            world_fail(w, "offset %ld of partition %u is in commit %lu and in commit %lu", offset,
+                       p, rec->committed_at, c->version);
+        } else {
+            rec->committed_at = c->version;
+            *kept += rec->kind == RECORD_DATA;
+        }
+    }
 }
 
 static void note_range(world *w, const weir_commit *c, const weir_range *r, uint64_t *kept)
 {
-    int32_t p = r->source.partition;
-    if (r->kind == WEIR_RANGE_START) {
-        w->started_at[p] = r->from;
-    }
-    w->gaps += r->kind == WEIR_RANGE_GAP;
-    for (int64_t offset = r->from; offset < r->to; offset++) {
-        record *rec = record_at(w, p, offset);
-        if (!rec) {
-            world_fail(w, "commit %lu has offset %ld of partition %d, which is not in the topic",
-                       c->version, offset, p);
-            return;
+    uint32_t p = (uint32_t)r->source.partition;
+    world_trace(w, "commit %lu: partition %u epoch %lu kind %u [%ld, %ld) anchor %ld", c->version,
+                p, r->epoch, r->kind, r->from, r->to, r->anchor.known ? r->anchor.offset : -1);
+    switch ((weir_range_kind)r->kind) {
+    case WEIR_RANGE_DATA:
+        note_data(w, c, r, kept);
+        break;
+    case WEIR_RANGE_GAP:
+        w->gaps++;
+        if (w->anchor_at[p] < 0) {
+            w->began_at[p] = r->to;
         }
-        if (r->kind == WEIR_RANGE_GAP) {
-            rec->lost = true;
-        } else if (rec->committed_at > 0) {
-            world_fail(w, "offset %ld of partition %d is in commit %lu and in commit %lu", offset,
-                       p, rec->committed_at, c->version);
-        } else if (r->kind == WEIR_RANGE_DATA) {
-            rec->committed_at = c->version;
-            *kept += rec->kind == RECORD_DATA;
+        for (int64_t offset = r->from; offset < r->to; offset++) {
+            for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
+                record *rec = topic_record(w, p, k, offset);
+                if (rec) {
+                    rec->lost = true;
+                }
+            }
         }
+        break;
+    case WEIR_RANGE_RESET:
+        w->resets++;
+        w->anchor_at[p] = -1;
+        w->began_at[p] = r->to;
+        break;
+    case WEIR_RANGE_START:
+        w->began_at[p] = r->to;
+        break;
     }
 }
 
@@ -129,6 +200,29 @@ static void count_rows(world *w, const weir_rows *rows, uint8_t *seen)
     weir_scratch_done(&scratch);
 }
 
+/* Rows that are seen and not committed follow the log's next without a hole. 1: there are some. */
+static int32_t check_live(world *w, const uint8_t *seen, uint64_t version, uint32_t p,
+                          int32_t incarnation, const weir_source_state *source)
+{
+    const partition *part = topic_incarnation(w, p, incarnation);
+    bool hole = false, any = false;
+    for (int64_t offset = source ? source->next : part->base; offset < part->high; offset++) {
+        const record *r = topic_record(w, p, incarnation, offset);
+        bool committed = r && r->committed_at > 0 && r->committed_at <= version;
+        if (!r || r->kind != RECORD_DATA || committed) {
+            continue;
+        }
+        bool here = seen[r - w->records];
+        if (here && (hole || !source)) {
+            world_fail(w, "version %lu: partition %u has a hole before offset %ld", version, p,
+                       offset);
+        }
+        any = any || here;
+        hole = hole || !here;
+    }
+    return any;
+}
+
 /* What is committed is seen, and what is seen beyond it adjoins. */
 static void check_seen(world *w, const uint8_t *seen, uint64_t version, const weir_log_state *state)
 {
@@ -143,19 +237,16 @@ static void check_seen(world *w, const uint8_t *seen, uint64_t version, const we
                 version, id, r->partition, r->offset, r->committed_at);
         }
     }
-    for (int32_t p = 0; p < PARTITIONS; p++) {
-        weir_source_key key = {WEIR_STR("t"), WEIR_STR("events"), p};
+    for (uint32_t p = 0; p < PARTITIONS; p++) {
+        weir_source_key key = {WEIR_STR("t"), WEIR_STR("events"), (int32_t)p};
         const weir_source_state *source = weir_log_source(state, &key);
-        bool hole = false;
-        for (int64_t offset = source ? source->next : w->partitions[p].base;
-             offset < w->partitions[p].high; offset++) {
-            const record *r = record_at(w, p, offset);
-            bool here = seen[r - w->records];
-            if (here && (hole || !source)) {
-                world_fail(w, "version %lu: partition %d has a hole before offset %ld", version, p,
-                           offset);
-            }
-            hole = hole || (!here && r->kind == RECORD_DATA);
+        int32_t live = 0;
+        for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
+            live += check_live(w, seen, version, p, k, source);
+        }
+        if (live > 1) {
+            world_fail(w, "version %lu: partition %u shows uncommitted rows of two topics", version,
+                       p);
         }
     }
 }
@@ -230,6 +321,24 @@ static void check_objects(world *w, const weir_log_state *state)
     }
 }
 
+bool check_settled(world *w)
+{
+    note_log(w, UINT64_MAX);
+    for (uint32_t id = 0; id < w->record_count; id++) {
+        const record *r = &w->records[id];
+        const partition *part = &w->partitions[r->partition];
+        int64_t from =
+            part->low > w->began_at[r->partition] ? part->low : w->began_at[r->partition];
+        bool wanted =
+            r->kind == RECORD_DATA && r->incarnation == part->incarnation && r->offset >= from;
+        if (wanted && r->committed_at == 0) {
+            w->missing = r;
+            return false;
+        }
+    }
+    return true;
+}
+
 /* I10: in a process that starts now, every record of the topic stands once, but those that a gap
  * names. */
 void check_end(world *w)
@@ -253,11 +362,18 @@ void check_end(world *w)
     }
     for (uint32_t id = 0; id < w->record_count; id++) {
         const record *r = &w->records[id];
-        bool before = w->started_at[r->partition] < 0 || r->offset < w->started_at[r->partition];
-        bool must = r->kind == RECORD_DATA && !r->lost && !before;
-        if (must != (seen[id] == 1)) {
+        const partition *part = &w->partitions[r->partition];
+        bool committed = r->kind == RECORD_DATA && r->committed_at > 0;
+        if (committed != (seen[id] == 1)) {
             world_fail(w, "I10: record %u (partition %d, offset %ld) stands %u times", id,
                        r->partition, r->offset, seen[id]);
+        }
+        bool gone = r->incarnation < part->incarnation || (r->offset < part->low && r->lost) ||
+                    r->offset < w->began_at[r->partition];
+        if (r->kind == RECORD_DATA && !committed && !gone) {
+            world_fail(w,
+                       "I10: record %u (partition %d, offset %ld) is in the topic and in no commit",
+                       id, r->partition, r->offset);
         }
     }
     weir_log_state *state = weir_table_state(table);

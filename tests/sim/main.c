@@ -147,7 +147,8 @@ static void draw_rules(world *w)
                        .two_owners = world_draw(w, 2) > 0,
                        .retention = world_draw(w, 3) == 0,
                        .redelivery = world_draw(w, 2) > 0,
-                       .clock_jumps = world_draw(w, 3) == 0};
+                       .clock_jumps = world_draw(w, 3) == 0,
+                       .remakes = world_draw(w, 3) == 0};
     f->fail_ppm = levels[world_draw(w, 4)];
     f->unknown_landed_ppm = levels[world_draw(w, 4)];
     f->unknown_lost_ppm = levels[world_draw(w, 4)];
@@ -180,6 +181,12 @@ static void chaos(world *w)
     }
     if (w->rules.retention && world_chance(w, 1000)) {
         topic_expire(w);
+    }
+    if (w->rules.remakes && world_chance(w, 400)) {
+        topic_remake(w);
+    }
+    if (w->rules.rebalances && w->partition_count < PARTITIONS && world_chance(w, 200)) {
+        w->partition_count++; /* the next rebalance deals it out */
     }
     if (w->rules.clock_jumps && world_chance(w, 2000)) {
         proc->clock_jump_ms = (int64_t)world_draw(w, 10000000) - 5000000;
@@ -238,20 +245,21 @@ static void step(world *w)
     world_resume(w, ready[world_draw(w, count)]);
 }
 
-static bool is_settled(const world *w)
+/* All processes live, and have folded a log that holds all that the topic has. */
+static bool is_settled(world *w)
 {
     for (uint32_t i = 0; i < PROCESSES; i++) {
         const process *proc = &w->processes[i];
         if (!proc->alive || proc->dead || !proc->table) {
             return false;
         }
-        weir_log_state *state = weir_table_state(proc->table);
-        bool all = true;
-        for (uint32_t p = 0; p < w->partition_count && all; p++) {
-            weir_source_key key = {WEIR_STR("t"), WEIR_STR("events"), (int32_t)p};
-            const weir_source_state *source = weir_log_source(state, &key);
-            all = source && source->next >= topic_data_end(w, p);
-        }
+    }
+    if (!check_settled(w)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < PROCESSES; i++) {
+        weir_log_state *state = weir_table_state(w->processes[i].table);
+        bool all = weir_log_version(state) == w->checked_version;
         weir_log_state_unref(state);
         if (!all) {
             return false;
@@ -287,6 +295,11 @@ static void trace_all(world *w)
                         proc->consumer.position[p], w->partitions[p].high);
             weir_log_state_unref(state);
         }
+        if (proc->table) {
+            weir_log_state *state = weir_table_state(proc->table);
+            world_trace(w, "  version %lu of %lu", weir_log_version(state), w->checked_version);
+            weir_log_state_unref(state);
+        }
         ingest_trace(proc);
     }
 }
@@ -302,7 +315,7 @@ static void calm_down(world *w)
         proc->restart_us = proc->alive ? proc->restart_us : w->now_us;
     }
     world_trace(w, "calm");
-    for (uint64_t i = 0; i < 60000 && !w->failed && !is_settled(w); i++) {
+    for (uint64_t i = 0; i < 60000 && !w->failed && (i % 50 != 0 || !is_settled(w)); i++) {
         if (i >= 1500 && has_orphan(w)) { /* once: nobody is told twice to begin again */
             topic_assign_all(w);
         }
@@ -310,9 +323,13 @@ static void calm_down(world *w)
     }
     if (!is_settled(w)) {
         trace_all(w);
-        world_fail(w, "not everything of the topic is committed long after the faults ended");
+        const record none = {0}, *r = w->missing ? w->missing : &none;
+        world_fail(
+            w, "long after the faults ended record %ld (partition %d, offset %ld) is in no commit",
+            (long)(r - w->records), r->partition, r->offset);
     }
-    for (int64_t until = w->now_us + 4000000; w->now_us < until && !w->failed;) {
+    for (int64_t until = w->now_us + 12000000 /* longer than a hand-off rests */;
+         w->now_us < until && !w->failed;) {
         step(w);
     }
     for (process *proc = w->processes; proc < w->processes + PROCESSES && !w->failed; proc++) {
@@ -380,7 +397,7 @@ static const char spec_text[] =
     "\"consumerProperties\":"
     "{\"bootstrap.servers\":\"sim:1\"},\"useEarliestOffset\":true},\"tuningConfig\":{\"type\":"
     "\"kafka\",\"maxRowsPerSegment\":30,"
-    "\"intermediateHandoffPeriod\":\"PT1S\"}}}";
+    "\"resetOffsetAutomatically\":true,\"intermediateHandoffPeriod\":\"PT1S\"}}}";
 
 /* True: passed. */
 static bool run_seed(uint64_t seed, bool trace)
@@ -417,6 +434,8 @@ static bool run_seed(uint64_t seed, bool trace)
     totals.kills += w->kills;
     totals.views += w->views;
     totals.gaps += w->gaps;
+    totals.resets += w->resets;
+    totals.unnoticed += w->unnoticed;
     totals.masks += w->masks;
     totals.record_count += w->record_count;
     world_done(w);
@@ -462,11 +481,12 @@ int main(int argc, char **argv)
         }
         fflush(stdout);
     }
-    printf("%lu records, %lu commits, %lu steps, %lu views, %lu kills, %lu gaps, %lu failed "
-           "hand-offs, %.1f s\n",
-           (uint64_t)totals.record_count, totals.commits, totals.steps, totals.views, totals.kills,
-           totals.gaps, totals.masks,
-           (double)(weir_monotonic_us(&weir_clock_system) - began) / 1e6);
+    double seconds = (double)(weir_monotonic_us(&weir_clock_system) - began) / 1e6;
+    printf("%u records, %lu commits, %lu steps, %lu views, %lu kills, %lu failed hand-offs\n",
+           totals.record_count, totals.commits, totals.steps, totals.views, totals.kills,
+           totals.masks);
+    printf("%lu gaps, %lu resets, %lu topics made anew that nothing could tell; %.1f s\n",
+           totals.gaps, totals.resets, totals.unnoticed, seconds);
     printf("%lu passed, %lu failed\n", passed, failed);
     weir_spec_unref(spec);
     rmdir(work_path); /* whatever is frozen is uploaded or dropped */

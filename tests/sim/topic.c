@@ -14,7 +14,7 @@ void topic_init(world *w)
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         w->partitions[p].base = w->partitions[p].low = w->partitions[p].high = world_draw(w, 50);
         w->owner[p] = PROCESSES;
-        w->started_at[p] = -1;
+        w->anchor_at[p] = -1;
     }
 }
 
@@ -22,6 +22,9 @@ void topic_done(world *w)
 {
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         free(w->partitions[p].ids);
+        for (int k = 0; k < INCARNATIONS; k++) {
+            free(w->old[p][k].ids);
+        }
     }
     free(w->records);
 }
@@ -50,23 +53,51 @@ static void add_record(world *w, uint32_t p, uint8_t kind)
 void topic_produce(world *w)
 {
     uint32_t p = world_draw(w, w->partition_count), n = 1 + world_draw(w, 8);
-    bool aborted = world_chance(w, 100000);
+    /* In a topic made anew every offset has a record: where the anchor's has none, the new topic
+     * cannot be told from the old one compacted. */
+    bool first = w->partitions[p].incarnation == 0, aborted = first && world_chance(w, 100000);
     for (uint32_t i = 0; i < n; i++) {
         add_record(w, p, aborted ? RECORD_ABORTED : RECORD_DATA);
     }
-    if (aborted || world_chance(w, 200000)) {
+    if (aborted || (first && world_chance(w, 200000))) {
         add_record(w, p, RECORD_CONTROL);
     }
 }
 
-int64_t topic_data_end(const world *w, uint32_t p)
+const partition *topic_incarnation(const world *w, uint32_t p, int32_t incarnation)
 {
-    const partition *part = &w->partitions[p];
-    int64_t end = part->high;
-    while (end > part->low && w->records[part->ids[end - 1 - part->base]].kind != RECORD_DATA) {
-        end--;
+    return incarnation == w->partitions[p].incarnation ? &w->partitions[p]
+                                                       : &w->old[p][incarnation];
+}
+
+record *topic_record(world *w, uint32_t p, int32_t incarnation, int64_t offset)
+{
+    const partition *part = topic_incarnation(w, p, incarnation);
+    return offset >= part->base && offset < part->high ? &w->records[part->ids[offset - part->base]]
+                                                       : NULL;
+}
+
+weir_record topic_deliver(const record *r)
+{
+    return (weir_record){r->partition, r->offset, 1000 + r->offset, WEIR_STR("k"),
+                         weir_str_of(r->value)};
+}
+
+void topic_remake(world *w)
+{
+    uint32_t p = world_draw(w, w->partition_count);
+    partition *part = &w->partitions[p];
+    if (part->incarnation + 1 == INCARNATIONS) {
+        return;
     }
-    return end;
+    w->old[p][part->incarnation] = *part;
+    int64_t base = world_chance(w, 500000) ? 0 : world_draw(w, (uint32_t)part->high + 1);
+    *part =
+        (partition){.base = base, .low = base, .high = base, .incarnation = part->incarnation + 1};
+    for (uint32_t n = world_draw(w, 2) * world_draw(w, 200); n > 0; n--) {
+        add_record(w, p, RECORD_DATA);
+    }
+    world_trace(w, "partition %u is made anew: [%ld, %ld)", p, part->low, part->high);
 }
 
 void topic_expire(world *w)
@@ -202,7 +233,8 @@ static void poll_records(consumer *c, weir_source_event *out)
         if (!(c->assigned >> p & 1)) {
             continue;
         }
-        if (c->position[p] < part->low || c->position[p] > part->high) {
+        if (c->incarnation[p] != part->incarnation || c->position[p] < part->low ||
+            c->position[p] > part->high) {
             out->kind = WEIR_SOURCE_OUT_OF_RANGE;
             fill_list(c, 1u << p, out);
             return;
@@ -258,6 +290,7 @@ static bool assign(weir_event_source *source, const int32_t *partitions, const i
     for (uint32_t i = 0; i < count; i++) {
         c->assigned |= 1u << partitions[i];
         c->position[partitions[i]] = offsets[i];
+        c->incarnation[partitions[i]] = c->asked[partitions[i]];
         c->at_end[partitions[i]] = false;
     }
     return true;
@@ -281,6 +314,7 @@ static bool watermarks(weir_event_source *source, int32_t partition_number, int6
     }
     *low = w->partitions[partition_number].low;
     *high = w->partitions[partition_number].high;
+    c->asked[partition_number] = w->partitions[partition_number].incarnation;
     return true;
 }
 
@@ -336,6 +370,9 @@ weir_event_source *consumer_open(process *proc)
                                               watermarks,    watermarks_known, read_one,
                                               store_offsets, members,          close_source};
     proc->consumer = (consumer){.source = {&ops}, .proc = proc, .open = true};
+    for (uint32_t p = 0; p < PARTITIONS; p++) {
+        proc->consumer.asked[p] = proc->world->partitions[p].incarnation;
+    }
     consumer_tell(proc, WEIR_SOURCE_ASSIGNED, owned_by(proc->world, proc->number));
     return &proc->consumer.source;
 }

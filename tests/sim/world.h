@@ -12,7 +12,7 @@
 #include "ingest/source.h"
 #include "weir/catalog.h"
 
-enum { PARTITIONS = 4, PROCESSES = 3, HOUR_MS = 3600000, RECORDS = 16384 };
+enum { PARTITIONS = 4, PROCESSES = 3, INCARNATIONS = 5, HOUR_MS = 3600000, RECORDS = 16384 };
 
 typedef struct world world;
 typedef struct process process;
@@ -34,7 +34,7 @@ typedef struct record { /* of the topic; its id is its place in world.records */
     int64_t offset, time_ms;
     char value[64];
     uint64_t committed_at; /* version of the commit that holds it; 0: none yet */
-    bool lost;             /* in a gap, or in a topic that was made anew before it was committed */
+    bool lost;             /* a gap in the log names its offset */
 } record;
 
 typedef struct partition {
@@ -56,7 +56,9 @@ typedef struct consumer { /* the fake weir_event_source of one process */
     group_event queue[16];
     uint32_t queued;
     uint32_t assigned; /* mask; what assign() was told */
-    int64_t position[PARTITIONS], incarnation[PARTITIONS];
+    int64_t position[PARTITIONS];
+    int32_t incarnation[PARTITIONS],
+        asked[PARTITIONS]; /* of the topic: that is read, that the broker was last asked about */
     bool at_end[PARTITIONS];
     weir_record batch[64];
     int32_t list[PARTITIONS];
@@ -83,7 +85,7 @@ struct process {
 };
 
 typedef struct rules { /* what chaos is allowed */
-    bool kills, pauses, rebalances, two_owners, retention, redelivery, clock_jumps;
+    bool kills, pauses, rebalances, two_owners, retention, redelivery, clock_jumps, remakes;
     weir_store_faults faults;
 } rules;
 
@@ -103,14 +105,19 @@ struct world {
     size_t main_stack_size;
     fiber *current;
     process processes[PROCESSES];
-    partition partitions[PARTITIONS];
+    partition partitions[PARTITIONS];        /* the newest incarnation */
+    partition old[PARTITIONS][INCARNATIONS]; /* those before it */
     uint32_t partition_count;
     record *records;
     uint32_t record_count;
-    uint64_t checked_version;       /* of the log, by check.c */
-    int64_t started_at[PARTITIONS]; /* offset of the `start` commit; -1: none */
+    uint64_t checked_version;      /* of the log, by check.c */
+    int64_t anchor_at[PARTITIONS]; /* of the log: its offset (-1: none in this epoch), and the
+                                      incarnation that it is of */
+    int32_t anchor_of[PARTITIONS];
+    const record *missing;        /* that is in no commit, by check_settled */
+    int64_t began_at[PARTITIONS]; /* where the last start or reset of the log begins */
     uint32_t owner[PARTITIONS];
-    uint64_t steps, commits, kills, views, gaps, masks;
+    uint64_t steps, commits, kills, views, gaps, resets, unnoticed, masks;
     struct weir_spec *spec; /* borrowed, as the next */
     const char *work_path;
     weir_budget budget;
@@ -134,10 +141,14 @@ weir_store *sim_store_init(process *proc); /* store.c */
 void topic_init(world *w);
 void topic_produce(world *w);
 void topic_expire(world *w); /* retention: the low watermark of a partition passes some records */
-int64_t topic_data_end(const world *w, uint32_t p); /* offset after its last record with data; what
-                                                       comes after waits for ten minutes */
+const partition *topic_incarnation(const world *w, uint32_t p, int32_t incarnation);
+record *topic_record(world *w, uint32_t p, int32_t incarnation, int64_t offset); /* NULL: none */
+weir_record topic_deliver(const record *r); /* as a consumer gets it */
+void topic_remake(world *w); /* a partition of a topic that was deleted and made anew: shorter,
+                                longer, or empty */
 void topic_rebalance(world *w);
-void topic_assign_all(world *w); /* each partition to one live process */
+void topic_assign_all(world *w); /* each partition to one live
+                                    process */
 void topic_done(world *w);
 weir_event_source *consumer_open(process *proc);
 void consumer_tell(process *proc, uint8_t kind, uint32_t mask);
@@ -150,4 +161,6 @@ void ingest_trace(process *proc);
 /* check.c */
 void check_view(process *proc);
 void check_end(world *w);
+bool check_settled(world *w); /* all that the topic has is
+                                 committed */
 #endif
