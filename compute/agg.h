@@ -47,6 +47,7 @@ typedef struct weir_agg_bound {
     uint32_t state_size;    /* bytes, a multiple of 8 */
     weir_type out_type;     /* finalized */
     weir_type raw_type;     /* not finalized: COMPLEX for sketches, else == out_type */
+    weir_type stored_type;  /* of a metric's column; UNKNOWN: raw_type */
     bool accepts_scaled;    /* SCALED vectors may be passed as arguments */
     bool takes_lists;       /* a row that is a list gives each of its elements; else it counts as null */
     const weir_value *text_is; /* what text that is no number counts as, null text too; NULL: null. Set by plan for columns of text */

@@ -1,5 +1,5 @@
 /* compute/agg_first.c - {long,double,float,string}{First,Last}: the value of the row with the least or greatest time; of equal times the one met first
- * (First) or last (Last). A null value counts like any other; a row without a time does not. Strings are cut to maxStringBytes and live in the heap. */
+ * (First) or last (Last). As a metric a row is a pair of time and value, COMPLEX<serializablePairLong...>, which is merged like a state. A null value counts like any other; a row without a time does not. Strings are cut to maxStringBytes and live in the heap. */
 #include "compute/agg_table.h"
 #include "weir/hot.h"
 
@@ -26,24 +26,48 @@ static bool is_string(const weir_agg_bound *b)
     return b->out_type.kind == WEIR_STRING;
 }
 
+typedef struct prepared {
+    bool last;
+    bool pairs; /* the argument is a stored metric */
+} prepared;
+
 static bool is_last(const weir_agg_bound *b)
 {
-    return (bool)(uintptr_t)b->prepared;
+    return ((const prepared *)b->prepared)->last;
+}
+
+static bool takes_pairs(const weir_agg_bound *b)
+{
+    return ((const prepared *)b->prepared)->pairs;
+}
+
+static weir_type pair_type(weir_kind kind)
+{
+    const char *name = kind == WEIR_LONG     ? "serializablePairLongLong"
+                       : kind == WEIR_DOUBLE ? "serializablePairLongDouble"
+                       : kind == WEIR_FLOAT  ? "serializablePairLongFloat"
+                                             : "serializablePairLongString";
+    return (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(weir_str_of(name))};
 }
 
 static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err)
 {
     const char *type = spec->agg->type;
     weir_kind kind = type[0] == 'l' ? WEIR_LONG : type[0] == 'd' ? WEIR_DOUBLE : type[0] == 'f' ? WEIR_FLOAT : WEIR_STRING;
-    (void)arena;
     if (kind == WEIR_STRING && spec->values[2].as.l <= 0) {
         return weir_fail(err, WEIR_ERR_BAD_QUERY, "aggregator '%.*s': maxStringBytes must be greater than 0", WEIR_STR_ARG(spec->name));
     }
-    b->take[0] = WEIR_TYPE(kind);
-    b->take[1] = WEIR_TYPE(WEIR_LONG);
+    prepared *p = WEIR_ARENA_NEW(arena, prepared);
+    *p = (prepared){.last = strstr(type, "Last") != NULL, .pairs = weir_type_eq(b->arg_types[0], pair_type(kind))};
+    if (!p->pairs) { /* pairs come as they are, and need no time beside them */
+        b->take[0] = WEIR_TYPE(kind);
+        b->take[1] = WEIR_TYPE(WEIR_LONG);
+    }
     b->state_size = sizeof(first_state);
-    b->out_type = b->raw_type = WEIR_TYPE(kind);
-    b->prepared = (void *)(uintptr_t)(strstr(type, "Last") != NULL);
+    b->out_type = WEIR_TYPE(kind);
+    b->raw_type = p->pairs ? pair_type(kind) : b->out_type; /* pairs merge to pairs */
+    b->stored_type = pair_type(kind);
+    b->prepared = p;
     return true;
 }
 
@@ -136,10 +160,39 @@ static uint32_t best_of_rows(const weir_vec *times, const weir_sel *sel, bool la
     return best;
 }
 
+static void merge(const weir_agg_bound *b, weir_heap *h, void *into_bytes, const weir_heap *from_heap, const void *from_bytes);
+static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *state_bytes, weir_error *err);
+
+/* A stored row is a saved state; one that cannot be read does not count. */
+static void fold(const weir_agg_bound *b, weir_heap *h, first_state *state, const weir_vec *pairs, uint32_t row)
+{
+    first_state other;
+    if (pairs->type.kind != WEIR_COMPLEX || weir_vec_is_null(pairs, row)) {
+        return;
+    }
+    weir_reader in = weir_reader_of(pairs->at.s[pairs->form == WEIR_CONST ? 0 : row]);
+    if (load(b, h, &in, &other, NULL)) {
+        merge(b, h, state, h, &other);
+        if (is_string(b)) {
+            weir_heap_drop(h, other.value.handle);
+        }
+    }
+}
+
 static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, const weir_vec *args, const weir_sel *sel, weir_scratch *s)
 {
     first_state *state = state_bytes;
     const weir_vec *times = &args[1];
+    if (takes_pairs(b)) {
+        const uint16_t *rows = weir_sel_rows(sel, s);
+        for (uint32_t i = 0; i < sel->count; i++) {
+            fold(b, h, state, args, rows[i]);
+        }
+        return;
+    }
+    if (sel->count == 0) {
+        return;
+    }
     bool plain = sel->kind == WEIR_SEL_ALL && times->form == WEIR_FLAT && !times->nulls;
     uint32_t best = plain ? best_of_all(times->at.l, sel->n, is_last(b)) : best_of_rows(times, sel, is_last(b), s);
     if (best != WEIR_NO_ID && replaces(state, time_at(times, best), is_last(b))) {
@@ -161,7 +214,12 @@ static void put_marked(const weir_agg_bound *b, weir_heap *h, char *states, size
 static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride, const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
 {
     bool last = is_last(b), mark = is_string(b);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; takes_pairs(b) && i < n; i++) {
+        if (groups[i] != WEIR_NO_ID) {
+            fold(b, h, (first_state *)(void *)((char *)states + groups[i] * stride), args, i);
+        }
+    }
+    for (uint32_t i = 0; !takes_pairs(b) && i < n; i++) {
         if (groups[i] == WEIR_NO_ID || (args[1].nulls && weir_vec_is_null(&args[1], i))) {
             continue;
         }
@@ -177,7 +235,7 @@ static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t
             put(b, h, state, &args[0], i, time, s);
         }
     }
-    if (mark) {
+    if (mark && !takes_pairs(b)) {
         put_marked(b, h, states, stride, groups, args, n, s);
     }
 }
@@ -203,6 +261,31 @@ static void merge(const weir_agg_bound *b, weir_heap *h, void *into_bytes, const
     }
 }
 
+static size_t save(const weir_agg_bound *b, const weir_heap *h, const void *state_bytes, uint8_t *out);
+
+static weir_str saved(const weir_agg_bound *b, const weir_heap *h, const first_state *state, weir_scratch *s)
+{
+    size_t size = save(b, h, state, NULL);
+    uint8_t *bytes = weir_scratch_take(s, size);
+    save(b, h, state, bytes);
+    return (weir_str){(const char *)bytes, size};
+}
+
+static void finish_pairs(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, weir_scratch *s, weir_vec *out)
+{
+    weir_str *pairs = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
+    memset(nulls, 0, sizeof(*nulls) * weir_words(n));
+    for (uint32_t i = 0; i < n; i++) {
+        const first_state *state = (const first_state *)(const void *)((const char *)states + i * stride);
+        pairs[i] = state->seen == SEEN_NOTHING ? (weir_str){0} : saved(b, h, state, s);
+        if (state->seen == SEEN_NOTHING) {
+            weir_bit_set(nulls, i);
+        }
+    }
+    *out = (weir_vec){.type = b->raw_type, .form = WEIR_FLAT, .n = n, .nulls = nulls, .at.s = pairs};
+}
+
 static void finish(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, bool finalize, weir_scratch *s, weir_vec *out)
 {
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
@@ -210,7 +293,10 @@ static void finish(const weir_agg_bound *b, const weir_heap *h, const void *stat
     double *doubles = (double *)(void *)longs;
     float *floats = (float *)(void *)longs;
     weir_str *strings = is_string(b) ? WEIR_SCRATCH_ARRAY(s, weir_str, n + 1) : NULL;
-    (void)finalize;
+    if (!finalize && takes_pairs(b)) {
+        finish_pairs(b, h, states, stride, n, s, out);
+        return;
+    }
     memset(nulls, 0, weir_words(n) * sizeof(*nulls));
     for (uint32_t i = 0; i < n; i++) {
         const first_state *state = (const first_state *)(const void *)((const char *)states + i * stride);
@@ -276,9 +362,42 @@ static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *s
     return true;
 }
 
+/* A saved state a row; null where there is no time. */
+static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_scratch *s, weir_vec *out, weir_error *err)
+{
+    weir_vec cast[2];
+    if (takes_pairs(b)) {
+        *out = args[0];
+        return true;
+    }
+    if (!weir_agg_args(b, args, s, cast, err)) {
+        return false;
+    }
+    weir_heap *heap = weir_heap_new(NULL);
+    weir_str *pairs = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
+    memset(nulls, 0, sizeof(*nulls) * weir_words(n));
+    for (uint32_t i = 0; i < n; i++) {
+        first_state state = {0};
+        if (weir_vec_is_null(&cast[1], i)) {
+            weir_bit_set(nulls, i);
+            pairs[i] = (weir_str){0};
+            continue;
+        }
+        put(b, heap, &state, &cast[0], i, time_at(&cast[1], i), s);
+        pairs[i] = saved(b, heap, &state, s);
+        if (is_string(b)) {
+            weir_heap_drop(heap, state.value.handle);
+        }
+    }
+    weir_heap_free(heap);
+    *out = (weir_vec){.type = b->stored_type, .form = WEIR_FLAT, .n = n, .nulls = nulls, .at.s = pairs};
+    return true;
+}
+
 #define FIRST(id, name, count)                                                                             \
-    const weir_agg id = {.type = name, .params = params, .param_count = count, .plan = plan, .init = init, .add_one = add_one, \
-                         .add_many = add_many, .merge = merge, .finish = finish, .save = save, .load = load}
+    const weir_agg id = {.type = name, .params = params, .param_count = count, .combining = name, .plan = plan, .init = init, .add_one = add_one, \
+                         .add_many = add_many, .merge = merge, .finish = finish, .save = save, .load = load, .row = row}
 FIRST(weir_agg_long_first, "longFirst", 2);
 FIRST(weir_agg_long_last, "longLast", 2);
 FIRST(weir_agg_double_first, "doubleFirst", 2);

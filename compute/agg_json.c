@@ -218,7 +218,7 @@ bool weir_agg_stored_type(const weir_agg_spec *spec, weir_type *out, weir_error 
                   ? weir_agg_bind(spec, unknown, arena, &bound, err)
                   : weir_fail(err, WEIR_ERR_BAD_REQUEST, "metric '%.*s': %s cannot be stored as a column", WEIR_STR_ARG(spec->name), spec->agg->type);
     if (ok) {
-        *out = bound.raw_type;
+        *out = bound.stored_type.kind != WEIR_UNKNOWN ? bound.stored_type : bound.raw_type;
     }
     weir_arena_free(arena);
     return ok;

@@ -626,6 +626,60 @@ static void stored_rows_merge_to_the_same_answer(void **state)
     }
 }
 
+/* first and last as metrics: rows of different times, rolled up through pairs. */
+static void stored_pairs_of_time_and_value_merge_by_time(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"longFirst",  "longLast",    "doubleLast",
+                                        "floatFirst", "stringFirst", "stringLast"};
+    static const test_vec_kind kinds[] = {TEST_LONG_NULLS,  TEST_LONG,         TEST_DOUBLE_NULLS,
+                                          TEST_FLOAT_NULLS, TEST_STRING_NULLS, TEST_DICT};
+    for (size_t m = 0; m < 6; m++) {
+        test_random r = {m + 1};
+        fixture f, g;
+        weir_arena *arena = weir_arena_new();
+        weir_error err = {0};
+        int64_t *times = WEIR_ARENA_ARRAY(arena, int64_t, 500);
+        weir_vec args[2] = {
+            test_vec(arena, &r, kinds[m], 500),
+            {.type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = 500, .at.l = times}};
+        weir_vec column, cast[2];
+        weir_type arg_types[2] = {args[0].type, args[1].type}, stored;
+        uint32_t groups[500];
+        for (uint32_t i = 0; i < 500; i++) {
+            times[i] = (int64_t)i * 7919 % 10007;
+            groups[i] = test_below(&r, GROUPS);
+        }
+        begin(&f, types[m], "\"fieldName\":\"c\"", arg_types);
+        assert_true(weir_agg_stored_type(&f.spec, &stored, &err));
+        assert_true(f.bound.agg->row(&f.bound, args, 500, &f.scratch, &column, &err));
+        assert_true(weir_type_eq(column.type, stored));
+        g = f;
+        assert_true(weir_agg_combining(&f.spec, f.arena, &g.spec, &err));
+        assert_true(weir_agg_bind(&g.spec, &stored, f.arena, &g.bound, &err));
+        void *states = new_states(&f);
+        weir_value want[GROUPS];
+        assert_true(weir_agg_args(&f.bound, args, &f.scratch, cast, &err));
+        f.bound.agg->add_many(&f.bound, f.heap, states, f.bound.state_size, groups, cast, 500,
+                              &f.scratch);
+        finish(&f, f.heap, states, want);
+        weir_sel all = weir_sel_all(500);
+        all_ways(&g, &column, 500, &all, groups, want);
+        weir_vec rolled_up; /* not finalized it is the same kind of column again */
+        void *again = new_states(&g);
+        g.bound.agg->add_many(&g.bound, f.heap, again, g.bound.state_size, groups, &column, 500,
+                              &f.scratch);
+        g.bound.agg->finish(&g.bound, f.heap, again, g.bound.state_size, GROUPS, false, &f.scratch,
+                            &rolled_up);
+        assert_true(weir_type_eq(rolled_up.type, stored));
+        uint32_t own[GROUPS] = {0, 1, 2, 3, 4};
+        weir_sel few = weir_sel_all(GROUPS);
+        all_ways(&g, &rolled_up, GROUPS, &few, own, want);
+        end(&f);
+        weir_arena_free(arena);
+    }
+}
+
 static void random_bytes_load_or_are_refused(void **state)
 {
     (void)state;
@@ -677,6 +731,7 @@ int main(void)
         cmocka_unit_test(cardinality_counts_each_value_once),
         cmocka_unit_test(rows_of_several_columns_count_by_row),
         cmocka_unit_test(stored_rows_merge_to_the_same_answer),
+        cmocka_unit_test(stored_pairs_of_time_and_value_merge_by_time),
         cmocka_unit_test(random_bytes_load_or_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
