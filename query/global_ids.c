@@ -212,7 +212,9 @@ static weir_str keep_text(values *v, weir_str value)
         v->bytes += take;
     }
     char *at = v->room;
-    memcpy(at, value.at, value.size);
+    if (value.size > 0) {
+        memcpy(at, value.at, value.size);
+    }
     v->room += value.size;
     v->room_bytes -= value.size;
     return (weir_str){at, value.size};
