@@ -14,15 +14,14 @@ frozen *weir_frozen_ref(frozen *f)
 void weir_frozen_unref(frozen *f)
 {
     if (atomic_fetch_sub(&f->refs, 1) == 1) {
-        weir_segment_unref(atomic_load(&f->seg)); /* NULL is fine */
-        free((void *)(uintptr_t)f->shown.at);
+        weir_opened_free(atomic_load(&f->opened)); /* NULL is fine */
         free(f);
     }
 }
 
 static frozen *frozen_new(const weir_segment_state *s)
 {
-    frozen *f = weir_calloc(1, sizeof(*f));
+    frozen *f = weir_calloc(1, sizeof(*f) + s->hide_count * sizeof(f->hides[0]));
     assert(s->added.id.size < sizeof(f->id));
     f->refs = 1;
     f->added = s->added;
@@ -30,6 +29,10 @@ static frozen *frozen_new(const weir_segment_state *s)
     f->added.id.at = f->id;
     f->rev = s->rev;
     f->born = s->born;
+    f->hide_count = s->hide_count;
+    if (s->hide_count > 0) {
+        memcpy(f->hides, s->hides, s->hide_count * sizeof(f->hides[0]));
+    }
     return f;
 }
 

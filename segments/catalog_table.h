@@ -14,14 +14,21 @@
 #include <stdatomic.h>
 #include "weir/catalog.h"
 
+typedef struct opened { /* what a query made of a frozen segment; kept with it */
+    weir_segment *seg;
+    weir_rows *rows; /* the segment's, or those without hidden time */
+    weir_str shown;  /* rows->id */
+} opened;
+
 /* One frozen segment, shared by all published objects that have it at this rev. */
 typedef struct frozen {
     _Atomic uint32_t refs;
     weir_added added; /* id: below */
     uint64_t rev, born;
     char id[40];
-    weir_segment *_Atomic seg; /* NULL: no query has opened it yet */
-    weir_str shown;            /* its rows' id; written by whoever set seg */
+    opened *_Atomic opened; /* NULL: no query has opened it yet */
+    uint32_t hide_count;
+    weir_interval hides[];
 } frozen;
 
 /* The frozen segments of a state: by id as the state has them, and by time. Immutable. */
@@ -113,6 +120,12 @@ published *weir_published_copy(const published *old, uint32_t more_gens);
 void weir_published_mask(published *p);
 frozen *weir_frozen_ref(frozen *f);
 void weir_frozen_unref(frozen *f);
+
+/* catalog_view.c, catalog_hidden.c */
+void weir_opened_free(opened *o);
+weir_rows *weir_hidden_rows_new(weir_rows *inner, const frozen *f,
+                                weir_error *err); /* NULL: its times cannot be read */
+void weir_hidden_rows_free(weir_rows *rows);
 
 /* catalog_commit.c */
 bool weir_table_try_turn(weir_table *table);

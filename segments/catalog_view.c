@@ -99,29 +99,53 @@ static bool open_bytes(weir_table *table, const published *p, const frozen *f, w
     return true;
 }
 
-/* Two queries may open one segment at once: the first to be done is kept, the other's copy goes. */
-static bool open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
+void weir_opened_free(opened *o)
 {
-    if (atomic_load_explicit(&f->seg, memory_order_acquire)) {
-        return true;
+    if (o) {
+        if (o->rows && o->rows != weir_segment_rows(o->seg)) {
+            weir_hidden_rows_free(o->rows);
+        }
+        weir_segment_unref(o->seg);
+        free((void *)(uintptr_t)o->shown.at);
+        free(o);
     }
+}
+
+static opened *open_new(weir_table *table, const published *p, const frozen *f, weir_error *err)
+{
     weir_arena *arena = weir_arena_new();
-    weir_segment *seg, *none = NULL;
-    bool ok = open_bytes(table, p, f, weir_key_segment(arena, table->name, f->added.id), &seg, err);
-    if (ok) {
+    opened *o = NULL;
+    weir_segment *seg;
+    if (open_bytes(table, p, f, weir_key_segment(arena, table->name, f->added.id), &seg, err)) {
+        o = weir_calloc(1, sizeof(*o));
+        o->seg = seg;
         weir_rows *rows = weir_segment_rows(seg);
         rows->interval = bucket_of(rows->schema, f->added.from_ms, f->added.to_ms);
-        weir_str shown = weir_str_dup(shown_id(arena, table->name, rows->interval, f->added.id));
-        rows->id = shown;
-        if (atomic_compare_exchange_strong(&f->seg, &none, seg)) {
-            f->shown = shown;
-        } else {
-            weir_segment_unref(seg);
-            free((void *)(uintptr_t)shown.at);
+        rows->id = o->shown =
+            weir_str_dup(shown_id(arena, table->name, rows->interval, f->added.id));
+        o->rows = f->hide_count > 0 ? weir_hidden_rows_new(rows, f, err) : rows;
+        if (!o->rows) {
+            weir_opened_free(o);
+            o = NULL;
         }
     }
     weir_arena_free(arena);
-    return ok;
+    return o;
+}
+
+/* Two queries may open one segment at once: the first to be done is kept, the other's copy goes.
+ * NULL: it cannot be opened. */
+static weir_rows *open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
+{
+    opened *o = atomic_load_explicit(&f->opened, memory_order_acquire), *none = NULL;
+    if (!o) {
+        o = open_new(table, p, f, err);
+        if (o && !atomic_compare_exchange_strong(&f->opened, &none, o)) {
+            weir_opened_free(o);
+            o = none;
+        }
+    }
+    return o ? o->rows : NULL;
 }
 
 static weir_rows *unopened_rows(view *v, const frozen *f)
@@ -175,9 +199,8 @@ static void add_frozen(view *v, weir_table *table)
     for (size_t i = 0; i < list->count; i++) {
         frozen *f = list->by_time[i];
         weir_error err = {0};
-        if (open_frozen(table, v->published, f, &err)) {
-            weir_rows *rows =
-                weir_segment_rows(atomic_load_explicit(&f->seg, memory_order_acquire));
+        weir_rows *rows = open_frozen(table, v->published, f, &err);
+        if (rows) {
             add_rows(v, rows, f->rev, (weir_str){0});
             if (rows->schema && (!newest || f->born >= newest->born)) {
                 newest = f;

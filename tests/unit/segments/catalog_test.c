@@ -793,6 +793,37 @@ static void a_removed_segment_leaves_the_view_and_a_checkpoint_is_written(void *
     weir_arena_free(arena);
 }
 
+static void hidden_time_is_not_seen(void **state)
+{
+    fixture *f = *state;
+    weir_table *table = create(f->a);
+    int rule;
+    weir_commit *commit = weir_commit_new(WEIR_OP_LOAD, &f->seed.clock);
+    add_segment(f, table, commit, 0, 10000);
+    weir_str id = commit->add[0].id;
+    char kept_id[40] = {0};
+    memcpy(kept_id, id.at, id.size);
+    assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
+    assert_int_equal(rows_seen(table), 10000);
+    weir_view *before = weir_table_view(table);
+    weir_removed hides[] = {{weir_str_of(kept_id), 0, -5, 100},
+                            {weir_str_of(kept_id), 1, 5000, 5010},
+                            {weir_str_of(kept_id), 2, 9999, 20000}};
+    for (int i = 0; i < 3; i++) {
+        commit = weir_commit_new(WEIR_OP_DROP, &f->seed.clock);
+        weir_commit_add_hidden(commit, &hides[i]);
+        assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
+    }
+    assert_int_equal(rows_seen(table), 10000 - 100 - 10 - 1);
+    weir_view *after = weir_table_view(table);
+    assert_int_equal(after->revs[0], 3);
+    assert_int_not_equal(after->rows[0]->uid, before->rows[0]->uid);
+    assert_non_null(after->rows[0]->ops->column(after->rows[0], WEIR_STR("__time")));
+    assert_int_equal(count_rows(before), 10000);
+    weir_view_unref(after);
+    weir_view_unref(before);
+}
+
 /* Counts how often each txn stands in the log, which must be dense. */
 static void assert_each_txn_once(fixture *f, uint64_t last, uint32_t labels)
 {
@@ -1039,6 +1070,7 @@ int main(void)
         TEST(a_damaged_log_object_stops_the_table_until_it_is_mended),
         TEST(a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone),
         TEST(a_removed_segment_leaves_the_view_and_a_checkpoint_is_written),
+        TEST(hidden_time_is_not_seen),
         TEST(under_every_fault_each_commit_lands_once),
         TEST(racing_committers_write_a_dense_log_with_each_txn_once),
         TEST(queries_beside_hand_offs_see_every_row_once),
