@@ -248,7 +248,7 @@ static uint32_t lanes_for(const weir_query_run *run, const weir_pipe *pipe)
     const weir_node_agg *node = pipe->to_agg->node;
     double per_row = 0.1 * (1 + node->agg_count) + (pipe->scan->filter ? 0.3 : 0) +
                      node->key_count * (1 + node->agg_count);
-    if (per_row * (double)pipe->scan->row_count < PARALLEL_NS) {
+    if (per_row * (double)pipe->scan->row_count < PARALLEL_NS && !run->options.force_lanes) {
         return 1;
     }
     uint32_t slices = pipe->scan->slice_count;

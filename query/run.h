@@ -25,6 +25,7 @@ typedef struct weir_run_options { /* forced strategies are for tests */
     bool force_bytes;         /* every merge goes through the byte form (save, load) */
     bool force_hash;          /* no dense grouping */
     bool force_scan;          /* no postings */
+    bool force_lanes;         /* as many workers as there are slices, however little work there is */
     uint32_t block_rows;      /* 0: 4,096; a multiple of 64 */
 } weir_run_options;
 

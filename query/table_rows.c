@@ -298,8 +298,11 @@ static weir_vec items_of(const column *col)
 
 weir_vec weir_table_rows_column(const weir_table_rows *table, uint32_t c)
 {
-    const column *col = &table->columns[c];
+    column *col = &table->columns[c];
     weir_vec vec = {.type = col->as_column.type, .n = table->row_count};
+    if (!table->chunks) { /* still growing: its one owner asks */
+        col->items = items_of(col);
+    }
     if (vec.type.kind != WEIR_STRING) {
         vec.form = WEIR_FLAT;
         vec.nulls = col->any_null ? col->nulls.at : NULL;
