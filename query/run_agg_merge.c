@@ -63,11 +63,19 @@ static bool add_cells(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into,
 bool weir_agg_run_lane_end(weir_agg_run *agg, weir_lane *lane)
 {
     weir_agg_lane *own = &agg->lanes[lane->index];
-    bool bytes = agg->stage.options->force_bytes;
-    if ((!agg->direct || bytes) && !weir_agg_run_fold(agg, own, lane)) {
-        return false;
+    bool fold = !agg->direct || agg->stage.options->force_bytes;
+    return !fold || weir_agg_run_fold(agg, own, lane);
+}
+
+/* Every lane's groups through their byte form: after all lanes have ended, because texts are interned for all of them in one place. */
+static bool pass_bytes(weir_agg_run *agg, weir_lane *lane)
+{
+    for (uint32_t i = 0; i < agg->lane_count; i++) {
+        if (!weir_partial_round_trip(agg, &agg->lanes[i], lane)) {
+            return false;
+        }
     }
-    return !bytes || weir_partial_round_trip(agg, own, lane);
+    return true;
 }
 
 /* Each coarser grouping set is merged from the finest one, so that a row with a list counts once per element there. */
@@ -108,6 +116,9 @@ bool weir_agg_run_merge(weir_agg_run *agg, weir_lane *lane)
 {
     weir_agg_lane *first = &agg->lanes[0];
     bool all_cells = agg->node->set_count == 0, any = false;
+    if (agg->stage.options->force_bytes && !pass_bytes(agg, lane)) {
+        return false;
+    }
     for (uint32_t i = 0; i < agg->lane_count; i++) {
         const weir_agg_lane *own = &agg->lanes[i];
         all_cells = all_cells && (own->in_cells || own->seg == WEIR_NO_ID);
