@@ -7,6 +7,7 @@ static void *run(void *self)
 {
     weir_job *job = self;
     int64_t wait_ms = 0;
+    pthread_setname_np(pthread_self(), "handoff");
     while (!job->step(job, &wait_ms)) {
         while (wait_ms > 0 && !job->cancelled) {
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);

@@ -15,6 +15,10 @@
 #define BATCH 4096
 #define QUERY_MS 5000
 #define READ_MS 5000
+/* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
+ * waits a second before it fetches again: less than a second's worth of a fast stream would hold it
+ * back (142,000 events/s with 16 MiB, 450,000 with this, both on a busy machine). */
+#define PREFETCH_BYTES (256u << 20)
 
 typedef struct pending { /* what came between records: told one by one */
     struct pending *next;
@@ -206,7 +210,7 @@ static rd_kafka_conf_t *new_conf(const json_t *properties, weir_error *err)
     set(conf, "fetch.wait.max.ms", "100");
     set(conf, "session.timeout.ms", "6000");
     set(conf, "heartbeat.interval.ms", "1500");
-    set(conf, "queued.min.messages", "100000");
+    set(conf, "queued.min.messages", "1000000");
     set(conf, "client.id", "weir");
     if (!set_properties(conf, properties, true, err)) {
         rd_kafka_conf_destroy(conf);
@@ -624,7 +628,8 @@ static void leave_group(kafka_source *k)
             break;
         }
     }
-    /* The goodbye is said once the partitions have stopped; a consumer that is being closed says none if it is a static member. */
+    /* The goodbye is said once the partitions have stopped; a consumer that is being closed says
+     * none if it is a static member. */
     weir_source_event ignored = {0};
     take_control(k, LEAVE_MS, &ignored);
 }
@@ -677,9 +682,7 @@ static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_e
     }
     char *group = (char *)weir_str_dup(options->group_id).at,
          *instance = (char *)weir_str_dup(options->instance_id).at;
-    size_t kilobytes = options->prefetch_bytes
-                           ? options->prefetch_bytes >> 10
-                           : 16384; /* per partition, as their queues are apart */
+    size_t kilobytes = (options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES) >> 10;
     snprintf(text, sizeof(text), "%zu", kilobytes < 1 ? 1 : kilobytes);
     set(conf, "queued.max.messages.kbytes", text);
     set(conf, "group.id", group);

@@ -191,6 +191,7 @@ static void set_spec(weir_supervisor *s, weir_spec *spec, bool suspended)
 static void *run(void *self)
 {
     weir_supervisor *s = self;
+    pthread_setname_np(pthread_self(), "ingest");
     while (weir_worker_step(s->worker, STEP_WAIT_MS)) {
     }
     pthread_mutex_lock(&s->lock);

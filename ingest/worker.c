@@ -330,6 +330,13 @@ static void close_source(weir_worker *w, bool leave)
     weir_worker_start_forget(w);
 }
 
+/* An eighth of what live rows may take, at most 256 MiB. */
+static size_t prefetch_bytes(const weir_worker *w)
+{
+    size_t most = 256u << 20, share = w->options.budget->limit_bytes / 8;
+    return share == 0 || share > most ? most : share < (1u << 20) ? 1u << 20 : share;
+}
+
 static void open_source(weir_worker *w)
 {
     weir_error err;
@@ -343,7 +350,8 @@ static void open_source(weir_worker *w)
                                                          WEIR_STR_ARG(weir_log_table_id(state)),
                                                          WEIR_STR_ARG(w->spec->id)),
                                    .instance_id = w->options.node,
-                                   .consumer_properties = w->spec->consumer_properties};
+                                   .consumer_properties = w->spec->consumer_properties,
+                                   .prefetch_bytes = prefetch_bytes(w)};
     w->source = w->options.open(w->options.open_self, &options, &err);
     weir_log_state_unref(state);
     if (!w->source) {
