@@ -112,6 +112,9 @@ static void leave(weir_engine *engine, weir_answer *answer, weir_err code)
 /* The end of every query, good or bad: bytes to the web, figures, memory back. The engine's reference is the last thing it touches. */
 static void finish(weir_answer *answer, const weir_error *err)
 {
+    if (err && (err->code == WEIR_ERR_CORRUPT || err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_INTERNAL)) {
+        weir_log(WEIR_ERROR, "query", "%.*s: %s", WEIR_STR_ARG(answer->query_id), err->message);
+    }
     weir_answer_end(answer, err);
     leave(answer->engine, answer, err ? err->code : WEIR_OK);
     if (answer->writer) {

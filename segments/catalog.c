@@ -349,11 +349,14 @@ bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err)
     weir_table **tables = copy_tables(catalog, &count);
     for (size_t i = 0; i < count && ok; i++) {
         pthread_mutex_lock(&tables[i]->lock);
-        weir_error trouble = tables[i]->trouble;
+        weir_error trouble = tables[i]->trouble, unreadable = tables[i]->unreadable;
         pthread_mutex_unlock(&tables[i]->lock);
         if (trouble.code != WEIR_OK) {
             ok = weir_fail(err, trouble.code, "table %.*s is read-only: %s",
                            WEIR_STR_ARG(tables[i]->name), trouble.message);
+        } else if (unreadable.code != WEIR_OK) {
+            ok = weir_fail(err, unreadable.code, "table %.*s: %s", WEIR_STR_ARG(tables[i]->name),
+                           unreadable.message);
         }
     }
     free(tables);

@@ -76,10 +76,12 @@ typedef struct pending_put { /* given up while it was unknown: no other bytes go
 struct weir_table {
     weir_catalog *catalog;
     weir_str name;
-    pthread_mutex_t lock; /* guards current, busy, trouble */
+    pthread_mutex_t lock; /* guards current, busy, trouble, unreadable */
     published *current;
     bool busy;
     weir_error trouble; /* code WEIR_OK: none */
+    weir_error unreadable; /* why a segment cannot be opened, until it can */
+    char unreadable_id[80];
     /* Of the turn's holder: */
     weir_str *own_txns; /* of commits of this process whose fold is to come */
     size_t own_count;

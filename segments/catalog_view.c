@@ -2,7 +2,9 @@
  * meets them and shared from then on; live segments are pinned here, under the published list, so
  * that frozen and live fit together whatever happens meanwhile. */
 #include "segments/catalog_table.h"
+#include "weir/log.h"
 #include "weir/uid.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct view {
@@ -133,6 +135,26 @@ static opened *open_new(weir_table *table, const published *p, const frozen *f, 
     return o;
 }
 
+/* What cannot be opened is said in the log once, and by the table's health until it can. */
+static void note_opened(weir_table *table, const frozen *f, const weir_error *why)
+{
+    bool news = false;
+    pthread_mutex_lock(&table->lock);
+    if (!why) {
+        bool same = weir_str_is(f->added.id, table->unreadable_id);
+        table->unreadable.code = same ? WEIR_OK : table->unreadable.code;
+    } else {
+        news = table->unreadable.code == WEIR_OK || strcmp(table->unreadable.message, why->message);
+        table->unreadable = *why;
+        snprintf(table->unreadable_id, sizeof(table->unreadable_id), "%.*s",
+                 WEIR_STR_ARG(f->added.id));
+    }
+    pthread_mutex_unlock(&table->lock);
+    if (news) {
+        weir_log(WEIR_ERROR, "catalog", "table %.*s: %s", WEIR_STR_ARG(table->name), why->message);
+    }
+}
+
 /* Two queries may open one segment at once: the first to be done is kept, the other's copy goes.
  * NULL: it cannot be opened. */
 static weir_rows *open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
@@ -140,6 +162,7 @@ static weir_rows *open_frozen(weir_table *table, const published *p, frozen *f, 
     opened *o = atomic_load_explicit(&f->opened, memory_order_acquire), *none = NULL;
     if (!o) {
         o = open_new(table, p, f, err);
+        note_opened(table, f, o ? NULL : err);
         if (o && !atomic_compare_exchange_strong(&f->opened, &none, o)) {
             weir_opened_free(o);
             o = none;

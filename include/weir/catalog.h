@@ -33,7 +33,7 @@ size_t weir_catalog_tables(weir_catalog *catalog, weir_arena *arena, weir_str **
 weir_store *weir_catalog_store(weir_catalog *catalog);
 /* Simulation: polls every table's log once. */
 void weir_catalog_step(weir_catalog *catalog);
-/* A sentence when a table stopped (newer format, breach of the log): /status/health is red. */
+/* A sentence when a table stopped (newer format, breach of the log) or a segment that a query wanted cannot be opened: /status/health is red. */
 bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err);
 
 weir_str weir_table_name(const weir_table *table);
