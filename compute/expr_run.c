@@ -696,9 +696,23 @@ static bool try_dict(runner *r, scope *sc, const node *n, weir_vec *out, bool *f
     return true;
 }
 
+/* Between nodes: a program may have thousands, each of which makes a block's values. */
+static bool may_go_on(runner *r)
+{
+    weir_ctl *ctl = r->run->ctl;
+    if (!ctl || (atomic_load_explicit(&ctl->stop, memory_order_relaxed) == WEIR_GO &&
+                 !weir_budget_is_over(&ctl->budget))) {
+        return true;
+    }
+    return weir_ctl_check(ctl, r->run->err);
+}
+
 static bool eval_new(runner *r, scope *sc, const node *n, weir_vec *out)
 {
     bool failed;
+    if (!may_go_on(r)) {
+        return false;
+    }
     if (n->by_dict && try_dict(r, sc, n, out, &failed)) {
         return !failed;
     }

@@ -240,6 +240,9 @@ static bool put_format(weir_str format, const weir_vec *args, uint32_t count, ui
             continue;
         }
         at++;
+        if (out->size > EXPR_STRING_BYTES) {
+            return true; /* the caller says that it is too long */
+        }
         spec sp;
         if (!parse_spec(format, &at, &sp)) {
             return false;
@@ -250,7 +253,7 @@ static bool put_format(weir_str format, const weir_vec *args, uint32_t count, ui
             continue;
         }
         last = sp.previous ? last : sp.index ? sp.index : ++next;
-        if (last == 0 || last > count || out->size > EXPR_STRING_BYTES ||
+        if (last == 0 || last > count ||
             !put_spec(&sp, &args[last - 1], i, out)) {
             return false;
         }

@@ -3,6 +3,8 @@
 #include "compute/expr_program.h"
 #include <math.h>
 
+#define LARGE_RESULT 4096 /* bytes: smaller ones make 16 MiB a block at most */
+
 int64_t *weir_out_longs(weir_run *run, uint32_t n, weir_vec *out)
 {
     int64_t *values = WEIR_SCRATCH_ARRAY(run->scratch, int64_t, n + 1);
@@ -43,6 +45,10 @@ bool weir_out_check(weir_run *run, size_t bytes)
             run->err, WEIR_ERR_RESOURCE,
             "an expression's result of %zu bytes is longer than the %u that are allowed", bytes,
             EXPR_STRING_BYTES);
+    }
+    const weir_budget *budget = run->scratch->budget;
+    if (bytes > LARGE_RESULT && budget && weir_budget_is_over(budget)) {
+        return weir_fail(run->err, WEIR_ERR_RESOURCE, "the memory limit of the query is reached");
     }
     return true;
 }
