@@ -64,7 +64,7 @@ static bool parse_list_filtered(weir_native *n, const weir_at *at, const json_t 
     size_t count;
     bool allow;
     if (!parse_delegate(n, at, json, out) ||
-        !weir_native_list(n, at, json, "values", &list, &count) ||
+        !weir_native_values(n, at, json, "values", &list, &count) ||
         !weir_native_bool(n, at, json, "isWhitelist", true, &allow)) {
         return false;
     }

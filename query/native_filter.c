@@ -30,7 +30,7 @@ static bool parse_fields(weir_native *n, const weir_at *at, const json_t *json, 
 {
     const json_t *list;
     size_t count;
-    if (!weir_native_list(n, at, json, "fields", &list, &count)) {
+    if (!weir_native_values(n, at, json, "fields", &list, &count)) {
         return false;
     }
     if (!list) {
@@ -152,7 +152,7 @@ static bool values_of(weir_native *n, const weir_at *at, const json_t *json, con
                       weir_value **out, size_t *count)
 {
     const json_t *list;
-    if (!weir_native_list(n, at, json, "values", &list, count)) {
+    if (!weir_native_values(n, at, json, "values", &list, count)) {
         return false;
     }
     if (!list) {
@@ -338,7 +338,7 @@ bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *j
     if (weir_str_is(type, "fragment")) {
         const json_t *list;
         size_t count;
-        if (!weir_native_list(n, at, json, "values", &list, &count)) {
+        if (!weir_native_values(n, at, json, "values", &list, &count)) {
             return false;
         }
         if (!list) {

@@ -3,6 +3,8 @@
  * whose inputs are known below it, so a chain makes several. */
 #include "query/native_json.h"
 
+enum { MAX_LEVEL_COLUMNS = 100000 }; /* 0.3 s of planning */
+
 bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *column)
 {
     for (uint32_t i = 0; i < part->shown_count; i++) {
@@ -93,7 +95,9 @@ static weir_node *project_level(weir_native *n, weir_node *child, const weir_nat
     return node;
 }
 
-static weir_node *project_postaggs(weir_native *n, weir_node *child, const weir_native_part *part)
+/* NULL: each level copies all columns, and these are too many. */
+static weir_node *project_postaggs(weir_native *n, const weir_at *at, weir_node *child,
+                                   const weir_native_part *part)
 {
     uint32_t *levels = WEIR_ARENA_ARRAY(n->arena, uint32_t, part->postagg_count + 1);
     uint32_t level_count = part->postagg_count ? 1 : 0;
@@ -109,6 +113,12 @@ static weir_node *project_postaggs(weir_native *n, weir_node *child, const weir_
         }
         level_count = levels[i] + 1 > level_count ? levels[i] + 1 : level_count;
         weir_names_add(&before, part->postaggs[i].name);
+    }
+    if ((uint64_t)level_count * (child->output_count + part->postagg_count) > MAX_LEVEL_COLUMNS) {
+        weir_native_too_large(n, WEIR_AT(at, "postAggregations"),
+                              "are %u levels deep over %u columns", level_count,
+                              child->output_count + part->postagg_count);
+        return NULL;
     }
     for (uint32_t level = 0; level < level_count; level++) {
         child = project_level(n, child, part, levels, level);
@@ -166,7 +176,10 @@ bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
     group->agg.aggs = part->aggs;
     agg->as.agg = group->agg;
     weir_node_resolve(n->arena, agg);
-    group->root = project_postaggs(n, agg, part);
+    group->root = project_postaggs(n, at, agg, part);
+    if (!group->root) {
+        return false;
+    }
     part->has_bucket = true;
     show_outputs(n, part, group);
     return true;

@@ -54,6 +54,15 @@ bool weir_native_unsupported(weir_native *n, const weir_at *at, const char *form
     return false;
 }
 
+bool weir_native_too_large(weir_native *n, const weir_at *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fail(n, WEIR_ERR_RESOURCE, at, format, args);
+    va_end(args);
+    return false;
+}
+
 bool weir_native_enter(weir_native *n, const weir_at *at)
 {
     if (n->depth >= WEIR_NATIVE_DEPTH) {
@@ -214,6 +223,17 @@ bool weir_native_value(weir_native *n, const weir_at *at, const json_t *json, we
 }
 
 bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                      const json_t **out, size_t *count)
+{
+    if (!weir_native_values(n, at, object, name, out, count)) {
+        return false;
+    }
+    return *count <= WEIR_NATIVE_PARTS ||
+           weir_native_too_large(n, WEIR_AT(at, name), "has %zu entries, more than %d", *count,
+                                 WEIR_NATIVE_PARTS);
+}
+
+bool weir_native_values(weir_native *n, const weir_at *at, const json_t *object, const char *name,
                       const json_t **out, size_t *count)
 {
     const json_t *value = weir_native_get(object, name, NULL);

@@ -51,9 +51,17 @@ bool weir_native_long(weir_native *n, const weir_at *at, const json_t *object, c
 bool weir_native_value(
     weir_native *n, const weir_at *at, const json_t *json,
     weir_value *out); /* null, long, double, string (booleans: long), list: array */
-/* A list (absent: empty). *out is NULL when count is 0. */
+/* A list of parts of a query, each of which may be compared with each (absent: empty): of more than
+ * WEIR_NATIVE_PARTS the query is refused. *out is NULL when absent. */
+#define WEIR_NATIVE_PARTS 10000
 bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, const char *name,
                       const json_t **out, size_t *count);
+/* A list of any length: values, fields of a filter. */
+bool weir_native_values(weir_native *n, const weir_at *at, const json_t *object, const char *name,
+                        const json_t **out, size_t *count);
+/* RESOURCE: "Resource limit exceeded". */
+bool weir_native_too_large(weir_native *n, const weir_at *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 bool weir_native_object(weir_native *n, const weir_at *at,
                         const json_t *json); /* is one, else an error */
 bool weir_native_need_type(weir_native *n, const weir_at *at, const json_t *json,

@@ -3,12 +3,17 @@
 
 static bool add_table(weir_native *n, weir_str name, weir_node_rows *rows)
 {
-    weir_str *tables = WEIR_ARENA_ARRAY(n->arena, weir_str, rows->table_count + 1);
-    if (rows->table_count) {
-        memcpy(tables, rows->tables, rows->table_count * sizeof(*tables));
+    uint32_t count = rows->table_count;
+    weir_str *tables = (weir_str *)rows->tables;
+    if ((count & (count - 1)) == 0) { /* full: room for twice as many */
+        tables = WEIR_ARENA_ARRAY(n->arena, weir_str, count ? 2 * count : 1);
+        if (count) {
+            memcpy(tables, rows->tables, count * sizeof(*tables));
+        }
     }
-    tables[rows->table_count++] = name;
+    tables[count] = name;
     rows->tables = tables;
+    rows->table_count = count + 1;
     weir_names all = {.arena = n->arena,
                       .count = n->query->table_count,
                       .capacity = n->query->table_count,

@@ -2,7 +2,7 @@
 #include "query/port.h"
 #include <assert.h>
 
-enum { MAX_SHAPES = 16 };
+enum { MAX_SHAPES = 16, MAX_INLINED = 1 << 20 };
 
 typedef struct item {
     uint32_t slot;   /* plain column, or WEIR_NO_ID */
@@ -85,17 +85,17 @@ static const weir_virtual *find_virtual(const weir_slots *names, weir_str name, 
     return NULL;
 }
 
-static const weir_expr *inline_virtuals(const weir_slots *names, const weir_expr *expr,
+static const weir_expr *inline_virtuals(weir_slots *names, const weir_expr *expr,
                                         const hidden *stack);
 
-static const weir_expr *inline_one(const weir_slots *names, const weir_virtual *v,
+static const weir_expr *inline_one(weir_slots *names, const weir_virtual *v,
                                    const hidden *stack)
 {
     hidden self = {v->name, stack}; /* in its own expression the name is the real column */
     return inline_virtuals(names, v->expr, &self);
 }
 
-static const weir_expr *inline_column(const weir_slots *names, const weir_expr *expr,
+static const weir_expr *inline_column(weir_slots *names, const weir_expr *expr,
                                       const hidden *stack)
 {
     const weir_virtual *v = find_virtual(names, expr->name, stack);
@@ -111,9 +111,13 @@ static const weir_expr *inline_column(const weir_slots *names, const weir_expr *
     return weir_expr_call(names->arena, "cast", 2, args);
 }
 
-static const weir_expr *inline_virtuals(const weir_slots *names, const weir_expr *expr,
+static const weir_expr *inline_virtuals(weir_slots *names, const weir_expr *expr,
                                         const hidden *stack)
 {
+    if (names->inlined > MAX_INLINED) {
+        return expr; /* weir_port_new says so */
+    }
+    names->inlined++;
     if (expr->kind == WEIR_EXPR_COLUMN) {
         return inline_column(names, expr, stack);
     }
@@ -222,6 +226,10 @@ weir_port *weir_port_new(weir_slots *names, const weir_want *wants, uint32_t cou
     port->exprs = WEIR_ARENA_ARRAY(names->arena, const weir_expr *, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         bind_item(port, &port->items[i], &wants[i]);
+    }
+    if (names->inlined > MAX_INLINED) {
+        weir_fail(err, WEIR_ERR_RESOURCE, "virtual columns that use each other make expressions of more than %d parts", MAX_INLINED);
+        return NULL;
     }
     for (uint32_t i = 0; i < port->column_count && i < 64; i++) {
         port->multi_typed |= (uint64_t)names->types[port->slots[i]].multi << i;

@@ -18,6 +18,7 @@ typedef struct weir_slots {
     void *self;
     uint32_t virtual_count;
     const weir_virtual *virtuals;
+    uint32_t inlined; /* nodes of expressions copied so far */
 } weir_slots;
 /* Slot of a column, added when it is new and the source resolves names; WEIR_NO_ID: no such column. */
 uint32_t weir_slots_find(weir_slots *names, weir_str name);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { BATCH_CELLS = 1 << 20 };
 enum { PARALLEL_NS = 200000 }; /* waking a second worker costs 10-30 us: not for less work than this */
 
 typedef struct lane { /* a worker's lane and where it is */
@@ -406,6 +407,17 @@ static void ended(weir_job *job)
     free(run); /* the sink's holder may resume it until it knows of the end */
 }
 
+/* Rows of a batch: fewer where they are wide, as each is written as text before anybody looks at the room for it. */
+static uint32_t block_rows_of(const weir_plan *plan)
+{
+    uint32_t columns = plan->root->output_count;
+    if (columns <= BATCH_CELLS / WEIR_BLOCK_ROWS) {
+        return WEIR_BLOCK_ROWS;
+    }
+    uint32_t rows = BATCH_CELLS / columns / 64 * 64;
+    return rows ? rows : 64;
+}
+
 weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_view *const *views,
                                uint32_t view_count, weir_ctl *ctl,
                                const weir_run_options *options, weir_sink sink)
@@ -425,13 +437,14 @@ weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_vi
     run->bound.view_count = view_count;
     run->lane_count = lanes;
     run->active = 1;
+    uint32_t most = block_rows_of(plan);
     for (uint32_t i = 0; i < lanes; i++) {
         weir_lane *base = &run->lanes[i].base;
         uint32_t block = run->options.block_rows;
         run->lanes[i].run = run;
         base->index = i;
         base->options = &run->options;
-        base->block_rows = block && block < WEIR_BLOCK_ROWS ? block : WEIR_BLOCK_ROWS;
+        base->block_rows = block && block < most ? block : most;
         base->scratch.budget = &ctl->budget;
         base->run = (weir_run){.scratch = &base->scratch,
                                .ctl = ctl,

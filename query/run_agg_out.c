@@ -51,7 +51,7 @@ static bool next_groups(weir_agg_run *agg, weir_lane *lane, const weir_groups *g
                         weir_batch *out)
 {
     weir_scratch *s = &lane->scratch;
-    uint32_t left = groups->count - agg->at, n = left < WEIR_BLOCK_ROWS ? left : WEIR_BLOCK_ROWS;
+    uint32_t left = groups->count - agg->at, n = left < lane->block_rows ? left : lane->block_rows;
     page p = {.n = n, .set = set};
     if (n == 0) {
         *out = (weir_batch){0};
@@ -171,7 +171,7 @@ static bool next_buckets(weir_agg_run *agg, weir_lane *lane, weir_batch *out)
     uint64_t *packed = WEIR_SCRATCH_ARRAY(s, uint64_t, WEIR_BLOCK_ROWS);
     uint8_t *states = weir_scratch_take(s, (size_t)WEIR_BLOCK_ROWS * stride);
     const uint8_t *seen = own->cells.seen.at;
-    for (; agg->at < count && n < WEIR_BLOCK_ROWS; agg->at++) {
+    for (; agg->at < count && n < lane->block_rows; agg->at++) {
         uint32_t bucket = agg->node->descending ? count - 1 - agg->at : agg->at;
         bool has = own->in_cells && seen[bucket];
         const int64_t *starts = agg->buckets.starts;

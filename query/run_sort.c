@@ -446,7 +446,7 @@ bool weir_sort_run_next(weir_sort_run *sort, weir_lane *lane, weir_batch *out)
     if (!weir_ctl_check(lane->run.ctl, &lane->err)) {
         return false;
     }
-    for (; sort->at < sort->count && n < WEIR_BLOCK_ROWS; sort->at++) {
+    for (; sort->at < sort->count && n < lane->block_rows; sort->at++) {
         uint32_t row = items[sort->at].row;
         if (node->per_bucket) {
             int64_t bucket = sort->columns[0].at.l[row];
