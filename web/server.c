@@ -12,6 +12,7 @@
 #define DEFAULT_MAX_BODY (16u << 20)
 #define SLOW_THREADS 4
 #define STOP_WAIT_MS 2000
+#define IDLE_MS 300000 /* a keep-alive connection without a request; Druid's default */
 
 struct weir_server {
     weir_server_options doors;
@@ -310,6 +311,7 @@ weir_server *weir_server_start(const weir_server_options *options, weir_error *e
     h2o_config_init(&server->config);
     server->config.server_name = h2o_iovec_init(H2O_STRLIT("weir"));
     server->config.max_request_entity_size = options->max_body_bytes ? options->max_body_bytes : DEFAULT_MAX_BODY;
+    server->config.http1.req_timeout = IDLE_MS;
     h2o_hostconf_t *host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     handler *h = (handler *)h2o_create_handler(path, sizeof(*h));
