@@ -90,7 +90,6 @@ typedef struct weir_node_sort {
     const weir_sort_key *keys;     /* none: arrival order, stops early */
     int64_t limit, offset;         /* limit -1: none */
     bool per_bucket;               /* limit counts within each value of column 0 */
-    bool by_rank;                  /* (for the runner) unused by front ends */
 } weir_node_sort;
 
 typedef struct weir_node_union {

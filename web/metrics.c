@@ -105,7 +105,7 @@ static void tables(weir_catalog *catalog, weir_buf *out)
     weir_arena_free(arena);
 }
 
-static void process(weir_buf *out)
+int64_t weir_resident_bytes(void)
 {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -115,8 +115,13 @@ static void process(weir_buf *out)
         }
         fclose(file);
     }
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void process(weir_buf *out)
+{
     head(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
-    weir_buf_printf(out, "process_resident_memory_bytes %ld\n", pages * sysconf(_SC_PAGESIZE));
+    weir_buf_printf(out, "process_resident_memory_bytes %lld\n", (long long)weir_resident_bytes());
     head(out, "weir_pages_pooled_bytes", "gauge", "Memory kept warm for queries.");
     weir_buf_printf(out, "weir_pages_pooled_bytes %zu\n", weir_page_pooled_bytes());
     head(out, "weir_build_info", "gauge", "The build.");

@@ -1,6 +1,5 @@
 /* web/route_meta.c - status, health, data sources, metrics. Druid's clients read /status for `version` and decode memory.* as integers. */
 #include "web/routes.h"
-#include <stdio.h>
 #include <unistd.h>
 
 #define DRUID_VERSION "33.0.0" /* the release whose API is spoken: Turnilo and Grafana's plugin read it */
@@ -56,23 +55,10 @@ void weir_route_self_discovered(weir_call *call)
     weir_buf_text(&call->out, "{\"selfDiscovered\":true}");
 }
 
-static int64_t resident_bytes(void)
-{
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file) {
-        if (fscanf(file, "%*s %ld", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(file);
-    }
-    return pages * sysconf(_SC_PAGESIZE);
-}
-
 void weir_route_status(weir_call *call)
 {
     weir_json json = {.out = &call->out};
-    int64_t machine = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), used = resident_bytes();
+    int64_t machine = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), used = weir_resident_bytes();
     weir_json_begin_object(&json);
     weir_json_member_text(&json, "version", DRUID_VERSION);
     weir_json_member_text(&json, "weir", WEIR_VERSION);

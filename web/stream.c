@@ -211,8 +211,7 @@ void weir_stream_start(weir_loop *loop, h2o_req_t *req, weir_call *call)
     loop->busy++;
     stream **guard = h2o_mem_alloc_shared(&req->pool, sizeof(*guard), on_gone);
     *guard = s;
-    weir_str id = {0}, pretty;
-    weir_request request = {.body = call->body, .remote = call->remote, .query_id = id,
-                            .pretty = weir_call_param(call, "pretty", &pretty)};
+    weir_str pretty;
+    weir_request request = {.body = call->body, .remote = call->remote, .pretty = weir_call_param(call, "pretty", &pretty)};
     s->answer = weir_engine_native(call->doors->engine, &request, (weir_answer_wake){wake, s});
 }

@@ -22,12 +22,11 @@ typedef struct weir_request {
     bool pretty;            /* ?pretty */
     weir_str query_id;      /* from a header, or empty: context.queryId, else drawn */
     weir_str remote;        /* client address, for Druid's error bodies */
-    weir_str if_none_match; /* header; later */
 } weir_request;
 
 /* An answer under way: refcounted by the web (one reference) and the engine. The web calls take until it says done. */
 typedef struct weir_answer weir_answer;
-typedef struct weir_answer_ops_wake {
+typedef struct weir_answer_wake {
     void (*call)(void *self); /* something new can be taken; any thread; at most one call per take */
     void *self;
 } weir_answer_wake;
