@@ -362,6 +362,50 @@ static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *s
     return true;
 }
 
+/* Bytes that are no pair show as null. */
+static void print_pair(weir_json *json, weir_str bytes, weir_kind kind)
+{
+    weir_reader in = weir_reader_of(bytes);
+    uint64_t time, value;
+    uint8_t seen;
+    const uint8_t *text = NULL;
+    if (!weir_take_u8(&in, &seen) || !weir_take_u64(&in, &time) || !weir_take_u64(&in, &value) ||
+        (kind == WEIR_STRING && !weir_take_span(&in, value, &text))) {
+        weir_json_null(json);
+        return;
+    }
+    double number;
+    memcpy(&number, &value, sizeof(number));
+    weir_json_begin_object(json);
+    weir_json_member_long(json, "lhs", (int64_t)time);
+    weir_json_key(json, WEIR_STR("rhs"));
+    if (seen != SEEN_VALUE) {
+        weir_json_null(json);
+    } else if (kind == WEIR_STRING) {
+        weir_json_str(json, (weir_str){(const char *)text, value});
+    } else if (kind == WEIR_LONG) {
+        weir_json_long(json, (int64_t)value);
+    } else {
+        weir_json_double(json, number);
+    }
+    weir_json_end_object(json);
+}
+
+void weir_pair_print_long(weir_json *json, weir_str bytes)
+{
+    print_pair(json, bytes, WEIR_LONG);
+}
+
+void weir_pair_print_double(weir_json *json, weir_str bytes)
+{
+    print_pair(json, bytes, WEIR_DOUBLE);
+}
+
+void weir_pair_print_string(weir_json *json, weir_str bytes)
+{
+    print_pair(json, bytes, WEIR_STRING);
+}
+
 /* A saved state a row; null where there is no time. */
 static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_scratch *s, weir_vec *out, weir_error *err)
 {

@@ -12,6 +12,11 @@ extern const weir_agg weir_agg_long_first, weir_agg_long_last, weir_agg_double_f
 extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any, weir_agg_string_any;
 extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
 
+/* Pairs of time and value (agg_first.c) as {"lhs": time, "rhs": value}. */
+void weir_pair_print_long(weir_json *json, weir_str bytes);
+void weir_pair_print_double(weir_json *json, weir_str bytes);
+void weir_pair_print_string(weir_json *json, weir_str bytes);
+
 /* What most aggregators over one number share. The parameters: "fieldName" (or "expression"). */
 extern const weir_param weir_number_params[1];
 /* A state of sums, minima and maxima. Zero rows: not seen, null. */

@@ -1,6 +1,7 @@
 /* compute/fn_format.c - format (Java's String.format for the conversions that take Druid's types),
  * human_readable_*, base64. A format that Java would refuse gives, as in Druid, the format text and
  * the arguments after it. */
+#include "weir/base64.h"
 #include "compute/fn_util.h"
 #include "compute/utf.h"
 #include <math.h>
@@ -381,39 +382,6 @@ RUN(run_decimal)
 
 /* ---- base64 ---- */
 
-static int sextet(char c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
-/* Bytes of standard base64, padded or not. False: malformed. */
-static bool decode(weir_str s, char *out, size_t *size)
-{
-    while (s.size > 0 && s.at[s.size - 1] == '=') {
-        s.size--;
-    }
-    uint32_t bits = 0, have = 0;
-    *size = 0;
-    for (size_t i = 0; i < s.size; i++) {
-        int value = sextet(s.at[i]);
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[(*size)++] = (char)(bits >> have);
-        }
-    }
-    return s.size % 4 != 1;
-}
-
 RUN(run_base64)
 {
     (void)call;
@@ -423,7 +391,7 @@ RUN(run_base64)
         weir_str s = weir_arg_str(&args[0], i);
         char *bytes = weir_scratch_take(run->scratch, s.size + 1);
         size_t size;
-        if (!decode(s, bytes, &size)) {
+        if (!weir_base64_decode(s, bytes, &size)) {
             return weir_fail(run->err, WEIR_ERR_RUN, "Function[%s] given text is no base64",
                              call->fn->name);
         }

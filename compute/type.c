@@ -1,28 +1,6 @@
-/* compute/type.c - names of types, both ways, and the table of complex types. */
+/* compute/type.c - names of types, both ways (complex types: complex.c). */
 #include "compute/type.h"
 #include <stdio.h>
-
-static const weir_complex complexes[] = {
-    {"hyperUnique"},
-    {"json"},
-    {"thetaSketch"},
-    {"HLLSketch"},
-    {"quantilesDoublesSketch"},
-    {"serializablePairLongLong"},
-    {"serializablePairLongFloat"},
-    {"serializablePairLongDouble"},
-    {"serializablePairLongString"},
-};
-
-const weir_complex *weir_complex_find(weir_str name)
-{
-    for (size_t i = 0; i < sizeof(complexes) / sizeof(*complexes); i++) {
-        if (weir_str_is(name, complexes[i].name)) {
-            return &complexes[i];
-        }
-    }
-    return NULL;
-}
 
 bool weir_type_eq(weir_type a, weir_type b)
 {

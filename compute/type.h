@@ -24,8 +24,10 @@ typedef enum weir_face { /* SQL's view: coercion and printing, never arithmetic 
     WEIR_FACE_DECIMAL,
 } weir_face;
 
+struct weir_json;
 typedef struct weir_complex { /* json, thetaSketch, hyperUnique ...: an entry of one table (complex.c) */
     const char *name;         /* as in Druid's COMPLEX<name> */
+    void (*print)(struct weir_json *json, weir_str bytes); /* a value in an answer, not null; NULL: base64 of its bytes */
 } weir_complex;
 
 typedef struct weir_type {
@@ -46,6 +48,7 @@ bool weir_type_eq(weir_type a, weir_type b); /* kind, elem, complex */
 weir_str weir_type_name(weir_type type, char out[64]);
 bool weir_type_parse(weir_str name, weir_type *out); /* any case; false: no such type */
 const weir_complex *weir_complex_find(weir_str name); /* NULL: not known */
+void weir_complex_print(const weir_complex *complex, struct weir_json *json, weir_str bytes); /* complex NULL: base64 */
 
 /* One value: literals, bounds, EXPLAIN, metadata and tests; never one per row. */
 typedef struct weir_value {

@@ -24,7 +24,7 @@ static void write_item(weir_json *json, const weir_vec *vec, uint32_t at)
         weir_json_str(json, vec->at.s[at]);
         return;
     case WEIR_COMPLEX:
-        weir_json_str(json, vec->at.s[at]);
+        weir_complex_print(vec->type.complex, json, vec->at.s[at]);
         return;
     case WEIR_UNKNOWN:
     case WEIR_ARRAY:

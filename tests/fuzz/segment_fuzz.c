@@ -46,7 +46,7 @@ static void make_segment(weir_buf *out)
             weir_bit_set(nulls, i);
         }
     }
-    static const weir_complex sketch = {"thetaSketch"};
+    static const weir_complex sketch = {"thetaSketch", NULL};
     weir_segment_info info;
     weir_segment_writer *w = weir_segment_writer_new((weir_file){out, append}, NULL, ROWS, false);
     bool ok = weir_segment_put_time(w, times, NULL) && weir_segment_put_string(w, WEIR_STR("few"), true, 5, values, ids, NULL, NULL, NULL) &&
