@@ -53,7 +53,7 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_ag
 }
 
 bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
-                      const weir_agg_use **out)
+                      weir_agg_use **out)
 {
     const json_t *list;
     size_t size;
@@ -74,4 +74,21 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
     *count = (uint32_t)size;
     *out = uses;
     return true;
+}
+
+weir_str weir_native_raw(weir_native *n, weir_str name)
+{
+    for (uint32_t i = 0; i < n->agg_count; i++) {
+        weir_agg_use *use = &n->aggs[i];
+        if (weir_str_eq(use->spec.name, name) && use->spec.agg->finalizes) {
+            if (!use->raw_name.at) { /* a byte that no name on the wire begins with */
+                char *at = weir_arena_alloc(n->arena, name.size + 1);
+                at[0] = '\1';
+                memcpy(at + 1, name.at, name.size);
+                use->raw_name = (weir_str){at, name.size + 1};
+            }
+            return use->raw_name;
+        }
+    }
+    return name;
 }

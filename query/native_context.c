@@ -42,7 +42,7 @@ bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_c
 
 bool weir_native_options_read(weir_native *n, const json_t *query, weir_native_options *out)
 {
-    *out = (weir_native_options){0};
+    *out = (weir_native_options){.finalize = n->inner == 0};
     if (!weir_native_get(query, "context", NULL)) {
         return true;
     }
@@ -51,11 +51,13 @@ bool weir_native_options_read(weir_native *n, const json_t *query, weir_native_o
     const weir_at *at = WEIR_AT(NULL, "context");
     bool ok =
         context &&
+        weir_native_bool(n, at, context, "finalize", true, &out->finalize) &&
         weir_native_bool(n, at, context, "skipEmptyBuckets", false, &out->skip_empty_buckets) &&
         weir_native_bool(n, at, context, "grandTotal", false, &out->grand_total) &&
         weir_native_bool(n, at, context, "resultAsArray", false, &out->result_as_array) &&
         weir_native_bool(n, at, context, "sortByDimsFirst", false, &out->sort_by_dims_first) &&
         weir_native_text(n, at, context, "timestampResultField", &out->timestamp_result_field);
+    out->finalize = out->finalize && n->inner == 0;
     n->context_only = false;
     return ok;
 }

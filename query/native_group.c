@@ -51,6 +51,9 @@ static bool check_outputs(weir_native *n, const weir_at *at, const weir_native_p
                                     "there are two outputs '%.*s'",
                                     WEIR_STR_ARG(part->aggs[i].spec.name));
         }
+        if (part->aggs[i].raw_name.at) {
+            weir_names_add(&names, part->aggs[i].raw_name);
+        }
     }
     for (uint32_t i = 0; i < part->postagg_count; i++) {
         const weir_at *item = WEIR_AT_ITEM(WEIR_AT(at, "postAggregations"), i);
@@ -142,6 +145,12 @@ static void show_outputs(weir_native *n, weir_native_part *part, const weir_grou
     for (uint32_t i = 0; i < count; i++) {
         weir_node_find(group->root, shown[i].name, &shown[i].column);
     }
+    for (uint32_t i = 0; i < part->agg_count && !part->options.finalize; i++) {
+        if (part->aggs[i].raw_name.at) {
+            weir_node_find(group->root, part->aggs[i].raw_name,
+                           &shown[group->agg.key_count + i].column);
+        }
+    }
     part->shown = shown;
     part->shown_count = count;
     part->key_count = group->agg.key_count;
@@ -152,9 +161,16 @@ bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
 {
     weir_node *rows;
     if (!weir_native_rows(n, at, json, part, true, &rows) ||
-        !weir_native_aggs(n, at, json, &part->agg_count, &part->aggs) ||
-        !weir_native_postaggs(n, at, json, &part->postagg_count, &part->postaggs) ||
-        !check_outputs(n, at, part, group)) {
+        !weir_native_aggs(n, at, json, &n->agg_count, &n->aggs) ||
+        !weir_native_postaggs(n, at, json, &part->postagg_count, &part->postaggs)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n->agg_count && !part->options.finalize; i++) {
+        weir_native_raw(n, n->aggs[i].spec.name);
+    }
+    part->agg_count = n->agg_count;
+    part->aggs = n->aggs;
+    if (!check_outputs(n, at, part, group)) {
         return false;
     }
     weir_names columns = {.arena = n->arena};

@@ -27,6 +27,9 @@ typedef struct weir_native {
     weir_error *err;
     weir_native_query *query;
     uint32_t depth;    /* of nested queries, filters, ... */
+    uint32_t inner;    /* queries around this one: their inner ones give states, not finalized */
+    uint32_t agg_count; /* of the query whose post-aggregators are read */
+    weir_agg_use *aggs;
     bool context_only; /* reading the context: bad values are BAD_CONTEXT */
 } weir_native;
 bool weir_native_fail(weir_native *n, const weir_at *at, const char *format, ...)
@@ -108,11 +111,24 @@ bool weir_native_lookup(weir_native *n, const weir_at *at, const json_t *json,
 
 /* native_agg.c, native_postagg.c */
 bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
-                      const weir_agg_use **out);
+                      weir_agg_use **out);
+/* Name of the aggregate's raw form as an output, which is then made; its own name where they do not differ, or where no aggregate has it. */
+weir_str weir_native_raw(weir_native *n, weir_str name);
 typedef struct weir_postagg {
     weir_str name;
     const weir_expr *expr;
 } weir_postagg;
+/* One post-aggregator; name.at is NULL when it has none. Those in "field" and "fields" are read alike. */
+bool weir_native_postagg(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
+bool weir_native_postagg_fields(weir_native *n, const weir_at *at, const json_t *json, const weir_expr ***out, size_t *count); /* "fields": at least one */
+typedef struct weir_postagg_type { /* a row of a native_postagg*.c's table */
+    const char *type;
+    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out); /* sets expr; name is set */
+} weir_postagg_type;
+typedef struct weir_postagg_set {
+    const weir_postagg_type *types;
+    size_t count;
+} weir_postagg_set;
 bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
                           const weir_postagg **out);
 const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr,
@@ -122,7 +138,7 @@ bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const we
 /* native_context.c */
 typedef struct weir_native_options { /* context members that shape one query (nested ones have their
                                         own) */
-    bool skip_empty_buckets, grand_total, result_as_array, sort_by_dims_first;
+    bool skip_empty_buckets, grand_total, result_as_array, sort_by_dims_first, finalize;
     weir_str timestamp_result_field; /* at NULL: none */
 } weir_native_options;
 bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_context *out);

@@ -1,8 +1,6 @@
 /* query/native_postagg.c - "postAggregations" as expressions over the aggregates, a table row per
- * type. */
+ * type; those of sketches have tables of their own, beside this one. */
 #include "query/native_json.h"
-
-static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
 
 /* A text that does not parse is found by Druid only while the query runs: the error is one of
  * running. */
@@ -26,8 +24,8 @@ const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr, const c
     return weir_expr_call(n->arena, "cast", 2, args);
 }
 
-static bool fields_of(weir_native *n, const weir_at *at, const json_t *json, const weir_expr ***out,
-                      size_t *count)
+bool weir_native_postagg_fields(weir_native *n, const weir_at *at, const json_t *json,
+                                const weir_expr ***out, size_t *count)
 {
     const json_t *list;
     if (!weir_native_list(n, at, json, "fields", &list, count)) {
@@ -39,7 +37,8 @@ static bool fields_of(weir_native *n, const weir_at *at, const json_t *json, con
     *out = WEIR_ARENA_ARRAY(n->arena, const weir_expr *, *count);
     for (size_t i = 0; i < *count; i++) {
         weir_postagg field;
-        if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "fields"), i), json_array_get(list, i), &field)) {
+        if (!weir_native_postagg(n, WEIR_AT_ITEM(WEIR_AT(at, "fields"), i), json_array_get(list, i),
+                                 &field)) {
             return false;
         }
         (*out)[i] = field.expr;
@@ -61,7 +60,7 @@ static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *js
     const weir_expr **fields;
     size_t count;
     if (!weir_native_need_text(n, at, json, "fn", &fn) ||
-        !fields_of(n, at, json, &fields, &count)) {
+        !weir_native_postagg_fields(n, at, json, &fields, &count)) {
         return false;
     }
     for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
@@ -74,7 +73,8 @@ static bool parse_arithmetic(weir_native *n, const weir_at *at, const json_t *js
                             WEIR_STR_ARG(fn));
 }
 
-static bool parse_access(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
+static bool parse_finalizing(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_postagg *out)
 {
     weir_str field;
     if (!weir_native_need_text(n, at, json, "fieldName", &field)) {
@@ -82,6 +82,16 @@ static bool parse_access(weir_native *n, const weir_at *at, const json_t *json, 
     }
     out->name = out->name.at ? out->name : field;
     out->expr = weir_expr_column(n->arena, field);
+    return true;
+}
+
+/* A sketch comes as it is, other aggregates have one form only. */
+static bool parse_access(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
+{
+    if (!parse_finalizing(n, at, json, out)) {
+        return false;
+    }
+    out->expr = weir_expr_column(n->arena, weir_native_raw(n, out->expr->name));
     return true;
 }
 
@@ -124,7 +134,8 @@ static bool parse_extreme(weir_native *n, const weir_at *at, const json_t *json,
     weir_str type;
     const weir_expr **fields;
     size_t count;
-    if (!weir_native_need_type(n, at, json, &type) || !fields_of(n, at, json, &fields, &count)) {
+    if (!weir_native_need_type(n, at, json, &type) ||
+        !weir_native_postagg_fields(n, at, json, &fields, &count)) {
         return false;
     }
     bool as_long = weir_str_starts(type, WEIR_STR("long")),
@@ -136,20 +147,22 @@ static bool parse_extreme(weir_native *n, const weir_at *at, const json_t *json,
     return true;
 }
 
-static const struct postagg_type {
-    const char *type;
-    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
-} postagg_types[] = {
+static const weir_postagg_type plain_types[] = {
     {"arithmetic", parse_arithmetic},
     {"fieldAccess", parse_access},
-    {"finalizingFieldAccess", parse_access},
-    {"hyperUniqueCardinality", parse_access},
+    {"finalizingFieldAccess", parse_finalizing},
+    {"hyperUniqueCardinality", parse_finalizing},
     {"constant", parse_constant},
     {"expression", parse_expression},
     {"doubleGreatest", parse_extreme},
     {"doubleLeast", parse_extreme},
     {"longGreatest", parse_extreme},
     {"longLeast", parse_extreme},
+};
+
+static const weir_postagg_set plain = {plain_types, sizeof(plain_types) / sizeof(plain_types[0])};
+static const weir_postagg_set *const sets[] = {
+    &plain,
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
@@ -163,16 +176,18 @@ static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,
     if (weir_str_is(type, "javascript")) {
         return weir_native_fail(n, at, "JavaScript is disabled");
     }
-    for (size_t i = 0; i < sizeof(postagg_types) / sizeof(postagg_types[0]); i++) {
-        if (weir_str_is(type, postagg_types[i].type)) {
-            return postagg_types[i].parse(n, at, json, out);
+    for (size_t s = 0; s < sizeof(sets) / sizeof(sets[0]); s++) {
+        for (size_t i = 0; i < sets[s]->count; i++) {
+            if (weir_str_is(type, sets[s]->types[i].type)) {
+                return sets[s]->types[i].parse(n, at, json, out);
+            }
         }
     }
     return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no post-aggregator",
                             WEIR_STR_ARG(type));
 }
 
-static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
+bool weir_native_postagg(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
 {
     if (!weir_native_enter(n, at)) {
         return false;
@@ -193,7 +208,7 @@ bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query
     weir_postagg *postaggs = WEIR_ARENA_ARRAY(n->arena, weir_postagg, size + 1);
     for (size_t i = 0; i < size; i++) {
         const weir_at *item = WEIR_AT_ITEM(WEIR_AT(at, "postAggregations"), i);
-        if (!parse(n, item, json_array_get(list, i), &postaggs[i])) {
+        if (!weir_native_postagg(n, item, json_array_get(list, i), &postaggs[i])) {
             return false;
         }
         if (!postaggs[i].name.at) {

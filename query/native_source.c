@@ -99,7 +99,10 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     if (!query) {
         return weir_native_fail(n, at, "needs 'query'");
     }
-    if (!weir_native_part_parse(n, WEIR_AT(at, "query"), query, inner)) {
+    n->inner++;
+    bool ok = weir_native_part_parse(n, WEIR_AT(at, "query"), query, inner);
+    n->inner--;
+    if (!ok) {
         return false;
     }
     bool open = inner->type == &weir_native_scan && inner->shown_count == 0;

@@ -71,14 +71,22 @@ static weir_type expr_type(const weir_node *child, const weir_expr *expr)
     return expr->kind == WEIR_EXPR_CONST ? expr->value.type : WEIR_TYPE(WEIR_UNKNOWN);
 }
 
+uint32_t weir_node_agg_outputs(const weir_node_agg *agg)
+{
+    uint32_t count = 1 + agg->key_count + agg->agg_count + (agg->set_count > 0);
+    for (uint32_t i = 0; i < agg->agg_count; i++) {
+        count += agg->aggs[i].raw_name.at != NULL;
+    }
+    return count;
+}
+
 static void resolve_agg(weir_arena *arena, weir_node *node)
 {
     const weir_node_agg *agg = &node->as.agg;
     weir_str *names;
     weir_type *types;
     uint32_t at = 0;
-    outputs(arena, node, 1 + agg->key_count + agg->agg_count + (agg->set_count > 0), &names,
-            &types);
+    outputs(arena, node, weir_node_agg_outputs(agg), &names, &types);
     names[at] = WEIR_STR("__bucket");
     types[at++] = WEIR_TYPE(WEIR_LONG);
     for (uint32_t i = 0; i < agg->key_count; i++, at++) {
@@ -89,6 +97,11 @@ static void resolve_agg(weir_arena *arena, weir_node *node)
     }
     for (uint32_t i = 0; i < agg->agg_count; i++, at++) {
         names[at] = agg->aggs[i].spec.name;
+    }
+    for (uint32_t i = 0; i < agg->agg_count; i++) {
+        if (agg->aggs[i].raw_name.at) {
+            names[at++] = agg->aggs[i].raw_name;
+        }
     }
     if (agg->set_count > 0) {
         names[at] = WEIR_STR("__set");
@@ -324,7 +337,7 @@ static void print_use(const weir_agg_use *use, weir_buf *out)
         weir_buf_text(out, " where ");
         weir_filter_print(use->filter, out);
     }
-    weir_buf_text(out, use->raw ? " raw" : "");
+    weir_buf_text(out, use->raw_name.at ? " and raw" : "");
 }
 
 static void print_agg(const weir_node_agg *agg, weir_buf *out)

@@ -61,7 +61,7 @@ typedef struct weir_key {
 typedef struct weir_agg_use {
     weir_agg_spec spec;            /* args over the child's outputs */
     weir_filter *filter;           /* "filtered", over the ROWS node's columns and virtuals; normal form; NULL: none */
-    bool raw;                      /* output not finalized (a post-aggregator reads the state) */
+    weir_str raw_name;             /* a second output of this name, not finalized (a post-aggregator or an outer query reads the state); at NULL: none */
 } weir_agg_use;
 typedef enum weir_agg_shape { WEIR_SHAPE_TIMESERIES, WEIR_SHAPE_TOPN, WEIR_SHAPE_GROUPBY } weir_agg_shape;
 typedef struct weir_node_agg {
@@ -77,7 +77,8 @@ typedef struct weir_node_agg {
     bool skip_empty_lists;         /* topN: a row whose list is empty is in no group; else it counts as null */
     uint8_t shape;                 /* weir_agg_shape: what EXPLAIN and "all"'s timestamp rule call it */
 } weir_node_agg;
-/* Outputs of AGG: column 0 "__bucket" LONG (start ms; for ALL: the timestamp rule of the shape), then keys, then aggs, then "__set" LONG (index of the grouping set) when set_count > 0. */
+/* Outputs of AGG: column 0 "__bucket" LONG (start ms; for ALL: the timestamp rule of the shape), then keys, then aggs (finalized),
+ * then those aggs that have a raw_name (not finalized), then "__set" LONG (index of the grouping set) when set_count > 0. */
 
 typedef struct weir_sort_key {
     uint32_t column;               /* of the child's outputs */
@@ -115,6 +116,7 @@ struct weir_node {
 /* Building a tree: outputs of a node are known once it is resolved, children first. */
 weir_node *weir_node_new(weir_arena *arena, weir_node_kind kind);
 void weir_node_resolve(weir_arena *arena, weir_node *node);
+uint32_t weir_node_agg_outputs(const weir_node_agg *agg); /* how many */
 bool weir_node_find(const weir_node *node, weir_str name, uint32_t *column); /* among the outputs */
 void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent);
 

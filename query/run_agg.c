@@ -72,7 +72,7 @@ static bool bind_aggs(weir_agg_run *agg, weir_error *err)
 static void name_outputs(weir_agg_run *agg)
 {
     const weir_node_agg *node = agg->node;
-    uint32_t count = 1 + node->key_count + node->agg_count + (node->set_count > 0);
+    uint32_t count = weir_node_agg_outputs(node);
     agg->output_names = WEIR_ARENA_ARRAY(agg->stage.arena, weir_str, count);
     agg->output_types = WEIR_ARENA_ARRAY(agg->stage.arena, weir_type, count);
     agg->output_names[0] = WEIR_STR("__bucket");
@@ -87,8 +87,13 @@ static void name_outputs(weir_agg_run *agg)
     }
     for (uint32_t i = 0; i < node->agg_count; i++) {
         agg->output_names[at] = node->aggs[i].spec.name;
-        agg->output_types[at++] =
-            node->aggs[i].raw ? agg->aggs.bound[i].raw_type : agg->aggs.bound[i].out_type;
+        agg->output_types[at++] = agg->aggs.bound[i].out_type;
+    }
+    for (uint32_t i = 0; i < node->agg_count; i++) {
+        if (node->aggs[i].raw_name.at) {
+            agg->output_names[at] = node->aggs[i].raw_name;
+            agg->output_types[at++] = agg->aggs.bound[i].raw_type;
+        }
     }
     if (node->set_count) {
         agg->output_names[at] = WEIR_STR("__set");

@@ -12,6 +12,19 @@ typedef struct page { /* up to 4,096 results on their way out */
     uint32_t set;
 } page;
 
+/* States cannot be compact where a raw form is wanted: it is a sketch's. */
+static void finish(const weir_agg_run *agg, uint32_t i, const page *p, bool finalize,
+                   weir_scratch *s, weir_vec *out)
+{
+    const weir_agg_bound *b = &agg->aggs.bound[i];
+    if (p->cells) {
+        weir_compact_column(&agg->lanes[0].cells, i, p->cells, p->n, s, out);
+        return;
+    }
+    b->agg->finish(b, agg->lanes[0].heap, p->states + agg->aggs.offset[i], agg->aggs.stride, p->n,
+                   finalize, s, out);
+}
+
 static bool write_page(weir_agg_run *agg, weir_lane *lane, const page *p, weir_batch *out)
 {
     weir_scratch *s = &lane->scratch;
@@ -30,13 +43,12 @@ static bool write_page(weir_agg_run *agg, weir_lane *lane, const page *p, weir_b
                          &columns[at++]);
     }
     for (uint32_t i = 0; i < node->agg_count; i++) {
-        const weir_agg_bound *b = &agg->aggs.bound[i];
-        if (p->cells) {
-            weir_compact_column(&agg->lanes[0].cells, i, p->cells, p->n, s, &columns[at++]);
-            continue;
+        finish(agg, i, p, true, s, &columns[at++]);
+    }
+    for (uint32_t i = 0; i < node->agg_count; i++) {
+        if (node->aggs[i].raw_name.at) {
+            finish(agg, i, p, false, s, &columns[at++]);
         }
-        b->agg->finish(b, agg->lanes[0].heap, p->states + agg->aggs.offset[i], agg->aggs.stride,
-                       p->n, !node->aggs[i].raw, s, &columns[at++]);
     }
     if (node->set_count) {
         weir_value set = weir_value_long(p->set);

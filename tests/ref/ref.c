@@ -635,8 +635,16 @@ static bool emit(grouping *g, ref_rows *out)
         for (uint32_t a = 0; ok && a < node->agg_count; a++) {
             weir_vec vec;
             g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a], g->stride, 1,
-                                    !node->aggs[a].raw, &s, &vec);
+                                    true, &s, &vec);
             ok = weir_vec_value(&vec, 0, w->arena, &row[at++], w->err);
+        }
+        for (uint32_t a = 0; ok && a < node->agg_count; a++) {
+            weir_vec vec;
+            if (node->aggs[a].raw_name.at) {
+                g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a], g->stride, 1,
+                                        false, &s, &vec);
+                ok = weir_vec_value(&vec, 0, w->arena, &row[at++], w->err);
+            }
         }
         if (node->set_count) {
             row[at++] = weir_value_long((int64_t)from->set);
@@ -658,7 +666,7 @@ static bool eval_agg(world *w, const weir_node *plan_node, ref_rows *out)
     g.bound = WEIR_ARENA_ARRAY(w->arena, weir_agg_bound, node->agg_count + 1);
     g.offset = WEIR_ARENA_ARRAY(w->arena, uint32_t, node->agg_count + 1);
     g.key_types = WEIR_ARENA_ARRAY(w->arena, weir_type, node->key_count + 1);
-    *out = (ref_rows){.column_count = 1 + node->key_count + node->agg_count + (node->set_count > 0)};
+    *out = (ref_rows){.column_count = weir_node_agg_outputs(node)};
     out->names = WEIR_ARENA_ARRAY(w->arena, weir_str, out->column_count);
     out->types = WEIR_ARENA_ARRAY(w->arena, weir_type, out->column_count);
     out->names[0] = WEIR_STR("__bucket");
@@ -692,8 +700,13 @@ static bool eval_agg(world *w, const weir_node *plan_node, ref_rows *out)
         g.offset[a] = g.stride;
         g.stride += g.bound[a].state_size;
         out->names[1 + node->key_count + a] = spec->name;
-        out->types[1 + node->key_count + a] =
-            node->aggs[a].raw ? g.bound[a].raw_type : g.bound[a].out_type;
+        out->types[1 + node->key_count + a] = g.bound[a].out_type;
+    }
+    for (uint32_t a = 0, at = 1 + node->key_count + node->agg_count; a < node->agg_count; a++) {
+        if (node->aggs[a].raw_name.at) {
+            out->names[at] = node->aggs[a].raw_name;
+            out->types[at++] = g.bound[a].raw_type;
+        }
     }
     if (node->set_count) {
         out->names[out->column_count - 1] = WEIR_STR("__set");
