@@ -39,32 +39,10 @@ static void put(text *t, const void *bytes, size_t size)
     t->size += size;
 }
 
-static uint8_t *put_unit(uint8_t *out, uint32_t unit)
-{
-    out[0] = (uint8_t)unit;
-    out[1] = (uint8_t)(unit >> 8);
-    return out + 2;
-}
-
-/* As UTF-16, little endian. */
 static void put_chars(text *t, weir_str s)
 {
-    uint8_t *out = more(t, s.size * 2), *start = out;
-    for (size_t i = 0; i < s.size;) {
-        if ((uint8_t)s.at[i] < 0x80) {
-            out = put_unit(out, (uint8_t)s.at[i++]);
-            continue;
-        }
-        uint32_t size, c = weir_utf_next(s, i, &size);
-        i += size;
-        if (c >= 0x10000) {
-            out = put_unit(out, 0xD800 + ((c - 0x10000) >> 10));
-            out = put_unit(out, 0xDC00 + ((c - 0x10000) & 0x3FF));
-        } else {
-            out = put_unit(out, c);
-        }
-    }
-    t->size += (size_t)(out - start);
+    uint8_t *out = more(t, s.size * 2);
+    t->size += weir_utf_to_utf16(s, out);
 }
 
 static uint64_t canonical_nan(uint64_t bits)

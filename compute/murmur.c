@@ -48,10 +48,10 @@ static uint64_t load(const uint8_t *at, size_t size)
     return le64toh(word);
 }
 
-weir_hash128 weir_murmur3_128(const void *bytes, size_t size)
+weir_hash128 weir_murmur3_seeded(const void *bytes, size_t size, uint64_t seed)
 {
     const uint8_t *at = bytes;
-    uint64_t low = 0, high = 0;
+    uint64_t low = seed, high = seed;
     size_t left = size;
     for (; left >= 16; left -= 16, at += 16) {
         low ^= mix_low(load(at, 8));
@@ -66,6 +66,11 @@ weir_hash128 weir_murmur3_128(const void *bytes, size_t size)
         low ^= mix_low(load(at, left < 8 ? left : 8));
     }
     return end(low, high, size);
+}
+
+weir_hash128 weir_murmur3_128(const void *bytes, size_t size)
+{
+    return weir_murmur3_seeded(bytes, size, 0);
 }
 
 weir_hash128 weir_murmur3_u64(uint64_t word)

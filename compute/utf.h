@@ -63,6 +63,29 @@ static inline uint32_t weir_utf_put(char *out, uint32_t c)
     return 4;
 }
 
+/* The text as UTF-16, little endian, as Java's chars lie in memory: what Druid hashes. `out` has room
+ * for 2 * s.size bytes; returns how many were written. */
+static inline size_t weir_utf_to_utf16(weir_str s, uint8_t *out)
+{
+    uint8_t *start = out;
+    for (size_t i = 0; i < s.size;) {
+        uint32_t c = (uint8_t)s.at[i], size = 1;
+        if (c >= 0x80) {
+            c = weir_utf_next(s, i, &size);
+        }
+        i += size;
+        if (c >= 0x10000) {
+            uint32_t high = 0xd800 + ((c - 0x10000) >> 10);
+            *out++ = (uint8_t)high;
+            *out++ = (uint8_t)(high >> 8);
+            c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+        }
+        *out++ = (uint8_t)c;
+        *out++ = (uint8_t)(c >> 8);
+    }
+    return (size_t)(out - start);
+}
+
 static inline bool weir_utf_is_ascii(weir_str s)
 {
     size_t i = 0;
