@@ -224,23 +224,63 @@ bool weir_agg_stored_type(const weir_agg_spec *spec, weir_type *out, weir_error 
     return ok;
 }
 
+/* Whether `values[i]` of a spec is worth saying: a number or text always, a boolean when it is not its default. */
+static bool is_said(const weir_param *param, const weir_value *value)
+{
+    bool is_flag = param->kind == WEIR_PARAM_BOOL, is_column = param->kind == WEIR_PARAM_COLUMN || param->kind == WEIR_PARAM_COLUMNS;
+    bool usual = param->fallback && strcmp(param->fallback, "true") == 0;
+    return !is_column && !value->is_null && (!is_flag || (value->as.l != 0) != usual);
+}
+
+static void say(weir_json *json, const weir_param *param, const weir_value *value)
+{
+    if (param->kind == WEIR_PARAM_BOOL) {
+        weir_json_member_bool(json, param->name, value->as.l != 0);
+    } else if (param->kind == WEIR_PARAM_LONG) {
+        weir_json_member_long(json, param->name, value->as.l);
+    } else if (param->kind == WEIR_PARAM_DOUBLE) {
+        weir_json_member_double(json, param->name, value->as.d);
+    } else {
+        weir_json_member_str(json, param->name, value->as.s);
+    }
+}
+
+/* {"type": combining type, "name", "fieldName"} and the parameters that both types have. */
+static void print_combining(const weir_agg_spec *spec, const weir_agg *combining, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    weir_json_begin_object(&json);
+    weir_json_member_text(&json, "type", combining->type);
+    weir_json_member_str(&json, "name", spec->name);
+    weir_json_member_str(&json, "fieldName", spec->name);
+    for (uint32_t i = 0; i < combining->param_count; i++) {
+        for (uint32_t k = 0; k < spec->agg->param_count; k++) {
+            const weir_param *param = &spec->agg->params[k];
+            if (strcmp(combining->params[i].name, param->name) == 0 && is_said(param, &spec->values[k])) {
+                say(&json, param, &spec->values[k]);
+            }
+        }
+    }
+    weir_json_end_object(&json);
+}
+
 bool weir_agg_combining(const weir_agg_spec *spec, weir_arena *arena, weir_agg_spec *out, weir_error *err)
 {
     const weir_agg *agg = spec->agg->combining ? weir_agg_find(weir_str_of(spec->agg->combining)) : NULL;
     if (!agg) {
         return weir_fail(err, WEIR_ERR_BAD_REQUEST, "metric '%.*s': rows of %s cannot be merged", WEIR_STR_ARG(spec->name), spec->agg->type);
     }
-    const weir_expr **args = WEIR_ARENA_NEW(arena, const weir_expr *);
-    args[0] = weir_expr_column(arena, spec->name);
     weir_buf text = {0};
-    weir_json json = {.out = &text};
-    weir_json_begin_object(&json);
-    weir_json_member_text(&json, "type", agg->type);
-    weir_json_member_str(&json, "name", spec->name);
-    weir_json_member_str(&json, "fieldName", spec->name);
-    weir_json_end_object(&json);
-    *out = (weir_agg_spec){.agg = agg, .name = spec->name, .arg_count = 1, .args = args, .json = weir_arena_str(arena, weir_buf_view(&text)),
-                           .values = agg == spec->agg ? spec->values : WEIR_ARENA_ARRAY(arena, weir_value, agg->param_count + 1)};
+    print_combining(spec, agg, &text);
+    json_t *json = json_loadb(text.at, text.size, 0, NULL);
     weir_buf_done(&text);
-    return true;
+    bool ok = weir_agg_spec_parse(json, "", arena, out, err);
+    json_decref(json);
+    if (ok) { /* the stored column is the only argument: a pair has its time in it */
+        const weir_expr **args = WEIR_ARENA_NEW(arena, const weir_expr *);
+        args[0] = weir_expr_column(arena, spec->name);
+        out->args = args;
+        out->arg_count = 1;
+    }
+    return ok;
 }
