@@ -71,7 +71,10 @@ static void numbers_to_strings(const weir_vec *vec, weir_scratch *s, weir_vec *o
     out->at.s = str;
 }
 
-static void strings_to_numbers(const weir_vec *vec, uint8_t kind, weir_scratch *s, weir_vec *out)
+typedef bool text_to_long(weir_str text, int64_t *out);
+
+static void strings_to_numbers(const weir_vec *vec, uint8_t kind, text_to_long *to_long,
+                               weir_scratch *s, weir_vec *out)
 {
     uint32_t n = vec->n;
     int64_t *l = WEIR_SCRATCH_ARRAY(s, int64_t, n);
@@ -84,7 +87,7 @@ static void strings_to_numbers(const weir_vec *vec, uint8_t kind, weir_scratch *
         int64_t long_value = 0;
         double value = 0;
         bool null = weir_vec_is_null(vec, i) ||
-                    !(kind == WEIR_LONG ? weir_text_to_long(vec->at.s[i], &long_value)
+                    !(kind == WEIR_LONG ? to_long(vec->at.s[i], &long_value)
                                         : weir_text_to_double(vec->at.s[i], &value));
         if (null) {
             weir_bit_set(nulls, i);
@@ -108,12 +111,13 @@ static bool is_scalar(uint8_t kind)
 }
 
 /* FLAT to FLAT. */
-static void cast_flat(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out)
+static void cast_flat(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
+                      weir_vec *out)
 {
     weir_vec result = *vec;
     result.type = to;
     if (vec->type.kind == WEIR_STRING && to.kind != WEIR_STRING) {
-        strings_to_numbers(vec, to.kind, s, &result);
+        strings_to_numbers(vec, to.kind, to_long, s, &result);
     } else if (vec->type.kind != WEIR_STRING && to.kind == WEIR_STRING) {
         numbers_to_strings(vec, s, &result);
     } else if (vec->type.kind != to.kind) {
@@ -122,8 +126,8 @@ static void cast_flat(const weir_vec *vec, weir_type to, weir_scratch *s, weir_v
     *out = result;
 }
 
-bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out,
-                   weir_error *err)
+static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
+                     weir_vec *out, weir_error *err)
 {
     if (weir_type_eq(vec->type, to)) {
         *out = *vec;
@@ -133,7 +137,7 @@ bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec 
     if (vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items)) {
         uint8_t elem = to.kind == WEIR_ARRAY ? to.elem : to.kind;
         weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
-        if (!weir_vec_cast(vec->items, WEIR_TYPE(elem), s, items, err)) {
+        if (!cast_any(vec->items, WEIR_TYPE(elem), to_long, s, items, err)) {
             return false;
         }
         *out = *vec;
@@ -152,11 +156,23 @@ bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec 
     if (!weir_vec_flatten(&short_one, s, &flat, err)) {
         return false;
     }
-    cast_flat(&flat, to, s, &cast);
+    cast_flat(&flat, to, to_long, s, &cast);
     cast.form = vec->form == WEIR_CONST ? WEIR_CONST : WEIR_FLAT;
     cast.n = vec->n;
     *out = cast;
     return true;
+}
+
+bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out,
+                   weir_error *err)
+{
+    return cast_any(vec, to, weir_text_to_long, s, out, err);
+}
+
+bool weir_vec_cast_exact(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out,
+                         weir_error *err)
+{
+    return cast_any(vec, to, weir_text_to_long_exact, s, out, err);
 }
 
 weir_value weir_value_cast(weir_arena *arena, weir_value value, weir_kind to)

@@ -66,6 +66,27 @@ static weir_node *after_stop(weir_native *n, weir_node *child, weir_str key, con
     return node;
 }
 
+/* Druid orders a topN by its dimension's texts whatever its type, so that 10 is before 9 unless the
+ * ordering is numeric, and then NaN, which is no number there, before all numbers. */
+static weir_node *with_text(weir_native *n, weir_node *child, weir_str key)
+{
+    weir_node *node = weir_node_new(n->arena, WEIR_NODE_PROJECT);
+    uint32_t count = child->output_count;
+    weir_str *names = WEIR_ARENA_ARRAY(n->arena, weir_str, count + 1);
+    const weir_expr **exprs = WEIR_ARENA_ARRAY(n->arena, const weir_expr *, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = child->output_names[i];
+        exprs[i] = weir_expr_column(n->arena, names[i]);
+    }
+    const weir_expr *args[2] = {weir_expr_column(n->arena, key),
+                                weir_expr_const(n->arena, weir_value_str(WEIR_STR("STRING")))};
+    names[count] = WEIR_STR("__text");
+    exprs[count] = weir_expr_call(n->arena, "cast", 2, args);
+    node->as.project = (weir_node_project){child, count + 1, names, exprs};
+    weir_node_resolve(n->arena, node);
+    return node;
+}
+
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part)
 {
     const json_t *dimension = weir_native_get(json, "dimension", NULL),
@@ -94,18 +115,22 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     weir_sort_key keys[3] = {
         {.column = 0}, {.descending = !by.inverted, .nulls_last = !by.inverted}, {.column = 1}};
     uint32_t key_count = 3;
+    weir_node *root = group.root;
     if (by.by_dimension) {
-        keys[1] = (weir_sort_key){.column = 1,
+        bool whole = key->type.kind == WEIR_LONG && by.ordering == &weir_order_numeric;
+        bool as_text = weir_type_is_number(key->type) && !whole;
+        root = as_text ? with_text(n, root, key->name) : root;
+        keys[1] = (weir_sort_key){.column = as_text ? root->output_count - 1 : 1,
                                   .descending = by.inverted,
                                   .nulls_last = by.inverted,
                                   .ordering = by.ordering};
-        key_count = by.ordering == &weir_order_lexicographic ? 2 : 3;
+        key_count = by.ordering == &weir_order_lexicographic && !as_text ? 2 : 3;
     } else if (!weir_native_shown(part, by.name, &keys[1].column) || keys[1].column == 1) {
         return weir_native_fail(n, WEIR_AT(at, "metric"),
                                 "there is no aggregator or post-aggregator '%.*s'",
                                 WEIR_STR_ARG(by.name));
     }
-    weir_node *root = by.previous_stop.at ? after_stop(n, group.root, key->name, &by) : group.root;
+    root = by.previous_stop.at ? after_stop(n, root, key->name, &by) : root;
     part->root = weir_native_sort(n, root, keys, key_count, threshold, 0, true);
     return true;
 }

@@ -8,6 +8,7 @@ typedef struct item {
     uint32_t slot;   /* plain column, or WEIR_NO_ID */
     uint32_t output; /* of the program */
     bool constant_null; /* a column that the source does not have */
+    bool exact;         /* how `then` reads text */
     weir_type first, then; /* casts, kind UNKNOWN: none */
     weir_type type;
 } item;
@@ -182,7 +183,7 @@ static void bind_item(weir_port *port, item *it, const weir_want *want)
 {
     weir_slots *names = port->names;
     const weir_expr *expr = want->expr;
-    *it = (item){.slot = WEIR_NO_ID, .then = want->type};
+    *it = (item){.slot = WEIR_NO_ID, .then = want->type, .exact = want->exact};
     if (expr->kind == WEIR_EXPR_COLUMN) {
         const weir_virtual *v = find_virtual(names, expr->name, NULL);
         if (v) {
@@ -384,7 +385,9 @@ bool weir_port_read(weir_port *port, weir_run *run, weir_port_get *get, void *se
         for (int c = 0; c < 2; c++) {
             if (is_typed(*casts[c]) && out[i].type.kind != casts[c]->kind) {
                 weir_vec from = out[i];
-                if (!weir_vec_cast(&from, *casts[c], run->scratch, &out[i], run->err)) {
+                bool exact = it->exact && c == 1;
+                if (!(exact ? weir_vec_cast_exact : weir_vec_cast)(&from, *casts[c], run->scratch,
+                                                                   &out[i], run->err)) {
                     return false;
                 }
             }

@@ -28,6 +28,7 @@ uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type);
 typedef struct weir_want {
     const weir_expr *expr;
     weir_type type; /* kind UNKNOWN: as it comes; else cast to it */
+    bool exact;     /* text is a LONG only where it is a whole number (keys of groups) */
 } weir_want;
 
 typedef struct weir_port weir_port;
