@@ -1,6 +1,7 @@
 /* compute/agg_json.c - one object of "aggregations" or "metricsSpec" to a weir_agg_spec, by the parameter list of its type; and the specs that follow from a
  * metric: the type it is stored as, the spec that merges its rows. */
 #include "compute/agg.h"
+#include "compute/lookup.h"
 #include "weir/buf.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static bool add_column(parse *p, const char *member, const json_t *value)
 static bool add_expression(parse *p, const json_t *value)
 {
     const weir_expr *expr = weir_expr_parse(p->arena, text_of(value), p->err);
-    return expr ? add_arg(p, expr) : weir_fail_in(p->err, "%s.expression", p->path);
+    return expr ? add_arg(p, weir_lookups_pin(p->arena, expr)) : weir_fail_in(p->err, "%s.expression", p->path);
 }
 
 static bool add_columns(parse *p, const weir_param *param, const json_t *value)

@@ -1,5 +1,5 @@
-/* compute/lookup.c - see lookup.h. One open-addressing table a lookup; the registry is a list under
- * a lock, as there are few. */
+/* compute/lookup.c - see lookup.h. One open-addressing table a lookup; the registry and the pins
+ * are lists under a lock, as there are few. */
 #include "compute/lookup.h"
 #include "weir/hash.h"
 #include <pthread.h>
@@ -8,11 +8,15 @@
 
 struct weir_lookup {
     _Atomic uint32_t refs;
+    uint64_t uid;
+    bool one_to_one;
     uint32_t count, slot_mask;
     weir_str *keys, *values;
     uint32_t *slots; /* entry + 1; 0: free */
     weir_arena *arena;
 };
+
+static _Atomic uint64_t last_uid;
 
 static uint32_t *find_slot(const weir_lookup *lookup, weir_str key)
 {
@@ -33,6 +37,7 @@ weir_lookup *weir_lookup_new(const weir_str *keys, const weir_str *values, uint3
     }
     lookup->arena = arena;
     atomic_init(&lookup->refs, 1);
+    lookup->uid = atomic_fetch_add_explicit(&last_uid, 1, memory_order_relaxed) + 1;
     lookup->slot_mask = slots - 1;
     lookup->slots = WEIR_ARENA_ARRAY(arena, uint32_t, slots);
     lookup->keys = WEIR_ARENA_ARRAY(arena, weir_str, count + 1);
@@ -62,6 +67,21 @@ void weir_lookup_unref(weir_lookup *lookup)
     }
 }
 
+uint64_t weir_lookup_uid(const weir_lookup *lookup)
+{
+    return lookup->uid;
+}
+
+bool weir_lookup_is_one_to_one(const weir_lookup *lookup)
+{
+    return lookup->one_to_one;
+}
+
+void weir_lookup_set_one_to_one(weir_lookup *lookup, bool one_to_one)
+{
+    lookup->one_to_one = one_to_one;
+}
+
 uint32_t weir_lookup_count(const weir_lookup *lookup)
 {
     return lookup->count;
@@ -88,8 +108,17 @@ typedef struct registered {
     struct registered *next;
 } registered;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards `first` and all behind it */
+/* A version that something made in `owner` uses. */
+typedef struct pin {
+    const weir_arena *owner;
+    weir_str name; /* in the owner */
+    weir_lookup *lookup;
+    struct pin *next;
+} pin;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards both lists */
 static registered *first;
+static pin *first_pin;
 
 static registered **find_registered(weir_str name)
 {
@@ -143,4 +172,51 @@ void weir_lookup_names(void (*see)(void *self, weir_str name), void *self)
         see(self, at->name);
     }
     pthread_mutex_unlock(&lock);
+}
+
+static void unpin(void *self)
+{
+    pin *gone = self;
+    pthread_mutex_lock(&lock);
+    pin **at = &first_pin;
+    while (*at != gone) {
+        at = &(*at)->next;
+    }
+    *at = gone->next;
+    pthread_mutex_unlock(&lock);
+    weir_lookup_unref(gone->lookup);
+}
+
+const weir_lookup *weir_lookup_pinned(weir_arena *arena, weir_str name)
+{
+    pin *fresh = WEIR_ARENA_NEW(arena, pin);
+    *fresh = (pin){arena, weir_arena_str(arena, name), NULL, NULL};
+    pthread_mutex_lock(&lock);
+    const pin *held = first_pin;
+    while (held && (held->owner != arena || !weir_str_eq(held->name, name))) {
+        held = held->next;
+    }
+    registered *found = held ? NULL : *find_registered(name);
+    if (found) {
+        fresh->lookup = weir_lookup_ref(found->lookup);
+        fresh->next = first_pin;
+        held = first_pin = fresh;
+    }
+    pthread_mutex_unlock(&lock);
+    if (fresh->lookup) {
+        weir_arena_defer(arena, unpin, fresh);
+    }
+    return held ? held->lookup : NULL;
+}
+
+weir_lookup *weir_lookup_find_pinned(uint64_t uid)
+{
+    pthread_mutex_lock(&lock);
+    const pin *held = first_pin;
+    while (held && held->lookup->uid != uid) {
+        held = held->next;
+    }
+    weir_lookup *lookup = held ? weir_lookup_ref(held->lookup) : NULL;
+    pthread_mutex_unlock(&lock);
+    return lookup;
 }

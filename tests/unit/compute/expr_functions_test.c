@@ -530,10 +530,10 @@ static void lookups(void **state)
         {"lookup(s, 'greek')", "'A', null, null, 'B', null, null, null, 'A'"},
         {"lookup(s, 'greek', 'none')", "'A', 'none', 'none', 'B', 'none', 'none', 'none', 'A'"},
         {"lookup('alpha', 'greek')", "'A'"},
-        {"lookup('n', 'greek', 'none')", "null"},
+        {"lookup('n', 'greek', 'none')", "'none'"},
         {"lookup(m, 'greek', '-')",
          "['-','-'], ['-'], ['-'], ['-','-','-'], ['-'], ['-','-'], ['-','-'], ['-']"},
-        {"lookup(s, 'nope')", "!Lookup [nope] is not defined"},
+        {"lookup(s, 'nope')", "!Lookup [nope] not found"},
         {"lookup(s, s)", "!registered lookup name"},
     };
     CHECK_CASES(cases);
@@ -547,13 +547,67 @@ static void lookups(void **state)
     weir_arena_free(arena);
 }
 
+/* What a program of `expr` says of 'alpha'; NULL: it could not be made. */
+static weir_str run_constant(weir_arena *arena, const weir_expr *expr)
+{
+    weir_error err = {0};
+    weir_shape none = {0};
+    weir_scratch scratch = {0};
+    weir_run run = {.scratch = &scratch, .err = &err};
+    weir_sel all = {.kind = WEIR_SEL_ALL, .count = 1};
+    weir_vec out;
+    const weir_program *program = weir_program_new(arena, &expr, 1, &none, 0, &err);
+    weir_str value = {0};
+    if (program && weir_program_run(program, &run, NULL, &all, 1, &out)) {
+        value = weir_arena_str(arena, out.at.s[0]);
+    }
+    weir_scratch_done(&scratch);
+    return value;
+}
+
+static void a_pinned_lookup_keeps_its_version_until_the_arena_goes(void **state)
+{
+    (void)state;
+    weir_str name = WEIR_STR("letters"), key = WEIR_STR("alpha"), one = WEIR_STR("1"),
+             two = WEIR_STR("2");
+    weir_lookup_register(name, weir_lookup_new(&key, &one, 1));
+    weir_arena *before = weir_arena_new(), *after = weir_arena_new();
+    weir_error err = {0};
+    weir_str text = WEIR_STR("concat(lookup('alpha', 'letters'), LOOKUP('x', 'letters', '-'))");
+    const weir_expr *plain = weir_expr_parse(before, text, &err);
+    const weir_expr *first = weir_lookups_pin(before, plain);
+    assert_ptr_not_equal(first, plain);
+    uint64_t uid = weir_lookup_uid(weir_lookup_pinned(before, name));
+    weir_lookup_register(name, weir_lookup_new(&key, &two, 1));
+    const weir_expr *second = weir_lookups_pin(
+        after, weir_expr_parse(after, WEIR_STR("lookup('alpha', 'letters')"), &err));
+    assert_true(weir_lookup_uid(weir_lookup_pinned(before, name)) == uid);
+    assert_true(weir_lookup_uid(weir_lookup_pinned(after, name)) > uid);
+    assert_true(weir_str_is(run_constant(before, first), "1-"));
+    assert_true(weir_str_is(run_constant(after, second), "2"));
+    weir_lookup_register(name, NULL);
+    assert_true(weir_str_is(run_constant(before, first), "1-"));
+    const weir_expr *unknown = weir_expr_parse(after, WEIR_STR("lookup('a', 'gone')"), &err);
+    assert_ptr_equal(weir_lookups_pin(after, unknown), unknown);
+    weir_arena_free(before);
+    assert_null(weir_lookup_find_pinned(uid));
+    weir_arena_free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),   cmocka_unit_test(text),    cmocka_unit_test(arrays),
-        cmocka_unit_test(lambdas),   cmocka_unit_test(times),   cmocka_unit_test(patterns),
-        cmocka_unit_test(addresses), cmocka_unit_test(formats), cmocka_unit_test(json),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(text),
+        cmocka_unit_test(arrays),
+        cmocka_unit_test(lambdas),
+        cmocka_unit_test(times),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(json),
         cmocka_unit_test(lookups),
+        cmocka_unit_test(a_pinned_lookup_keeps_its_version_until_the_arena_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
