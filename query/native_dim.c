@@ -28,25 +28,23 @@ static bool parse_default(weir_native *n, const weir_at *at, const json_t *json,
     return true;
 }
 
-static bool parse_extraction(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *json,
+                              const weir_expr *input, const weir_expr **out)
 {
     const json_t *extraction = weir_native_get(json, "extractionFn", "dimExtractionFn");
-    if (!parse_default(n, at, json, out)) {
-        return false;
+    const char *type = json_string_value(json_object_get(json, "type"));
+    if (type && strcmp(type, "lookup") == 0) {
+        return weir_native_lookup_dimension(n, at, json, input, out);
     }
-    return extraction ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction,
-                                               out->expr, &out->expr)
+    return extraction ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, input,
+                                               out)
                       : weir_native_fail(n, at, "needs 'extractionFn'");
 }
 
-static bool parse_lookup(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
+static bool parse_with_fn(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
 {
-    if (weir_native_get(json, "name", NULL)) {
-        return weir_native_unsupported(n, WEIR_AT(at, "name"),
-                                       "registered lookups are not supported yet");
-    }
     return parse_default(n, at, json, out) &&
-           weir_native_lookup(n, at, json, out->expr, &out->expr);
+           weir_native_dimension_fn(n, at, json, out->expr, &out->expr);
 }
 
 /* A delegate whose lists are filtered: only elements that pass make groups. */
@@ -135,11 +133,11 @@ static const struct dimension_type {
                   weir_key *out); /* NULL: Druid has it, weir not yet */
 } dimension_types[] = {
     {"default", parse_default},
-    {"extraction", parse_extraction},
+    {"extraction", parse_with_fn},
     {"listFiltered", parse_list_filtered},
     {"regexFiltered", parse_regex_filtered},
     {"prefixFiltered", parse_prefix_filtered},
-    {"lookup", parse_lookup},
+    {"lookup", parse_with_fn},
 };
 
 static bool parse_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)

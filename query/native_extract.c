@@ -230,57 +230,6 @@ static bool parse_time(weir_native *n, const weir_at *at, const json_t *json,
     return true;
 }
 
-#define MAX_MAP 1000u /* entries are compared one by one, once per dictionary value */
-
-/* A map in the query itself: what is not in it becomes null, another text, or stays. */
-bool weir_native_lookup(weir_native *n, const weir_at *at, const json_t *json,
-                        const weir_expr *input, const weir_expr **out)
-{
-    const json_t *lookup = weir_native_get(json, "lookup", NULL),
-                 *map = json_is_object(lookup) ? weir_native_get(lookup, "map", NULL) : NULL;
-    weir_str instead, type;
-    bool retain;
-    if (!lookup || !json_is_object(lookup)) {
-        return lookup ? weir_native_unsupported(n, WEIR_AT(at, "lookup"),
-                                                "registered lookups are not supported yet")
-                      : weir_native_fail(n, at, "needs 'lookup'");
-    }
-    at = WEIR_AT(at, "lookup");
-    if (!weir_native_need_type(n, at, lookup, &type) ||
-        !weir_native_bool(n, at, json, "retainMissingValue", false, &retain) ||
-        !weir_native_text(n, at, json, "replaceMissingValueWith", &instead)) {
-        return false;
-    }
-    if (!weir_str_is(type, "map") || !json_is_object(map)) {
-        return weir_native_fail(n, at, "must be of type map and have a 'map'");
-    }
-    if (json_object_size(map) > MAX_MAP) {
-        return weir_native_unsupported(
-            n, WEIR_AT(at, "map"), "maps of more than %u entries are not supported yet", MAX_MAP);
-    }
-    const weir_expr *text = weir_native_cast(n, input, "STRING");
-    const weir_expr **args =
-        WEIR_ARENA_ARRAY(n->arena, const weir_expr *, 2 * json_object_size(map) + 4);
-    uint32_t count = 0;
-    const char *key;
-    json_t *value;
-    args[count++] = text;
-    json_object_foreach((json_t *)map, key, value)
-    {
-        weir_str to;
-        if (!weir_native_scalar_text(n, WEIR_AT(WEIR_AT(at, "map"), key), value, &to)) {
-            return false;
-        }
-        args[count++] = text_const(n, weir_arena_str(n->arena, weir_str_of(key)));
-        args[count++] = to.at ? text_const(n, to) : weir_expr_const(n->arena, weir_value_null());
-    }
-    args[count++] = retain       ? text
-                    : instead.at ? text_const(n, instead)
-                                 : weir_expr_const(n->arena, weir_value_null());
-    *out = count == 2 ? args[1] : weir_expr_call(n->arena, "case_simple", count, args);
-    return true;
-}
-
 static bool parse_cascade(weir_native *n, const weir_at *at, const json_t *json,
                           const weir_expr *input, const weir_expr **out)
 {
@@ -313,7 +262,8 @@ static const struct extraction_type {
     {"cascade", parse_cascade},     {"regex", parse_regex},
     {"partial", parse_partial},     {"searchQuery", NULL},
     {"time", parse_time},           {"lookup", weir_native_lookup},
-    {"registeredLookup", NULL},     {"stringFormat", parse_string_format},
+    {"registeredLookup", weir_native_registered_lookup},
+    {"stringFormat", parse_string_format},
     {"bucket", parse_bucket},
 };
 

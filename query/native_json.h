@@ -97,6 +97,9 @@ bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
 
 /* native_dim.c */
 bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out);
+/* The function of a spec of type extraction or lookup, over `input`. */
+bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *json,
+                              const weir_expr *input, const weir_expr **out);
 bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
                           const weir_virtual **out);
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
@@ -105,9 +108,15 @@ bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *ob
 bool weir_native_extraction(weir_native *n, const weir_at *at, const json_t *json,
                             const weir_expr *input, const weir_expr **out);
 
-/* "lookup", "retainMissingValue", "replaceMissingValueWith" of `json` over `input`. */
+/* native_lookup.c: extraction functions of these types; the dimension spec of type lookup, over
+ * `input`; and whether a dimension spec's function is said to map no two values to one. */
 bool weir_native_lookup(weir_native *n, const weir_at *at, const json_t *json,
                         const weir_expr *input, const weir_expr **out);
+bool weir_native_registered_lookup(weir_native *n, const weir_at *at, const json_t *json,
+                                   const weir_expr *input, const weir_expr **out);
+bool weir_native_lookup_dimension(weir_native *n, const weir_at *at, const json_t *json,
+                                  const weir_expr *input, const weir_expr **out);
+bool weir_native_one_to_one(const json_t *dimension);
 
 /* native_agg.c, native_postagg.c */
 bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,

@@ -1,5 +1,6 @@
 /* query/native_postagg.c - "postAggregations" as expressions over the aggregates, a table row per
  * type; those of sketches have tables of their own, beside this one. */
+#include "compute/lookup.h"
 #include "query/native_json.h"
 
 /* A text that does not parse is found by Druid only while the query runs: the error is one of
@@ -9,6 +10,7 @@ bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const we
     weir_error why = {0};
     *out = weir_expr_parse(n->arena, text, &why);
     if (*out) {
+        *out = weir_lookups_pin(n->arena, *out);
         return true;
     }
     weir_native_fail(n, at, "%s", why.message);

@@ -295,7 +295,9 @@ static void extraction_functions_are_expressions(void **state)
             "d"));
     PLAN(EXTRACTION(
              "{'type':'lookup','lookup':{'type':'map','map':{'a':'x'}},'retainMissingValue':true}"),
-         BY_KEY("o = case_simple(cast(d,'STRING'),'a','x',cast(d,'STRING')) STRING", "d"));
+         BY_KEY("o = nvl(lookup-map(cast(d,'STRING'),ARRAY<STRING>['a'],ARRAY<STRING>['x']),"
+                "cast(d,'STRING')) STRING",
+                "d"));
     REFUSED(EXTRACTION("{'type':'substring','index':-1}"),
             "BAD_QUERY: dimensions[0].extractionFn: needs an 'index' that is not negative and a "
             "'length' above 0");
@@ -303,8 +305,7 @@ static void extraction_functions_are_expressions(void **state)
             "BAD_QUERY: dimensions[0].extractionFn.extractionFns[0].type: 'nope' is no extraction "
             "function");
     REFUSED(EXTRACTION("{'type':'registeredLookup','lookup':'l'}"),
-            "UNSUPPORTED: dimensions[0].extractionFn.type: the extraction function "
-            "'registeredLookup' is not supported yet");
+            "RUN: Lookup [l] not found");
 }
 
 static void filtered_dimensions_say_which_elements_count(void **state)
