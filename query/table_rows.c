@@ -1,5 +1,5 @@
-/* query/table_rows.c - each column is one contiguous array in pages that doubles as it grows: appending is a copy, a chunk is a slice,
- * and a sorted output is a gather by row number. */
+/* query/table_rows.c - each column is one contiguous array in pages that doubles as it grows:
+ * appending is a copy, a chunk is a slice, and a sorted output is a gather by row number. */
 #include "query/table_rows.h"
 #include "weir/hash.h"
 #include "weir/uid.h"
@@ -9,20 +9,24 @@
 typedef struct column {
     weir_column as_column; /* first */
     const weir_table_rows *table;
-    weir_area values; /* of the kind; ids of strings (single or items); weir_str of complex values */
-    weir_area nulls;  /* bits; unused for single strings */
-    weir_area offsets; /* multi: row_count + 1 */
+    weir_area
+        values; /* of value_kind; ids of strings (single or items); weir_str of complex values */
+    weir_area nulls;      /* bits; unused for single strings */
+    weir_area offsets;    /* lists: row_count + 1 */
+    weir_area item_nulls; /* arrays of numbers: bits */
     uint32_t item_count;
-    bool any_null;
+    bool any_null, any_item_null;
+    uint8_t value_kind; /* of the values: an array's elements */
+    bool lists;         /* multi-value strings and arrays */
     weir_intern intern;
-    weir_vec items; /* multi: made by end */
+    weir_vec items; /* lists: made by end */
 } column;
 
 struct weir_table_rows {
     weir_rows rows; /* first */
     weir_budget *budget;
     uint32_t row_count, column_count;
-    int32_t time; /* column of __time, -1: none */
+    int32_t time;       /* column of __time, -1: none */
     weir_scratch bytes; /* complex values */
     weir_chunk_info *chunks;
     uint32_t chunk_count;
@@ -63,6 +67,9 @@ weir_table_rows *weir_table_rows_new(weir_budget *budget, uint32_t column_count,
         weir_type type = types[c].kind == WEIR_UNKNOWN ? WEIR_TYPE(WEIR_STRING) : types[c];
         weir_intern_init(&col->intern, budget);
         col->as_column = (weir_column){.ops = &column_ops, .name = names[c], .type = type};
+        col->value_kind = type.kind == WEIR_ARRAY ? type.elem : type.kind;
+        col->value_kind = col->value_kind == WEIR_UNKNOWN ? WEIR_STRING : col->value_kind;
+        col->lists = type.kind == WEIR_ARRAY || (type.kind == WEIR_STRING && type.multi);
         col->as_column.dict = type.kind == WEIR_STRING ? &col->intern.dict : NULL;
         col->table = table;
         if (weir_str_is(names[c], "__time") && type.kind == WEIR_LONG) {
@@ -82,6 +89,7 @@ void weir_table_rows_free(weir_table_rows *table)
         weir_area_done(&col->values, table->budget);
         weir_area_done(&col->nulls, table->budget);
         weir_area_done(&col->offsets, table->budget);
+        weir_area_done(&col->item_nulls, table->budget);
         weir_intern_done(&col->intern);
     }
     weir_scratch_done(&table->bytes);
@@ -95,7 +103,8 @@ uint32_t weir_table_rows_count(const weir_table_rows *table)
     return table->row_count;
 }
 
-/* The id in the column's own dictionary of each id of another one; ids repeat, so equal neighbours are looked up once. */
+/* The id in the column's own dictionary of each id of another one; ids repeat, so equal neighbours
+ * are looked up once. */
 static bool intern_ids(column *col, const weir_vec *from, uint32_t n, uint32_t *out,
                        weir_scratch *s, weir_error *err)
 {
@@ -155,14 +164,14 @@ static bool put_strings(column *col, weir_budget *budget, const weir_vec *vec, u
     return true;
 }
 
-static bool reserve_nulls(column *col, weir_budget *budget, uint32_t at, uint32_t n,
+static bool reserve_nulls(weir_area *nulls, weir_budget *budget, uint32_t at, uint32_t n,
                           weir_error *err)
 {
     size_t had = weir_words(at) * sizeof(uint64_t), want = weir_words(at + n) * sizeof(uint64_t);
-    if (!weir_area_reserve(&col->nulls, budget, had, want, err)) {
+    if (!weir_area_reserve(nulls, budget, had, want, err)) {
         return false;
     }
-    memset((char *)col->nulls.at + had, 0, want - had);
+    memset((char *)nulls->at + had, 0, want - had);
     return true;
 }
 
@@ -176,10 +185,61 @@ static void put_nulls(column *col, const weir_vec *vec, uint32_t at, uint32_t n)
     }
 }
 
+/* Elements of lists; vec is one of lists' items. */
+static bool put_items(column *col, weir_budget *budget, const weir_vec *vec, uint32_t n,
+                      weir_scratch *s, weir_error *err)
+{
+    uint32_t at = col->item_count;
+    size_t size = value_size(col->value_kind);
+    weir_vec cast, flat;
+    if (n > UINT32_MAX - at) {
+        return weir_fail(err, WEIR_ERR_RESOURCE, "a table in memory holds at most 4 billion items");
+    }
+    if (!weir_vec_cast(vec, WEIR_TYPE(col->value_kind), s, &cast, err)) {
+        return false;
+    }
+    if (col->value_kind == WEIR_STRING) {
+        return put_strings(col, budget, &cast, at, n, s, err);
+    }
+    if (!weir_area_reserve(&col->values, budget, at * size, (at + (size_t)n) * size, err) ||
+        !reserve_nulls(&col->item_nulls, budget, at, n, err) ||
+        !weir_vec_flatten(&cast, s, &flat, err)) {
+        return false;
+    }
+    for (uint32_t i = 0; flat.nulls && i < n; i++) {
+        if (weir_bit(flat.nulls, i)) {
+            weir_bit_set(col->item_nulls.at, at + i);
+            col->any_item_null = true;
+        }
+    }
+    memcpy((char *)col->values.at + at * size, flat.at.l, n * size);
+    return true;
+}
+
+/* Rows that are no lists, in a column of lists. */
+static bool put_singles(column *col, weir_budget *budget, const weir_vec *vec, uint32_t at,
+                        uint32_t n, weir_scratch *s, weir_error *err)
+{
+    uint32_t *offsets = col->offsets.at, kept = 0;
+    bool all = col->value_kind == WEIR_STRING; /* an array's rows are lists or null */
+    if (all && !put_strings(col, budget, vec, col->item_count, n, s, err)) {
+        return false;
+    }
+    uint32_t *ids = all ? (uint32_t *)col->values.at + col->item_count : NULL;
+    for (uint32_t i = 0; i < n; i++) { /* a null is a null row, not a list of one null */
+        if (all && !weir_bit(col->nulls.at, at + i)) {
+            ids[kept++] = ids[i];
+        }
+        offsets[at + i + 1] = col->item_count + kept;
+    }
+    col->item_count += kept;
+    return true;
+}
+
 static bool put_lists(column *col, weir_budget *budget, const weir_vec *vec, uint32_t at,
                       uint32_t n, weir_scratch *s, weir_error *err)
 {
-    if (!reserve_nulls(col, budget, at, n, err) ||
+    if (!reserve_nulls(&col->nulls, budget, at, n, err) ||
         !weir_area_reserve(&col->offsets, budget, ((size_t)at + 1) * 4 * (at > 0),
                            ((size_t)at + n + 1) * 4, err)) {
         return false;
@@ -188,19 +248,7 @@ static bool put_lists(column *col, weir_budget *budget, const weir_vec *vec, uin
     uint32_t *offsets = col->offsets.at;
     offsets[0] = 0;
     if (vec->form != WEIR_LIST && !(vec->form == WEIR_CONST && vec->items)) {
-        if (!put_strings(col, budget, vec, col->item_count, n, s, err)) {
-            return false;
-        }
-        /* a null is a null row, not a list of one null */
-        uint32_t *ids = (uint32_t *)col->values.at + col->item_count, kept = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            if (!weir_bit(col->nulls.at, at + i)) {
-                ids[kept++] = ids[i];
-            }
-            offsets[at + i + 1] = col->item_count + kept;
-        }
-        col->item_count += kept;
-        return true;
+        return put_singles(col, budget, vec, at, n, s, err);
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = vec->form == WEIR_CONST ? 0 : i;
@@ -212,7 +260,7 @@ static bool put_lists(column *col, weir_budget *budget, const weir_vec *vec, uin
             uint32_t take = to - from < WEIR_BLOCK_ROWS ? to - from : WEIR_BLOCK_ROWS;
             weir_vec part;
             weir_vec_slice(vec->items, from, take, s, &part);
-            if (!put_strings(col, budget, &part, col->item_count, take, s, err)) {
+            if (!put_items(col, budget, &part, take, s, err)) {
                 return false;
             }
             col->item_count += take;
@@ -230,7 +278,8 @@ static bool put_flat(column *col, weir_table_rows *table, const weir_vec *vec, u
     size_t size = value_size(col->as_column.type.kind);
     weir_vec flat;
     if (!weir_area_reserve(&col->values, table->budget, at * size, (at + (size_t)n) * size, err) ||
-        !reserve_nulls(col, table->budget, at, n, err) || !weir_vec_flatten(vec, s, &flat, err)) {
+        !reserve_nulls(&col->nulls, table->budget, at, n, err) ||
+        !weir_vec_flatten(vec, s, &flat, err)) {
         return false;
     }
     put_nulls(col, &flat, at, n);
@@ -255,18 +304,14 @@ static bool append_column(weir_table_rows *table, column *col, const weir_vec *g
 {
     weir_vec vec = *given;
     weir_type type = col->as_column.type;
-    if (type.kind == WEIR_ARRAY) {
-        return weir_fail(err, WEIR_ERR_UNSUPPORTED, "column '%.*s': arrays in a table in memory",
-                         WEIR_STR_ARG(col->as_column.name));
-    }
     if (vec.type.kind != type.kind && !weir_vec_cast(given, type, s, &vec, err)) {
         return false;
     }
+    if (col->lists) {
+        return put_lists(col, table->budget, &vec, table->row_count, n, s, err);
+    }
     if (type.kind != WEIR_STRING) {
         return put_flat(col, table, &vec, n, s, err);
-    }
-    if (type.multi) {
-        return put_lists(col, table->budget, &vec, table->row_count, n, s, err);
     }
     return put_strings(col, table->budget, &vec, table->row_count, n, s, err);
 }
@@ -289,11 +334,14 @@ bool weir_table_rows_append(weir_table_rows *table, const weir_vec *columns, uin
 
 static weir_vec items_of(const column *col)
 {
-    return (weir_vec){.type = WEIR_TYPE(WEIR_STRING),
-                      .form = WEIR_DICT,
-                      .n = col->item_count,
-                      .at.ids = col->values.at,
-                      .dict = &col->intern.dict};
+    weir_vec items = {.type = WEIR_TYPE(col->value_kind), .form = WEIR_FLAT, .n = col->item_count};
+    items.at.l = col->values.at;
+    items.nulls = col->any_item_null ? col->item_nulls.at : NULL;
+    if (col->value_kind == WEIR_STRING) {
+        items.form = WEIR_DICT;
+        items.dict = &col->intern.dict;
+    }
+    return items;
 }
 
 weir_vec weir_table_rows_column(const weir_table_rows *table, uint32_t c)
@@ -303,15 +351,15 @@ weir_vec weir_table_rows_column(const weir_table_rows *table, uint32_t c)
     if (!table->chunks) { /* still growing: its one owner asks */
         col->items = items_of(col);
     }
-    if (vec.type.kind != WEIR_STRING) {
-        vec.form = WEIR_FLAT;
-        vec.nulls = col->any_null ? col->nulls.at : NULL;
-        vec.at.l = col->values.at;
-    } else if (vec.type.multi) {
+    if (col->lists) {
         vec.form = WEIR_LIST;
         vec.nulls = col->any_null ? col->nulls.at : NULL;
         vec.at.offsets = col->offsets.at;
         vec.items = &col->items;
+    } else if (vec.type.kind != WEIR_STRING) {
+        vec.form = WEIR_FLAT;
+        vec.nulls = col->any_null ? col->nulls.at : NULL;
+        vec.at.l = col->values.at;
     } else {
         vec.form = WEIR_DICT;
         vec.at.ids = col->values.at;
@@ -323,22 +371,33 @@ weir_vec weir_table_rows_column(const weir_table_rows *table, uint32_t c)
 static void take_lists(const column *col, const uint32_t *rows, uint32_t n, weir_scratch *s,
                        weir_vec *out)
 {
-    const uint32_t *offsets = col->offsets.at, *ids = col->values.at;
-    uint32_t *taken = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1), total = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        total += offsets[rows[i] + 1] - offsets[rows[i]];
-    }
-    uint32_t *items = WEIR_SCRATCH_ARRAY(s, uint32_t, total + 1);
+    const uint32_t *offsets = col->offsets.at;
+    size_t size = value_size(col->value_kind);
+    uint32_t *taken = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
     taken[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t from = offsets[rows[i]], size = offsets[rows[i] + 1] - from;
-        memcpy(items + taken[i], ids + from, size * sizeof(*ids));
-        taken[i + 1] = taken[i] + size;
+        taken[i + 1] = taken[i] + offsets[rows[i] + 1] - offsets[rows[i]];
     }
+    char *items = weir_scratch_take(s, taken[n] * size + 1);
     weir_vec *vec = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
     *vec = items_of(col);
-    vec->n = total;
-    vec->at.ids = items;
+    for (uint32_t i = 0; taken[n] && i < n; i++) {
+        memcpy(items + taken[i] * size, (const char *)col->values.at + offsets[rows[i]] * size,
+               (taken[i + 1] - taken[i]) * size);
+    }
+    if (vec->nulls) {
+        uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(taken[n]) + 1);
+        memset(nulls, 0, (weir_words(taken[n]) + 1) * sizeof(*nulls));
+        for (uint32_t i = 0; i < n; i++) {
+            for (uint32_t k = taken[i]; k < taken[i + 1]; k++) {
+                uint64_t null = weir_bit(vec->nulls, offsets[rows[i]] + k - taken[i]);
+                nulls[k >> 6] |= null << (k & 63);
+            }
+        }
+        vec->nulls = nulls;
+    }
+    vec->n = taken[n];
+    vec->at.l = (const int64_t *)(const void *)items;
     out->form = WEIR_LIST;
     out->at.offsets = taken;
     out->items = vec;
@@ -358,7 +417,7 @@ void weir_table_rows_take(const weir_table_rows *table, uint32_t c, const uint32
         }
         out->nulls = nulls;
     }
-    if (type.kind == WEIR_STRING && type.multi) {
+    if (col->lists) {
         take_lists(col, rows, n, s, out);
         return;
     }
@@ -384,42 +443,57 @@ void weir_table_rows_take(const weir_table_rows *table, uint32_t c, const uint32
     }
 }
 
+static void move_bit(uint64_t *bits, uint32_t to, uint32_t from)
+{
+    uint64_t bit = weir_bit(bits, from);
+    bits[to >> 6] = (bits[to >> 6] & ~(1ull << (to & 63))) | bit << (to & 63);
+}
+
+/* Bits past the end are clear: append only sets. */
+static void clear_past(weir_area *bits, uint32_t n)
+{
+    if (bits->size_bytes && n % 64) {
+        ((uint64_t *)bits->at)[n / 64] &= (1ull << n % 64) - 1;
+    }
+}
+
 static void keep_lists(column *col, const uint32_t *rows, uint32_t n)
 {
-    uint32_t *offsets = col->offsets.at, *ids = col->values.at, at = 0;
+    uint32_t *offsets = col->offsets.at, at = 0;
+    size_t width = value_size(col->value_kind);
+    char *values = col->values.at;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t from = offsets[rows[i]], size = offsets[rows[i] + 1] - from;
-        memmove(ids + at, ids + from, size * sizeof(*ids));
+        if (size) {
+            memmove(values + at * width, values + from * width, size * width);
+        }
+        for (uint32_t k = 0; col->any_item_null && k < size; k++) {
+            move_bit(col->item_nulls.at, at + k, from + k);
+        }
         offsets[i] = at; /* i <= rows[i]: what is overwritten was read */
         at += size;
     }
     offsets[n] = at;
     col->item_count = at;
+    clear_past(&col->item_nulls, at);
 }
 
 void weir_table_rows_keep(weir_table_rows *table, const uint32_t *rows, uint32_t n)
 {
     for (uint32_t c = 0; c < table->column_count; c++) {
         column *col = &table->columns[c];
-        bool multi = col->as_column.type.multi && col->as_column.type.kind == WEIR_STRING;
         size_t size = value_size(col->as_column.type.kind);
-        if (multi && table->row_count) {
+        if (col->lists && table->row_count) {
             keep_lists(col, rows, n);
         }
-        for (uint32_t i = 0; !multi && i < n; i++) {
+        for (uint32_t i = 0; !col->lists && i < n; i++) {
             memmove((char *)col->values.at + i * size, (char *)col->values.at + rows[i] * size,
                     size);
         }
-        if (col->any_null) {
-            uint64_t *nulls = col->nulls.at;
-            for (uint32_t i = 0; i < n; i++) {
-                uint64_t bit = weir_bit(nulls, rows[i]);
-                nulls[i >> 6] = (nulls[i >> 6] & ~(1ull << (i & 63))) | bit << (i & 63);
-            }
+        for (uint32_t i = 0; col->any_null && i < n; i++) {
+            move_bit(col->nulls.at, i, rows[i]);
         }
-        if (col->nulls.size_bytes && n % 64) { /* bits past the end are clear: append sets only */
-            ((uint64_t *)col->nulls.at)[n / 64] &= (1ull << n % 64) - 1;
-        }
+        clear_past(&col->nulls, n);
     }
     table->row_count = n;
 }
@@ -515,7 +589,8 @@ static bool column_gather(const weir_column *as_column, uint32_t chunk, const ui
 static uint64_t column_bytes(const weir_column *as_column)
 {
     const column *col = (const column *)as_column;
-    return col->values.size_bytes + col->nulls.size_bytes + col->offsets.size_bytes;
+    return col->values.size_bytes + col->nulls.size_bytes + col->offsets.size_bytes +
+           col->item_nulls.size_bytes;
 }
 
 static const weir_column_ops column_ops = {.zone = column_zone,
