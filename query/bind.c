@@ -118,7 +118,11 @@ static bool build_scan(weir_bound *bound, const weir_node *node, weir_scan **out
 {
     const weir_node_rows *rows = &node->as.rows;
     weir_scan *scan = WEIR_ARENA_NEW(bound->stage.arena, weir_scan);
-    if (!rows->child) {
+    if (rows->given) {
+        weir_scan_init_child(scan, bound->stage.arena, bound->stage.lock, rows,
+                             bound->stage.now_ms, bound->stage.budget, rows->given->column_count,
+                             rows->given->names, rows->given->types);
+    } else if (!rows->child) {
         init_tables(bound, scan, rows);
     } else {
         flow child;
@@ -342,5 +346,9 @@ void weir_bound_done(weir_bound *bound)
         }
         weir_table_rows_free(pipe->table);
         pipe->table = NULL;
+        if (pipe->scan) {
+            weir_table_rows_free(pipe->scan->own);
+            pipe->scan->own = NULL;
+        }
     }
 }

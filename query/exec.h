@@ -2,6 +2,7 @@
  * its blocks, and predicates over them. Nothing outside run_*.c, scan.c, filter*.c and group*.c includes this. */
 #ifndef QUERY_EXEC_H
 #define QUERY_EXEC_H
+#include "query/given.h"
 #include "query/port.h"
 #include "query/run.h"
 #include "query/table_rows.h"
@@ -48,6 +49,7 @@ typedef struct weir_scan {
     const weir_type *child_types;
     uint32_t seg_count, slice_count;
     weir_scan_seg *segs;
+    weir_table_rows *own;          /* made of the given rows by weir_scan_load */
     weir_slice *slices;
     weir_pred *filter;
     uint32_t time_slot;
@@ -63,6 +65,8 @@ void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *l
                           uint32_t column_count, const weir_str *names, const weir_type *types);
 /* Binds the node's filter; after init. */
 bool weir_scan_filter(weir_scan *scan, weir_error *err);
+/* Given rows become a table; a node that reads something else needs nothing. After it `own` is the holder's to free. */
+bool weir_scan_load(weir_scan *scan, weir_lane *lane);
 /* After everything that asks for slots was bound: finds columns, cuts chunks away by time, deals slices. */
 void weir_scan_prepare(weir_scan *scan);
 void weir_scan_done(weir_scan *scan);

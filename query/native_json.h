@@ -201,6 +201,11 @@ bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, wei
                       bool need_intervals, weir_node **out);
 bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json,
                         const weir_native_part *part, weir_node_rows *rows); /* native_source.c */
+/* native_given.c */
+bool weir_native_inline(weir_native *n, const weir_at *at, const json_t *json,
+                        weir_node_rows *rows);
+bool weir_native_lookup_rows(weir_native *n, const weir_at *at, const json_t *json,
+                             weir_node_rows *rows);
 
 /* native_group.c: what timeseries, topN and groupBy share. */
 typedef struct weir_grouping {

@@ -2,6 +2,7 @@
  * learns them from the views: dimensions and metrics of every segment, __time first. A column to
  * order by that is not asked for is read behind the shown ones. */
 #include "query/native_json.h"
+#include "query/given.h"
 
 static bool parse_format(weir_native *n, const weir_at *at, const json_t *json, uint32_t *out)
 {
@@ -159,6 +160,11 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
         for (uint32_t i = 0; i < rows->as.rows.child->output_count; i++) {
             weir_names_add(&columns, rows->as.rows.child->output_names[i]);
         }
+    }
+    const weir_given *given = rows->as.rows.given;
+    bool all = columns.count == 0;
+    for (uint32_t i = 0; all && given && i < given->column_count; i++) {
+        weir_names_add(&columns, given->names[i]);
     }
     open->rows = rows;
     if (columns.count == 0) {

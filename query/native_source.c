@@ -115,14 +115,28 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     return true;
 }
 
+static bool parse_lookup(weir_native *n, const weir_at *at, const json_t *json,
+                         const weir_native_part *part, weir_node_rows *rows)
+{
+    (void)part;
+    return weir_native_lookup_rows(n, at, json, rows);
+}
+
+static bool parse_inline(weir_native *n, const weir_at *at, const json_t *json,
+                         const weir_native_part *part, weir_node_rows *rows)
+{
+    (void)part;
+    return weir_native_inline(n, at, json, rows);
+}
+
 static const struct source_type {
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json,
                   const weir_native_part *part, weir_node_rows *rows); /* NULL: not yet */
 } source_types[] = {
-    {"table", parse_table}, {"union", parse_union}, {"query", parse_query},
-    {"lookup", NULL},       {"inline", NULL},       {"join", NULL},
-    {"unnest", NULL},       {"filter", NULL},       {"globalTable", parse_table},
+    {"table", parse_table},   {"union", parse_union},   {"query", parse_query},
+    {"lookup", parse_lookup}, {"inline", parse_inline}, {"join", NULL},
+    {"unnest", NULL},         {"filter", NULL},         {"globalTable", parse_table},
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json,

@@ -2,6 +2,7 @@
  * fingerprint. The text of a node says everything that shapes its result, so that the fingerprint
  * of a leaf is the hash of its text. */
 #include <assert.h>
+#include "query/given.h"
 #include "query/plan.h"
 #include "weir/hash.h"
 
@@ -166,7 +167,9 @@ static bool check_children(weir_arena *arena, weir_node *node, weir_error *err)
 {
     switch ((weir_node_kind)node->kind) {
     case WEIR_NODE_ROWS:
-        assert((node->as.rows.child != NULL) != (node->as.rows.table_count > 0));
+        assert((node->as.rows.child != NULL) + (node->as.rows.given != NULL) +
+                   (node->as.rows.table_count > 0) ==
+               1);
         return !node->as.rows.child || check_node(arena, node->as.rows.child, err);
     case WEIR_NODE_FILTER:
         assert(node->as.filter.predicate || node->as.filter.filter);
@@ -267,6 +270,10 @@ static void print_rows(const weir_node_rows *rows, weir_buf *out, uint32_t inden
     weir_buf_text(out, "ROWS ");
     if (rows->child) {
         weir_buf_text(out, "of query");
+    }
+    if (rows->given) {
+        weir_buf_printf(out, "%u given rows %016llx ", rows->given->row_count,
+                        (unsigned long long)rows->given->hash);
     }
     put_names(out, rows->tables, rows->table_count);
     for (uint32_t i = 0; i < rows->interval_count; i++) {

@@ -27,6 +27,7 @@ typedef struct weir_node_rows {
     uint32_t table_count;          /* tables are concatenated (union data source) */
     const weir_str *tables;
     weir_node *child;              /* a subquery instead of tables */
+    const struct weir_given *given; /* or inline rows, or a lookup's entries (query/given.h) */
     uint32_t interval_count;
     const weir_interval *intervals; /* merged, ascending; time outside is cut away. Over a child: of its "__time". They also say which buckets are filled and what
                                      * the timestamp of `all` is, so __time conditions of the filter stay in the filter (chunks are pruned by long_range) */

@@ -262,6 +262,9 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     run->full = false;
     atomic_store(&run->next_slice, 0);
     if (pipe->from == WEIR_PIPE_SCAN) {
+        if (!weir_scan_load(pipe->scan, base)) {
+            return false;
+        }
         weir_scan_prepare(pipe->scan);
         if (!pipe->fused && !weir_scan_run_prepare(pipe->scan_run, base, rows_wanted(pipe))) {
             return false;
@@ -303,7 +306,7 @@ static bool end_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     case WEIR_PIPE_TABLE:
         if (pipe->last_in) {
             weir_scan *scan = pipe->table_for;
-            scan->segs[0].rows = weir_table_rows_end(run->table, WEIR_STR(""));
+            scan->segs[0].rows = weir_table_rows_end(run->table, WEIR_STR(WEIR_INLINE_ID));
             scan->seg_count = 1;
         }
         return true;

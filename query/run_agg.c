@@ -150,7 +150,7 @@ static bool needs_hulls(const weir_agg_run *agg)
     const weir_node_agg *node = agg->node;
     bool all = node->bucket.kind == WEIR_GRAN_ALL;
     return agg->scan && (node->fill || (all && node->shape != WEIR_SHAPE_GROUPBY)) &&
-           (!all || agg->scan->node->child == NULL);
+           (!all || agg->scan->node->table_count > 0);
 }
 
 static bool init_lane(weir_agg_run *agg, weir_agg_lane *own)

@@ -94,6 +94,19 @@ void weir_scan_done(weir_scan *scan)
     scan->filter = NULL;
 }
 
+bool weir_scan_load(weir_scan *scan, weir_lane *lane)
+{
+    const weir_given *given = scan->node->given;
+    if (given) {
+        if (!weir_given_load(given, lane->run.ctl, &lane->scratch, &scan->own, &lane->err)) {
+            return false;
+        }
+        scan->segs[0].rows = weir_table_rows_end(scan->own, given->id);
+        scan->seg_count = 1;
+    }
+    return true;
+}
+
 static bool chunk_in_time(const weir_scan *scan, const weir_chunk_info *info)
 {
     for (uint32_t i = 0; i < scan->node->interval_count; i++) {

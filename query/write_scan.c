@@ -1,6 +1,7 @@
 /* query/write_scan.c - scan's answer: an object per batch with the segment's id, the columns, the
  * events and their types. */
 #include "query/write_native.h"
+#include "query/given.h"
 
 static void write_event(weir_native_writer *w, const weir_batch *batch, uint32_t row)
 {
@@ -61,6 +62,18 @@ static bool is_null_constant(weir_native_writer *w, weir_str name)
     return false;
 }
 
+/* An inline column without a type has none in the answer either. */
+static bool is_untyped(const weir_node_rows *rows, weir_str name)
+{
+    for (uint32_t i = 0; rows->given && rows->given->untyped && i < rows->given->column_count;
+         i++) {
+        if (weir_str_eq(rows->given->names[i], name)) {
+            return rows->given->untyped[i];
+        }
+    }
+    return false;
+}
+
 /* Once per answer. */
 static void settle_types(weir_native_writer *w)
 {
@@ -70,6 +83,9 @@ static void settle_types(weir_native_writer *w)
     for (uint32_t i = 0; i < w->part->shown_count; i++) {
         if (is_null_constant(w, w->part->shown[i].name)) {
             types[w->part->shown[i].column] = WEIR_TYPE(WEIR_FLOAT);
+        }
+        if (is_untyped(w->part->rows, w->part->shown[i].name)) {
+            types[w->part->shown[i].column] = WEIR_TYPE(WEIR_UNKNOWN);
         }
     }
     w->types = types;
@@ -91,7 +107,8 @@ static void write_signature(weir_native_writer *w)
         weir_json_begin_object(&w->json);
         weir_json_member_str(&w->json, "name", w->part->shown[i].name);
         if (type.kind == WEIR_ARRAY && type.multi) {
-            type = WEIR_TYPE(type.elem); /* an expression over each value: Druid gives the value's type */
+            type = WEIR_TYPE(
+                type.elem); /* an expression over each value: Druid gives the value's type */
         }
         if (type.kind != WEIR_UNKNOWN) {
             weir_json_member_str(&w->json, "type", weir_type_name(type, text));

@@ -394,8 +394,14 @@ static void wrong_queries_are_refused_by_place(void **state)
             "BAD_QUERY: queryType: 'select' is no type of query");
     REFUSED("{'queryType':'timeseries'," DAY "}", "BAD_QUERY: needs 'dataSource'");
     REFUSED("{'queryType':'timeseries','dataSource':'w'}", "BAD_QUERY: needs 'intervals'");
-    REFUSED("{'queryType':'timeseries','dataSource':{'type':'lookup','lookup':'l'}," DAY "}",
-            "UNSUPPORTED: dataSource.type: the data source 'lookup' is not supported yet");
+    REFUSED("{'queryType':'timeseries','dataSource':{'type':'lookup'}," DAY "}",
+            "BAD_QUERY: dataSource: needs 'lookup'");
+    REFUSED("{'queryType':'scan','dataSource':{'type':'inline','columnNames':['a','b'],"
+            "'rows':[[1,2],[3]]}," DAY "}",
+            "BAD_QUERY: dataSource.rows[1]: has 1 values for 2 columns");
+    REFUSED("{'queryType':'scan','dataSource':{'type':'inline','columnNames':['a'],"
+            "'columnTypes':['TEXT'],'rows':[]}," DAY "}",
+            "BAD_QUERY: dataSource.columnTypes[0]: 'TEXT' is no type of column");
     REFUSED_SERIES("'aggregations':[" COUNT "," COUNT "]",
                    "BAD_QUERY: aggregations[1]: there are two outputs 'n'");
     REFUSED_SERIES("'aggregations':{}", "BAD_QUERY: aggregations: must be a list");
