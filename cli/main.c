@@ -2,6 +2,8 @@
 #include "cli/cli.h"
 #include <stdio.h>
 #include <string.h>
+#include "weir/query.h"
+#include "weir/row_filter.h"
 
 static const struct {
     const char *name, *use, *help;
@@ -26,6 +28,7 @@ static int print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    weir_row_filters_install(weir_query_row_filters());
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         puts("weir " WEIR_VERSION);

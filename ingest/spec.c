@@ -139,7 +139,10 @@ static bool read_intervals(parse *p, const json_t *data_schema)
 static bool read_data_schema(parse *p, const json_t *data_schema)
 {
     p->spec->schema = weir_schema_parse(data_schema, warn_unknown, NULL, p->err);
-    return p->spec->schema && read_timestamp_spec(p, data_schema) && read_intervals(p, data_schema);
+    return p->spec->schema && read_timestamp_spec(p, data_schema) &&
+           read_intervals(p, data_schema) &&
+           weir_transform_spec_parse(json_object_get(data_schema, "transformSpec"), p->arena,
+                                     &p->spec->transforms, p->err);
 }
 
 /* inputFormat. */
@@ -558,6 +561,35 @@ static void want(void *self, weir_str name)
     }
 }
 
+static bool is_excluded(const weir_schema *schema, weir_str name)
+{
+    for (uint32_t i = 0; i < schema->exclusion_count; i++) {
+        if (weir_str_eq(schema->exclusions[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What transforms read is discovered all the same. */
+static void want_input(void *self, weir_str name)
+{
+    wanted *w = self;
+    uint32_t known = w->fields->column_count;
+    want(w, name);
+    if (w->fields->column_count > known) {
+        w->fields->columns[known].discovered = w->spec->schema->discover &&
+                                               w->spec->flatten.discover &&
+                                               !is_excluded(w->spec->schema, name);
+    }
+}
+
+static void want_inputs(wanted *w)
+{
+    weir_error ignored = {0}; /* it was checked when the spec was read */
+    weir_transform_spec_columns(&w->spec->transforms, want_input, w, &ignored);
+}
+
 weir_fields *weir_spec_fields(const weir_spec *spec)
 {
     const weir_schema *schema = spec->schema;
@@ -572,6 +604,7 @@ weir_fields *weir_spec_fields(const weir_spec *spec)
             weir_expr_columns(schema->metrics[i].args[a], want, &w);
         }
     }
+    want_inputs(&w);
     for (uint32_t i = 0; schema->discover && i < spec->flatten.count; i++) {
         uint32_t known = fields->column_count;
         want(&w, spec->flatten.fields[i].name);

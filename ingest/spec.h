@@ -2,6 +2,7 @@
  * Wrong members are BAD_REQUEST naming the member; unknown ones are a warning in the log. Read-only once parsed, refcounted. */
 #ifndef INGEST_SPEC_H
 #define INGEST_SPEC_H
+#include "ingest/derive.h"
 #include "ingest/flatten.h"
 #include "weir/schema.h"
 
@@ -19,6 +20,7 @@ typedef struct weir_spec {
     bool has_missing_time; /* timestampSpec.missingValue */
     int64_t missing_time_ms;
     weir_flatten flatten;
+    weir_transform_spec transforms;
     uint32_t interval_count; /* granularitySpec.intervals of a task: other rows are thrown away; 0: all are welcome */
     const weir_interval *intervals;
 

@@ -14,6 +14,7 @@ typedef struct metric {
     const weir_agg_spec *spec;
     weir_type stored;
     const uint32_t *columns; /* per argument; WEIR_NO_COLUMN: the time */
+    const uint32_t *derived; /* per argument: derived column, or WEIR_NO_COLUMN */
     bound_metric *bounds;
 } metric;
 
@@ -24,12 +25,19 @@ struct weir_transform {
     weir_scratch scratch;
     uint32_t time_column;
     uint32_t *dimension_columns;
+    uint32_t *dimension_derived; /* derived column, or WEIR_NO_COLUMN */
     metric *metrics;
-    uint8_t *discovered; /* per column of fields: weir_kind that it has by now */
+    weir_derive *transforms; /* NULL: none */
+    weir_derive *inputs;     /* metrics' expressions; NULL: none */
+    uint32_t input_count, input_capacity;
+    const weir_expr **input_exprs;
+    weir_row_filter *filter; /* NULL: none */
+    uint8_t *discovered;     /* per column of fields: weir_kind that it has by now */
     uint32_t discovered_count;
     /* Run under way. */
     weir_events *events;
     weir_reject_sink sink;
+    weir_vec *derived; /* the transforms' columns, then the metrics' inputs */
     uint32_t rows[WEIR_EVENTS_MAX], records[WEIR_EVENTS_MAX], row_count;
     uint64_t with_error[WEIR_EVENTS_MAX / 64];
 };
@@ -49,26 +57,67 @@ weir_time_window weir_transform_window(const weir_spec *spec, int64_t now_ms)
     return window;
 }
 
+static uint32_t find_transform(const weir_transform *t, weir_str name)
+{
+    for (uint32_t i = 0; i < t->spec->transforms.count; i++) {
+        if (weir_str_eq(t->spec->transforms.names[i], name)) {
+            return i;
+        }
+    }
+    return WEIR_NO_COLUMN;
+}
+
+/* An expression as a metric's input is one more derived column. */
+static uint32_t add_input(weir_transform *t, const weir_expr *expr)
+{
+    if (t->input_count == t->input_capacity) {
+        t->input_capacity = t->input_capacity ? 2 * t->input_capacity : 4;
+        const weir_expr **grown = WEIR_ARENA_ARRAY(t->arena, const weir_expr *, t->input_capacity);
+        if (t->input_count > 0) {
+            memcpy(grown, t->input_exprs, t->input_count * sizeof(*grown));
+        }
+        t->input_exprs = grown;
+    }
+    t->input_exprs[t->input_count] = expr;
+    return t->spec->transforms.count + t->input_count++;
+}
+
 static bool bind_arguments(weir_transform *t, metric *m, weir_error *err)
 {
     const weir_agg_spec *spec = m->spec;
     uint32_t *columns = WEIR_ARENA_ARRAY(t->arena, uint32_t, spec->arg_count + 1);
+    uint32_t *derived = WEIR_ARENA_ARRAY(t->arena, uint32_t, spec->arg_count + 1);
     for (uint32_t a = 0; a < spec->arg_count; a++) {
-        if (spec->args[a]->kind != WEIR_EXPR_COLUMN) {
-            return weir_fail(err, WEIR_ERR_UNSUPPORTED,
-                             "dataSchema.metricsSpec: metric '%.*s' has an expression as its "
-                             "input, which is not supported yet",
-                             WEIR_STR_ARG(spec->name));
+        const weir_expr *arg = spec->args[a];
+        columns[a] = WEIR_NO_COLUMN;
+        derived[a] = WEIR_NO_COLUMN;
+        if (arg->kind != WEIR_EXPR_COLUMN) {
+            derived[a] = add_input(t, arg);
+        } else if (!weir_str_is(arg->name, "__time")) {
+            derived[a] = find_transform(t, arg->name);
+            columns[a] = weir_fields_column(t->fields, arg->name);
         }
-        weir_str name = spec->args[a]->name;
-        columns[a] =
-            weir_str_is(name, "__time") ? WEIR_NO_COLUMN : weir_fields_column(t->fields, name);
     }
     m->columns = columns;
+    m->derived = derived;
     return spec->arg_count <= 16 ||
            weir_fail(err, WEIR_ERR_UNSUPPORTED,
                      "dataSchema.metricsSpec: metric '%.*s' has more than 16 inputs",
                      WEIR_STR_ARG(spec->name));
+}
+
+/* Per transform the kind of the dimension that it fills. */
+static uint8_t *wanted_kinds(const weir_transform *t)
+{
+    const weir_schema *schema = t->spec->schema;
+    uint8_t *kinds = WEIR_ARENA_ARRAY(t->arena, uint8_t, t->spec->transforms.count + 1);
+    for (uint32_t i = 0; i < schema->dimension_count; i++) {
+        uint8_t kind = schema->dimensions[i].type.kind;
+        if (t->dimension_derived[i] != WEIR_NO_COLUMN && kind != WEIR_COMPLEX) {
+            kinds[t->dimension_derived[i]] = kind;
+        }
+    }
+    return kinds;
 }
 
 weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_error *err)
@@ -83,11 +132,31 @@ weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_er
     for (uint32_t i = 0; i < schema->dimension_count; i++) {
         t->dimension_columns[i] = weir_fields_column(fields, schema->dimensions[i].name);
     }
+    t->dimension_derived = WEIR_ARENA_ARRAY(t->arena, uint32_t, schema->dimension_count + 1);
+    for (uint32_t i = 0; i < schema->dimension_count; i++) {
+        t->dimension_derived[i] = find_transform(t, schema->dimensions[i].name);
+    }
     t->metrics = WEIR_ARENA_ARRAY(t->arena, metric, schema->metric_count + 1);
     for (uint32_t i = 0; i < schema->metric_count; i++) {
         metric *m = &t->metrics[i];
         m->spec = &schema->metrics[i];
         if (!weir_agg_stored_type(m->spec, &m->stored, err) || !bind_arguments(t, m, err)) {
+            weir_transform_free(t);
+            return NULL;
+        }
+    }
+    const weir_transform_spec *transforms = &spec->transforms;
+    if (transforms->count > 0) {
+        t->transforms =
+            weir_derive_new(transforms->exprs, wanted_kinds(t), transforms->count, fields);
+    }
+    if (t->input_count > 0) {
+        t->inputs = weir_derive_new(t->input_exprs, NULL, t->input_count, fields);
+    }
+    if (transforms->filter) {
+        t->filter =
+            weir_row_filters()->parse(transforms->filter, "dataSchema.transformSpec.filter", err);
+        if (!t->filter) {
             weir_transform_free(t);
             return NULL;
         }
@@ -98,6 +167,11 @@ weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_er
 void weir_transform_free(weir_transform *t)
 {
     if (t) {
+        weir_derive_free(t->transforms);
+        weir_derive_free(t->inputs);
+        if (t->filter) {
+            weir_row_filters()->free(t->filter);
+        }
         weir_scratch_done(&t->scratch);
         weir_arena_free(t->arena);
         weir_spec_unref(t->spec);
@@ -219,6 +293,158 @@ static weir_convert converter(weir_transform *t, weir_str column)
                           .self = t};
 }
 
+/* Derived columns. */
+
+/* Goes on with these rows only. */
+static void keep_rows(weir_transform *t, const weir_sel *sel, int64_t *times, uint32_t derived)
+{
+    const uint16_t *rows = weir_sel_rows(sel, &t->scratch);
+    for (uint32_t i = 0; i < sel->count; i++) {
+        t->rows[i] = t->rows[rows[i]];
+        t->records[i] = t->records[rows[i]];
+        times[i] = times[rows[i]];
+    }
+    for (uint32_t k = 0; k < derived; k++) {
+        weir_vec kept;
+        weir_vec_gather(&t->derived[k], rows, sel->count, &t->scratch, &kept);
+        t->derived[k] = kept;
+    }
+    t->row_count = sel->count;
+}
+
+static weir_sel one_row(const weir_transform *t, uint16_t *row)
+{
+    return (weir_sel){.kind = WEIR_SEL_LIST, .n = t->row_count, .count = 1, .rows = row};
+}
+
+/* Events that an expression fails on cannot be parsed; the others go on. */
+static void drop_failing(weir_transform *t, weir_derive *derive, const weir_named_vecs *known,
+                         int64_t *times, const char *why)
+{
+    uint16_t *good = WEIR_SCRATCH_ARRAY(&t->scratch, uint16_t, t->row_count + 1);
+    weir_vec *ignored =
+        WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, t->spec->transforms.count + t->input_count + 1);
+    uint32_t count = 0;
+    bool all = weir_derive_is_untyped(derive);
+    for (uint32_t i = 0; i < t->row_count; i++) {
+        weir_error err = {0};
+        uint16_t row = (uint16_t)i;
+        weir_sel only = one_row(t, &row);
+        weir_convert c = converter(t, WEIR_STR(""));
+        weir_mark mark = weir_scratch_mark(&t->scratch);
+        if (all || !weir_derive_run(derive, &c, times, known, &only, ignored, &err)) {
+            reject(t, WEIR_REJECT_UNPARSEABLE, t->rows[i], all ? why : err.message);
+        } else {
+            good[count++] = row;
+        }
+        weir_scratch_rewind(&t->scratch, mark);
+    }
+    weir_sel sel = {.kind = count ? WEIR_SEL_LIST : WEIR_SEL_NONE,
+                    .n = t->row_count,
+                    .count = count,
+                    .rows = good};
+    keep_rows(t, &sel, times, known->count);
+}
+
+static bool derive(weir_transform *t, weir_derive *by, const weir_named_vecs *known, int64_t *times,
+                   weir_vec *out, weir_error *err)
+{
+    weir_convert c = converter(t, WEIR_STR(""));
+    weir_error why = {0};
+    if (!by || weir_derive_run(by, &c, times, known, NULL, out, &why)) {
+        return true;
+    }
+    drop_failing(t, by, known, times, why.message);
+    c = converter(t, WEIR_STR(""));
+    weir_named_vecs rest = *known;
+    rest.n = t->row_count;
+    return t->row_count == 0 || weir_derive_run(by, &c, times, &rest, NULL, out, err);
+}
+
+typedef struct filter_inputs {
+    weir_transform *t;
+    weir_str *names;
+    weir_vec *vecs;
+    uint32_t count;
+} filter_inputs;
+
+static void add_filter_input(void *self, weir_str name)
+{
+    filter_inputs *in = self;
+    weir_transform *t = in->t;
+    uint32_t derived = find_transform(t, name);
+    weir_convert c = converter(t, name);
+    if (derived != WEIR_NO_COLUMN) {
+        in->vecs[in->count] = t->derived[derived];
+    } else if (weir_str_is(name, "__time")) {
+        return; /* put by the caller */
+    } else {
+        weir_derive_field(&c, weir_fields_column(t->fields, name), &in->vecs[in->count]);
+    }
+    in->names[in->count++] = name;
+}
+
+static void count_input(void *self, weir_str name)
+{
+    (void)name;
+    ++*(uint32_t *)self;
+}
+
+static bool filter_rows(weir_transform *t, int64_t *times, weir_error *err)
+{
+    const weir_row_filter_ops *ops = weir_row_filters();
+    uint32_t count = 0;
+    ops->columns(t->filter, count_input, &count);
+    filter_inputs in = {t, WEIR_SCRATCH_ARRAY(&t->scratch, weir_str, count + 1),
+                        WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, count + 1), 0};
+    ops->columns(t->filter, add_filter_input, &in);
+    in.names[in.count] = WEIR_STR("__time");
+    in.vecs[in.count++] = (weir_vec){
+        .type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = t->row_count, .at.l = times};
+    weir_named_vecs rows = {t->row_count, in.count, in.names, in.vecs};
+    weir_sel sel;
+    if (!ops->run(t->filter, &rows, &t->scratch, &sel, err)) {
+        return weir_fail_in(err, "dataSchema.transformSpec.filter");
+    }
+    if (sel.count == t->row_count) {
+        return true;
+    }
+    const uint64_t *bits = weir_sel_bits(&sel, &t->scratch);
+    for (uint32_t i = 0; i < t->row_count; i++) {
+        if (!weir_bit(bits, i)) {
+            reject(t, WEIR_REJECT_FILTERED, t->rows[i], "transformSpec.filter does not match");
+        }
+    }
+    keep_rows(t, &sel, times, t->spec->transforms.count);
+    return true;
+}
+
+/* Transforms, then the filter over what they gave, then metrics' inputs. */
+static bool derive_columns(weir_transform *t, int64_t *times, weir_error *err)
+{
+    uint32_t count = t->spec->transforms.count;
+    t->derived = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, count + t->input_count + 1);
+    weir_named_vecs none = {.n = t->row_count};
+    if (!derive(t, t->transforms, &none, times, t->derived, err) ||
+        (t->filter && t->row_count > 0 && !filter_rows(t, times, err))) {
+        return false;
+    }
+    weir_named_vecs known = {t->row_count, t->row_count ? count : 0, t->spec->transforms.names,
+                             t->derived};
+    return derive(t, t->inputs, &known, times, t->derived + count, err);
+}
+
+/* A derived column as dimension or metric input. */
+static bool cast_derived(weir_transform *t, uint32_t derived, weir_type type, weir_vec *out,
+                         weir_error *err)
+{
+    weir_vec cast;
+    const weir_vec *vec = &t->derived[derived];
+    bool as_is = type.kind == WEIR_UNKNOWN || weir_type_eq(vec->type, type);
+    return (as_is || weir_vec_cast(vec, type, &t->scratch, &cast, err)) &&
+           weir_vec_flatten(as_is ? vec : &cast, &t->scratch, out, err);
+}
+
 static void put_dimension(weir_transform *t, const weir_dimension *dimension, uint32_t column,
                           weir_vec *out)
 {
@@ -314,19 +540,25 @@ static bool find_bound(weir_transform *t, metric *m, const weir_vec *args, weir_
     return true;
 }
 
-static void put_argument(weir_transform *t, const metric *m, uint32_t a, const int64_t *times,
-                         weir_vec *out)
+static bool put_argument(weir_transform *t, const metric *m, uint32_t a, const int64_t *times,
+                         weir_vec *out, weir_error *err)
 {
     uint32_t column = m->columns[a];
+    if (m->derived[a] != WEIR_NO_COLUMN) {
+        weir_kind kind = !weir_type_is_number(m->stored) ? WEIR_UNKNOWN
+                         : m->stored.kind == WEIR_LONG   ? WEIR_LONG
+                                                         : WEIR_DOUBLE;
+        return cast_derived(t, m->derived[a], WEIR_TYPE((uint8_t)kind), out, err);
+    }
     if (column == WEIR_NO_COLUMN) {
         *out = (weir_vec){.type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = t->row_count};
         out->at.l = times;
-        return;
+        return true;
     }
     weir_convert c = converter(t, m->spec->args[a]->name);
     if (weir_type_is_number(m->stored)) {
         weir_convert_metric(&c, column, m->stored.kind == WEIR_LONG ? WEIR_LONG : WEIR_DOUBLE, out);
-        return;
+        return true;
     }
     weir_kind kind = weir_convert_natural(&c, column);
     if (kind == WEIR_LONG || kind == WEIR_DOUBLE) {
@@ -334,6 +566,7 @@ static void put_argument(weir_transform *t, const metric *m, uint32_t a, const i
     } else {
         weir_convert_string(&c, column, out);
     }
+    return true;
 }
 
 static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_vec *out,
@@ -342,7 +575,9 @@ static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_
     weir_vec *args = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, m->spec->arg_count + 1);
     weir_agg_bound *bound = NULL;
     for (uint32_t a = 0; a < m->spec->arg_count; a++) {
-        put_argument(t, m, a, times, &args[a]);
+        if (!put_argument(t, m, a, times, &args[a], err)) {
+            return weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name));
+        }
     }
     return find_bound(t, m, args, &bound, err) &&
            (m->spec->agg->row(bound, args, t->row_count, &t->scratch, out, err) ||
@@ -360,14 +595,22 @@ bool weir_transform_run(weir_transform *t, weir_events *events, weir_time_window
     memset(t->with_error, 0, sizeof(t->with_error));
     int64_t *times = WEIR_SCRATCH_ARRAY(&t->scratch, int64_t, events->n + 1);
     choose_rows(t, window, times);
+    if (!derive_columns(t, times, err)) {
+        return false;
+    }
     uint32_t most = events->column_count + schema->dimension_count + schema->metric_count;
     weir_str *names = WEIR_SCRATCH_ARRAY(&t->scratch, weir_str, most + 1);
     weir_vec *columns = WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, most + 1);
     *out = (weir_input){.n = t->row_count, .times = times, .names = names, .columns = columns};
     for (uint32_t i = 0; i < schema->dimension_count; i++) {
         names[out->column_count] = schema->dimensions[i].name;
-        put_dimension(t, &schema->dimensions[i], t->dimension_columns[i],
-                      &columns[out->column_count++]);
+        const weir_dimension *dimension = &schema->dimensions[i];
+        weir_vec *column = &columns[out->column_count++];
+        if (t->dimension_derived[i] == WEIR_NO_COLUMN) {
+            put_dimension(t, dimension, t->dimension_columns[i], column);
+        } else if (!cast_derived(t, t->dimension_derived[i], dimension->type, column, err)) {
+            return weir_fail_in(err, "dimension '%.*s'", WEIR_STR_ARG(dimension->name));
+        }
     }
     for (uint32_t i = 0; i < schema->metric_count; i++) {
         names[out->column_count] = schema->metrics[i].name;

@@ -1,5 +1,5 @@
 /* ingest/transform.h - a batch of cells to what a live segment takes: times, declared and discovered dimensions, metrics in row form.
- * One per ingest thread. A later transformSpec has its place here: expressions on the vectors before metrics, a filter on the rows. */
+ * One per ingest thread. The spec's transforms and its filter come after the time and before all columns. */
 #ifndef INGEST_TRANSFORM_H
 #define INGEST_TRANSFORM_H
 #include "ingest/rejects.h"

@@ -433,19 +433,8 @@ static bool parse_timestamp_spec(parse *p, const weir_members *top, weir_str *co
     return true;
 }
 
-/* Renames and filters that were silently left out would make wrong rows. */
-static bool refuse_transforms(parse *p, const weir_members *top)
+static bool refuse_parser(parse *p, const weir_members *top)
 {
-    const json_t *value;
-    if (!weir_member_object(top, "transformSpec", &value, p->err)) {
-        return false;
-    }
-    const json_t *filter = value ? json_object_get(value, "filter") : NULL;
-    if ((filter && !json_is_null(filter)) ||
-        (value && json_array_size(json_object_get(value, "transforms")) > 0)) {
-        return weir_fail(p->err, WEIR_ERR_UNSUPPORTED,
-                         "dataSchema.transformSpec is not supported yet");
-    }
     if (weir_member_any(top, "parser")) {
         return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
                          "dataSchema.parser is no longer used: give timestampSpec and "
@@ -478,7 +467,7 @@ static bool parse_all(parse *p, const json_t *data_schema)
                          "begins with no dot");
     }
     p->schema->table = weir_arena_str(p->arena, table);
-    if (!refuse_transforms(p, &top) || !parse_timestamp_spec(p, &top, &time_column) ||
+    if (!refuse_parser(p, &top) || !parse_timestamp_spec(p, &top, &time_column) ||
         !parse_dimensions_spec(p, &top) || !parse_granularity_spec(p, &top) ||
         !parse_metrics(p, &top) || !names_are_distinct(p)) {
         return false;

@@ -47,6 +47,10 @@ void weir_answer_cancel(weir_answer *answer);          /* client hung up */
 void weir_answer_unref(weir_answer *answer);
 void weir_engine_cancel(weir_engine *engine, weir_str query_id); /* DELETE /druid/v2/{id}; unknown ids are fine */
 
+/* Druid's filters for events that are no rows yet: the program gives them to ingest (weir/row_filter.h). */
+struct weir_row_filter_ops;
+const struct weir_row_filter_ops *weir_query_row_filters(void);
+
 /* Druid's error body for an error that happened outside a query too. */
 void weir_error_body(const weir_error *err, weir_str remote, weir_buf *out);
 /* GET /druid/v2/datasources: names, ascending. */

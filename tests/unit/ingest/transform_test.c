@@ -287,6 +287,89 @@ static void typed_discovery_keeps_numbers_and_only_widens(void **state)
     end(&b);
 }
 
+#define TRANSFORMS(dimensions, metrics, transforms)                                                \
+    "{\"dataSource\":\"t\",\"timestampSpec\":{\"column\":\"ts\",\"format\":\"auto\"},"             \
+    "\"dimensionsSpec\":{" dimensions "},\"metricsSpec\":[" metrics                                \
+    "],\"transformSpec\":{\"transforms\":[" transforms                                             \
+    "]},\"granularitySpec\":{\"rollup\":false}}"
+#define EXPRESSION(name, text)                                                                     \
+    "{\"type\":\"expression\",\"name\":\"" name "\",\"expression\":\"" text "\"}"
+
+static void transforms_see_the_event_as_it_was_and_may_replace_a_field(void **state)
+{
+    (void)state;
+    bench b;
+    begin(&b,
+          TRANSFORMS(
+              "\"dimensions\":[\"a\",\"u\",{\"type\":\"long\",\"name\":\"twice\"},\"hour\"]", "",
+              EXPRESSION("a", "concat(a,'!')") "," EXPRESSION("u", "upper(a)") "," EXPRESSION(
+                  "twice", "n * 2") "," EXPRESSION("hour", "timestamp_format(__time,'HH')")));
+    RUN(&b, "{\"ts\":3600000,\"a\":\"x\",\"n\":4}", "{\"ts\":7200000,\"a\":\"y\",\"n\":null}");
+    assert_int_equal(b.input.n, 2);
+    assert_string_equal(row_text(&b, 0), "a=\"x!\" u=\"X\" twice=8 hour=\"01\"");
+    assert_string_equal(row_text(&b, 1), "a=\"y!\" u=\"Y\" twice=null hour=\"02\"");
+    RUN(&b, "{\"ts\":3600000,\"a\":7,\"n\":1.5}",
+        "{\"ts\":7200000}"); /* other types in the next batch */
+    assert_string_equal(row_text(&b, 0), "a=\"7!\" u=\"7\" twice=3 hour=\"01\"");
+    assert_string_equal(row_text(&b, 1), "a=null u=null twice=null hour=\"02\"");
+    assert_int_equal(b.rejects.size, 0);
+    end(&b);
+}
+
+static void a_transform_reads_into_nested_objects_and_lists(void **state)
+{
+    (void)state;
+    bench b;
+    begin(&b, TRANSFORMS(
+                  "\"dimensions\":[\"k\",{\"type\":\"long\",\"name\":\"len\"}]", "",
+                  EXPRESSION("k", "json_value(o,'$.k')") "," EXPRESSION("len", "array_length(m)")));
+    RUN(&b, "{\"ts\":1,\"o\":{\"k\":\"v\"},\"m\":[\"a\",\"b\"]}");
+    assert_string_equal(row_text(&b, 0), "k=\"v\" len=2");
+    end(&b);
+}
+
+static void an_event_that_a_transform_fails_on_is_unparseable_and_the_others_stay(void **state)
+{
+    (void)state;
+    bench b;
+    begin(&b, TRANSFORMS("\"dimensions\":[{\"type\":\"long\",\"name\":\"q\"}]", "",
+                         EXPRESSION("q", "100 / n")));
+    RUN(&b, "{\"ts\":1,\"n\":4}", "{\"ts\":2,\"n\":0}", "{\"ts\":3,\"n\":5}");
+    assert_int_equal(b.input.n, 2);
+    assert_string_equal(row_text(&b, 0), "q=25");
+    assert_string_equal(row_text(&b, 1), "q=20");
+    assert_int_equal(b.input.times[1], 3);
+    assert_int_equal(weir_transform_records(b.transform)[1], 2);
+    weir_buf_byte(&b.rejects, 0);
+    assert_non_null(strstr(b.rejects.at, "1 unparseable: "));
+    end(&b);
+}
+
+static void metrics_read_derived_columns_and_expressions(void **state)
+{
+    (void)state;
+    bench b;
+    begin(&b, TRANSFORMS("\"dimensions\":[\"a\"]",
+                         "{\"type\":\"longSum\",\"name\":\"s\",\"fieldName\":\"d\"},"
+                         "{\"type\":\"doubleSum\",\"name\":\"e\",\"expression\":\"d / 2.0\"}",
+                         EXPRESSION("d", "n + 1")));
+    RUN(&b, "{\"ts\":1,\"a\":\"x\",\"n\":4}");
+    assert_string_equal(row_text(&b, 0), "a=\"x\" s=5 e=2.5");
+    end(&b);
+}
+
+static void inputs_of_transforms_are_still_discovered(void **state)
+{
+    (void)state;
+    bench b;
+    begin(&b, TRANSFORMS("\"dimensions\":[]",
+                         "{\"type\":\"longSum\",\"name\":\"s\",\"fieldName\":\"d\"}",
+                         EXPRESSION("d", "n + 1")));
+    RUN(&b, "{\"ts\":1,\"a\":\"x\",\"n\":4}");
+    assert_string_equal(row_text(&b, 0), "s=5 n=\"4\" a=\"x\"");
+    end(&b);
+}
+
 static void rejection_periods_count_from_now(void **state)
 {
     (void)state;
@@ -312,6 +395,11 @@ int main(void)
         cmocka_unit_test(a_missing_value_stands_for_times_that_are_not_there),
         cmocka_unit_test(undeclared_columns_are_discovered_as_strings),
         cmocka_unit_test(typed_discovery_keeps_numbers_and_only_widens),
+        cmocka_unit_test(transforms_see_the_event_as_it_was_and_may_replace_a_field),
+        cmocka_unit_test(a_transform_reads_into_nested_objects_and_lists),
+        cmocka_unit_test(an_event_that_a_transform_fails_on_is_unparseable_and_the_others_stay),
+        cmocka_unit_test(metrics_read_derived_columns_and_expressions),
+        cmocka_unit_test(inputs_of_transforms_are_still_discovered),
         cmocka_unit_test(rejection_periods_count_from_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

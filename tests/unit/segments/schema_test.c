@@ -130,8 +130,6 @@ static void wrong_members_are_refused_by_their_path(void **state)
          "dataSchema.granularitySpec.rollup"},
         {"{\"dataSource\":\"t\",\"timestampSpec\":{\"column\":5}}",
          "dataSchema.timestampSpec.column"},
-        {"{\"dataSource\":\"t\",\"transformSpec\":{\"filter\":{\"type\":\"true\"}}}",
-         "dataSchema.transformSpec"},
         {"{\"dataSource\":\"t\",\"parser\":{}}", "dataSchema.parser"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
