@@ -23,6 +23,7 @@ static const setting settings[] = {
     {"query_memory_bytes", AT(query_memory_bytes), SIZE, "0", "memory of all queries together; 0: a quarter of the machine's"},
     {"query_timeout_ms", AT(query_timeout_ms), NUMBER, "300000", "default of context.timeout"},
     {"ingest_memory_bytes", AT(ingest_memory_bytes), SIZE, "0", "memory of live rows; 0: a quarter of the machine's"},
+    {"lookup_memory_bytes", AT(lookup_memory_bytes), SIZE, "0", "memory of lookups that follow topics; 0: an eighth of the machine's"},
     {"ingest_threads", AT(ingest_threads), NUMBER, "1", "ingest threads of a supervisor at most"},
     {"log_level", AT(log_level), TEXT, "info", "debug, info, warn or error"},
     {"log_format", AT(log_format), TEXT, "text", "text, or json: an object a line"},

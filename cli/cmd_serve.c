@@ -18,6 +18,7 @@ typedef struct service {
     weir_catalog *catalog;
     weir_engine *engine;
     weir_ingest *ingest;
+    weir_lookups *lookups;
     weir_server *server;
     weir_demo *demo;
 } service;
@@ -89,6 +90,11 @@ static bool start_storage(service *s, weir_error *err)
 static bool start_service(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
+    s->lookups = weir_lookups_open(&(weir_lookups_options){
+        .store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node), .memory_bytes = (size_t)s->config.lookup_memory_bytes}, err);
+    if (!s->lookups) {
+        return false;
+    }
     s->engine = weir_engine_new(&(weir_engine_options){
         .catalog = s->catalog, .clock = &weir_clock_system, .worker_count = (uint32_t)s->config.workers,
         .memory_bytes = (size_t)s->config.query_memory_bytes, .default_timeout_ms = s->config.query_timeout_ms});
@@ -99,7 +105,7 @@ static bool start_service(service *s, weir_error *err)
         return false;
     }
     s->server = weir_server_start(&(weir_server_options){
-        .listen = weir_str_of(s->config.listen), .engine = s->engine, .ingest = s->ingest, .catalog = s->catalog,
+        .listen = weir_str_of(s->config.listen), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .catalog = s->catalog,
         .clock = &weir_clock_system}, err);
     return s->server && weir_ingest_resume_all(s->ingest, err);
 }
@@ -121,6 +127,7 @@ static void stop(service *s)
     if (s->ingest) {
         weir_ingest_free(s->ingest);
     }
+    weir_lookups_close(s->lookups);
     if (s->demo) {
         weir_demo_free(s->demo);
     }

@@ -9,7 +9,7 @@ typedef struct weir_call {
     const weir_server_options *doors; /* engine, ingest, catalog */
     weir_str method, path, query;     /* path without the query string, trailing slashes cut off */
     weir_str body, content_type, remote;
-    weir_str arg;                     /* what `*` in the route's pattern stood for, percent-decoded */
+    weir_str arg, arg2;               /* what each `*` in the route's pattern stood for, percent-decoded */
     weir_arena *arena;
     /* the reply */
     int status;                       /* 200 unless set */
@@ -21,7 +21,7 @@ typedef struct weir_call {
 typedef enum weir_route_kind { WEIR_ROUTE_QUICK, WEIR_ROUTE_SLOW, WEIR_ROUTE_QUERY } weir_route_kind;
 typedef struct weir_route {
     const char *method;  /* "GET"; GET serves HEAD too */
-    const char *pattern; /* one `*` stands for one path segment, at the end or within */
+    const char *pattern; /* a `*` stands for one path segment; at most two */
     uint8_t kind;
     void (*run)(weir_call *call); /* NULL for QUERY */
 } weir_route;
@@ -30,10 +30,17 @@ const weir_route *weir_route_find(weir_call *call);
 
 /* reply.c: the only place that writes an error body. */
 void weir_reply_error(weir_call *call, const weir_error *err);
+/* As the coordinator's older APIs do: {"error": sentence}, no body where there is no sentence. */
+void weir_reply_sentence(weir_call *call, const weir_error *err);
 /* ok: the body is in call->out; else the error's. */
 void weir_reply(weir_call *call, bool ok, const weir_error *err);
 /* Value of ?name=..., decoded; false: absent. An empty value for `?name`. */
 bool weir_call_param(weir_call *call, const char *name, weir_str *out);
+
+/* ?name=true, as Jersey reads a boolean; absent: `fallback`. */
+bool weir_call_flag(weir_call *call, const char *name, bool fallback);
+/* The body is JSON under any parameters, or nothing is said of it. */
+bool weir_call_is_json(const weir_call *call);
 
 weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blank);
 

@@ -9,6 +9,18 @@ void weir_reply_error(weir_call *call, const weir_error *err)
     weir_error_body(err, call->remote, &call->out);
 }
 
+void weir_reply_sentence(weir_call *call, const weir_error *err)
+{
+    weir_json json = {.out = &call->out};
+    call->out.size = 0;
+    call->status = weir_err_status(err->code);
+    if (err->message[0]) {
+        weir_json_begin_object(&json);
+        weir_json_member_text(&json, "error", err->message);
+        weir_json_end_object(&json);
+    }
+}
+
 void weir_reply(weir_call *call, bool ok, const weir_error *err)
 {
     if (!ok) {
@@ -58,4 +70,18 @@ bool weir_call_param(weir_call *call, const char *name, weir_str *out)
         left = (weir_str){left.at + size, left.size - size};
     }
     return false;
+}
+
+bool weir_call_flag(weir_call *call, const char *name, bool fallback)
+{
+    weir_str value;
+    return weir_call_param(call, name, &value) ? weir_str_eq_nocase(value, WEIR_STR("true")) : fallback;
+}
+
+bool weir_call_is_json(const weir_call *call)
+{
+    weir_str given = call->content_type;
+    const char *end = given.size ? memchr(given.at, ';', given.size) : NULL;
+    weir_str type = weir_str_trim((weir_str){given.at, end ? (size_t)(end - given.at) : given.size});
+    return type.size == 0 || weir_str_eq_nocase(type, WEIR_STR("application/json"));
 }

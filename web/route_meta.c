@@ -84,7 +84,7 @@ void weir_route_status(weir_call *call)
 void weir_route_health(weir_call *call)
 {
     weir_error err = {0};
-    if (weir_catalog_healthy(call->doors->catalog, &err)) {
+    if (weir_catalog_healthy(call->doors->catalog, &err) && weir_lookups_healthy(call->doors->lookups, &err)) {
         weir_buf_text(&call->out, "true");
     } else {
         err.code = WEIR_ERR_CORRUPT;

@@ -3,6 +3,7 @@
 
 #define QUICK WEIR_ROUTE_QUICK
 #define SLOW WEIR_ROUTE_SLOW
+#define LOOKUPS "/druid/coordinator/v1/lookups"
 
 static const weir_route routes[] = {
     {"POST", "/druid/v2", WEIR_ROUTE_QUERY, NULL},
@@ -29,6 +30,27 @@ static const weir_route routes[] = {
     {"POST", "/druid/indexer/v1/supervisor/*/reset", SLOW, weir_route_supervisor_reset},
     {"POST", "/druid/indexer/v1/supervisor/*/handoff", SLOW, weir_route_supervisor_handoff},
 
+    {"GET", LOOKUPS "/config", QUICK, weir_route_lookup_tiers},
+    {"POST", LOOKUPS "/config", SLOW, weir_route_lookups_post},
+    {"GET", LOOKUPS "/config/all", SLOW, weir_route_lookups_all},
+    {"GET", LOOKUPS "/config/*", SLOW, weir_route_lookup_tier},
+    {"DELETE", LOOKUPS "/config/*", SLOW, weir_route_lookup_tier_delete},
+    {"GET", LOOKUPS "/config/*/*", SLOW, weir_route_lookup},
+    {"POST", LOOKUPS "/config/*/*", SLOW, weir_route_lookup_post},
+    {"DELETE", LOOKUPS "/config/*/*", SLOW, weir_route_lookup_delete},
+    {"GET", LOOKUPS "/status", QUICK, weir_route_lookups_status},
+    {"GET", LOOKUPS "/status/*", QUICK, weir_route_lookups_status},
+    {"GET", LOOKUPS "/status/*/*", QUICK, weir_route_lookups_status},
+    {"GET", LOOKUPS "/nodeStatus", SLOW, weir_route_lookup_nodes},
+    {"GET", LOOKUPS "/nodeStatus/*", SLOW, weir_route_lookup_nodes},
+    {"GET", LOOKUPS "/nodeStatus/*/*", SLOW, weir_route_lookup_nodes},
+    {"GET", "/druid/listen/v1/lookups", SLOW, weir_route_lookups_loaded},
+    {"GET", "/druid/listen/v1/lookups/*", SLOW, weir_route_lookups_loaded},
+    {"GET", "/druid/v1/lookups/introspect/*", SLOW, weir_route_lookup_map},
+    {"GET", "/druid/v1/lookups/introspect/*/keys", SLOW, weir_route_lookup_keys},
+    {"GET", "/druid/v1/lookups/introspect/*/values", SLOW, weir_route_lookup_values},
+    {"GET", "/druid/v1/lookups/introspect/*/version", QUICK, weir_route_lookup_version},
+
     {"GET", "/status", QUICK, weir_route_status},
     {"GET", "/status/health", QUICK, weir_route_health},
     {"GET", "/status/properties", QUICK, weir_route_properties},
@@ -42,36 +64,41 @@ static const weir_route routes[] = {
 };
 #define ROUTE_COUNT (sizeof(routes) / sizeof(*routes))
 
-/* The star takes one segment that is not empty. */
-static bool matches(const char *pattern, weir_str path, weir_str *arg)
+/* A star takes one segment that is not empty. */
+static bool matches(const char *pattern, weir_str path, weir_str args[2])
 {
-    const char *star = strchr(pattern, '*');
-    if (!star) {
-        return weir_str_is(path, pattern);
+    size_t at = 0, taken = 0;
+    for (; *pattern; pattern++) {
+        if (*pattern != '*') {
+            if (at == path.size || path.at[at++] != *pattern) {
+                return false;
+            }
+            continue;
+        }
+        size_t from = at;
+        while (at < path.size && path.at[at] != '/') {
+            at++;
+        }
+        if (at == from) {
+            return false;
+        }
+        args[taken++] = (weir_str){path.at + from, at - from};
     }
-    weir_str head = {pattern, (size_t)(star - pattern)}, tail = weir_str_of(star + 1);
-    if (!weir_str_starts(path, head) || path.size <= head.size + tail.size) {
-        return false;
-    }
-    weir_str middle = {path.at + head.size, path.size - head.size - tail.size};
-    if (memchr(middle.at, '/', middle.size) ||
-        !weir_str_eq((weir_str){middle.at + middle.size, tail.size}, tail)) {
-        return false;
-    }
-    *arg = middle;
-    return true;
+    return at == path.size;
 }
 
 const weir_route *weir_route_find(weir_call *call)
 {
-    weir_str method = weir_str_is(call->method, "HEAD") ? WEIR_STR("GET") : call->method, arg = {0};
+    weir_str method = weir_str_is(call->method, "HEAD") ? WEIR_STR("GET") : call->method;
+    weir_str args[2] = {{0}};
     weir_buf allow = {0};
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!matches(routes[i].pattern, call->path, &arg)) {
+        if (!matches(routes[i].pattern, call->path, args)) {
             continue;
         }
         if (weir_str_is(method, routes[i].method)) {
-            call->arg = weir_percent_decode(call->arena, arg, false);
+            call->arg = weir_percent_decode(call->arena, args[0], false);
+            call->arg2 = weir_percent_decode(call->arena, args[1], false);
             weir_buf_done(&allow);
             return &routes[i];
         }

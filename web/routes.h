@@ -1,4 +1,4 @@
-/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_dashboard.c. */
+/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c, route_dashboard.c. */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
 #include "web/http.h"
@@ -28,6 +28,22 @@ void weir_route_supervisor_resume(weir_call *call);
 void weir_route_supervisor_terminate(weir_call *call);
 void weir_route_supervisor_reset(weir_call *call);
 void weir_route_supervisor_handoff(weir_call *call);
+
+void weir_route_lookup_tiers(weir_call *call);
+void weir_route_lookups_post(weir_call *call);
+void weir_route_lookups_all(weir_call *call);
+void weir_route_lookup_tier(weir_call *call);
+void weir_route_lookup_tier_delete(weir_call *call);
+void weir_route_lookup(weir_call *call);
+void weir_route_lookup_post(weir_call *call);
+void weir_route_lookup_delete(weir_call *call);
+void weir_route_lookups_status(weir_call *call);
+void weir_route_lookup_nodes(weir_call *call);
+void weir_route_lookups_loaded(weir_call *call);
+void weir_route_lookup_map(weir_call *call);
+void weir_route_lookup_keys(weir_call *call);
+void weir_route_lookup_values(weir_call *call);
+void weir_route_lookup_version(weir_call *call);
 
 void weir_route_dashboard(weir_call *call);
 void weir_route_dashboard_file(weir_call *call);

@@ -151,15 +151,6 @@ static void submit_job(weir_loop *loop, h2o_req_t *req, const weir_route *route,
     weir_pool_submit(loop->server->slow, run_job, j);
 }
 
-/* JSON under any parameters, or nothing said. */
-static bool is_json(weir_str content_type)
-{
-    const char *end = content_type.size ? memchr(content_type.at, ';', content_type.size) : NULL;
-    weir_str type = {content_type.at, end ? (size_t)(end - content_type.at) : content_type.size};
-    type = weir_str_trim(type);
-    return type.size == 0 || weir_str_eq_nocase(type, WEIR_STR("application/json"));
-}
-
 static weir_loop *loop_of(weir_server *server, h2o_req_t *req)
 {
     for (uint32_t i = 0; i < server->loop_count; i++) {
@@ -181,7 +172,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
         submit_job(loop, req, route, &call);
         return 0;
     }
-    if (route && route->kind == WEIR_ROUTE_QUERY && is_json(call.content_type)) {
+    if (route && route->kind == WEIR_ROUTE_QUERY && weir_call_is_json(&call)) {
         weir_stream_start(loop, req, &call);
         done_call(&call);
         return 0;

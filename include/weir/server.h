@@ -2,6 +2,7 @@
 #ifndef WEIR_SERVER_H
 #define WEIR_SERVER_H
 #include "weir/ingest.h"
+#include "weir/lookups.h"
 #include "weir/query.h"
 
 typedef struct weir_server weir_server;
@@ -9,6 +10,7 @@ typedef struct weir_server_options {
     weir_str listen;        /* "127.0.0.1:8888"; port 0: any */
     weir_engine *engine;    /* borrowed, as all below */
     weir_ingest *ingest;
+    weir_lookups *lookups;
     weir_catalog *catalog;
     const weir_clock *clock;
     size_t max_body_bytes;  /* 0: 16 MiB */
