@@ -10,6 +10,7 @@ static const weir_agg *const aggregators[] = {
     &weir_agg_string_first, &weir_agg_string_last,
     &weir_agg_long_any, &weir_agg_double_any, &weir_agg_float_any, &weir_agg_string_any,
     &weir_agg_double_mean, &weir_agg_cardinality, &weir_agg_hyper_unique,
+    &weir_agg_theta_sketch,
 };
 #define AGG_COUNT (sizeof(aggregators) / sizeof(*aggregators))
 

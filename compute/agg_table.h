@@ -11,6 +11,7 @@ extern const weir_agg weir_agg_long_first, weir_agg_long_last, weir_agg_double_f
     weir_agg_float_last, weir_agg_string_first, weir_agg_string_last;
 extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any, weir_agg_string_any;
 extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
+extern const weir_agg weir_agg_theta_sketch;
 
 /* Pairs of time and value (agg_first.c) as {"lhs": time, "rhs": value}. */
 void weir_pair_print_long(weir_json *json, weir_str bytes);

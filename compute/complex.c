@@ -20,6 +20,7 @@ static const weir_complex complexes[] = {
     {"hyperUnique", NULL},
     {"json", print_json},
     {"thetaSketch", NULL},
+    {"thetaSketchEstimateWithErrorBounds", print_json},
     {"HLLSketch", NULL},
     {"quantilesDoublesSketch", NULL},
     {"KllDoublesSketch", NULL},

@@ -12,6 +12,7 @@
 #include "compute/agg.h"
 #include "compute/hll.h"
 #include "compute/order.h"
+#include "compute/sketch_theta.h"
 #include "compute/text.h"
 #include "unit/compute/vec_helper.h"
 
@@ -550,6 +551,109 @@ static void cardinality_counts_each_value_once(void **state)
     }
 }
 
+/* ---- theta: all hashes of a group, of which the least are the sketch */
+
+typedef struct hash_list {
+    uint64_t *at;
+    uint32_t count, capacity;
+} hash_list;
+
+static void list_hash(hash_list *list, uint64_t hash)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity * 2 + 64;
+        list->at = realloc(list->at, list->capacity * sizeof(*list->at));
+        assert_non_null(list->at);
+    }
+    list->at[list->count] = hash;
+    list->count += hash != 0;
+}
+
+static void list_value(hash_list *list, const weir_value *v)
+{
+    if (v->is_null) {
+        return;
+    }
+    switch ((weir_kind)v->type.kind) {
+    case WEIR_LONG:
+        list_hash(list, weir_theta_hash(&v->as.l, 8));
+        break;
+    case WEIR_FLOAT:
+    case WEIR_DOUBLE:
+        list_hash(list, weir_theta_hash_double(v->as.d));
+        break;
+    case WEIR_STRING:
+        list_hash(list, weir_theta_hash(v->as.s.at, v->as.s.size));
+        break;
+    case WEIR_ARRAY:
+        for (uint32_t i = 0; i < v->as.array.count; i++) {
+            list_value(list, &v->as.array.at[i]);
+        }
+        break;
+    case WEIR_UNKNOWN:
+    case WEIR_COMPLEX:
+        break;
+    }
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double list_estimate(hash_list *list, uint32_t k)
+{
+    uint32_t distinct = 0;
+    if (list->count > 0) {
+        qsort(list->at, list->count, sizeof(*list->at), by_hash);
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (i == 0 || list->at[i] != list->at[i - 1]) {
+            list->at[distinct++] = list->at[i];
+        }
+    }
+    double theta = distinct > k ? (double)list->at[k] / 9223372036854775807.0 : 1;
+    double count = distinct > k ? k : distinct;
+    free(list->at);
+    return count / theta;
+}
+
+static void theta_sketches_keep_the_least_hashes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        for (int kind = 0; kind < TEST_VECS; kind++) {
+            test_random r = {seed * 100 + (uint64_t)kind};
+            fixture f;
+            weir_arena *arena = weir_arena_new();
+            uint32_t n = 1 + test_below(&r, seed % 2 ? 200 : 4096);
+            weir_vec vec = test_vec(arena, &r, (test_vec_kind)kind, n);
+            bool small = seed % 3;
+            begin(&f, "thetaSketch",
+                  small ? "\"fieldName\":\"a\",\"size\":32" : "\"fieldName\":\"a\"", &vec.type);
+            weir_sel sel = random_sel(&f, &r, n);
+            uint32_t *groups;
+            deal(&f, &r, &sel, n, &groups);
+            hash_list lists[GROUPS] = {{0}};
+            weir_value want[GROUPS];
+            for (uint32_t i = 0; i < n; i++) {
+                weir_value v;
+                assert_true(weir_vec_value(&vec, i, arena, &v, NULL));
+                if (groups[i] != WEIR_NO_ID) {
+                    list_value(&lists[groups[i]], &v);
+                }
+            }
+            for (uint32_t g = 0; g < GROUPS; g++) {
+                want[g] = weir_value_double(list_estimate(&lists[g], small ? 32 : 16384));
+            }
+            all_ways(&f, &vec, n, &sel, groups, want);
+            end(&f);
+            weir_arena_free(arena);
+        }
+    }
+}
+
 static void rows_of_several_columns_count_by_row(void **state)
 {
     (void)state;
@@ -594,6 +698,9 @@ static void stored_rows_merge_to_the_same_answer(void **state)
                    {"doubleMax", "\"fieldName\":\"c\"", TEST_DOUBLE_NULLS},
                    {"cardinality", "\"fields\":[\"c\"]", TEST_STRING_NULLS},
                    {"cardinality", "\"fields\":[\"c\"]", TEST_LIST_STRING},
+                   {"thetaSketch", "\"fieldName\":\"c\",\"size\":64", TEST_STRING_NULLS},
+                   {"thetaSketch", "\"fieldName\":\"c\"", TEST_LIST_STRING},
+                   {"thetaSketch", "\"fieldName\":\"c\"", TEST_CONST_LONG},
                    {"longAny", "\"fieldName\":\"c\"", TEST_CONST_LONG}};
     for (size_t m = 0; m < sizeof(metrics) / sizeof(*metrics); m++) {
         test_random r = {m};
@@ -683,14 +790,14 @@ static void stored_pairs_of_time_and_value_merge_by_time(void **state)
 static void random_bytes_load_or_are_refused(void **state)
 {
     (void)state;
-    static const char *const types[] = {"longSum", "stringFirst", "stringAny", "doubleMean",
-                                        "cardinality"};
+    static const char *const types[] = {"longSum",    "stringFirst", "stringAny",
+                                        "doubleMean", "cardinality", "thetaSketch"};
     static const char *const more[] = {"\"fieldName\":\"c\"", "\"fieldName\":\"c\"",
                                        "\"fieldName\":\"c\"", "\"fieldName\":\"c\"",
-                                       "\"fields\":[\"c\"]"};
+                                       "\"fields\":[\"c\"]",  "\"fieldName\":\"c\""};
     weir_type arg_types[2] = {WEIR_TYPE(WEIR_STRING), WEIR_TYPE(WEIR_LONG)};
     test_random r = {8};
-    for (size_t a = 0; a < 5; a++) {
+    for (size_t a = 0; a < 6; a++) {
         fixture f;
         begin(&f, types[a], more[a], arg_types);
         for (int round = 0; round < 3000; round++) {
@@ -706,6 +813,14 @@ static void random_bytes_load_or_are_refused(void **state)
                 bytes[3] &= 3;
                 bytes[6] &= 31;
                 bytes[7] &= 7;
+            }
+            if (a == 5 && size > 20) { /* and like a theta sketch */
+                uint32_t image = (uint32_t)size - 4;
+                memcpy(bytes, &image, 4);
+                memcpy(bytes + 4, "\2\3\3\0\0\x1a\xcc\x93", 8);
+                bytes[4] = (uint8_t)(1 + round % 3);
+                bytes[5] = (uint8_t)(3 + round % 2);
+                bytes[9] = (uint8_t)(round % 64);
             }
             weir_reader in = {bytes, bytes + size};
             void *states = new_states(&f);
@@ -729,6 +844,7 @@ int main(void)
         cmocka_unit_test(first_and_last_go_by_time),
         cmocka_unit_test(any_gives_the_value_or_null),
         cmocka_unit_test(cardinality_counts_each_value_once),
+        cmocka_unit_test(theta_sketches_keep_the_least_hashes),
         cmocka_unit_test(rows_of_several_columns_count_by_row),
         cmocka_unit_test(stored_rows_merge_to_the_same_answer),
         cmocka_unit_test(stored_pairs_of_time_and_value_merge_by_time),
