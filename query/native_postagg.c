@@ -165,6 +165,7 @@ static const weir_postagg_type plain_types[] = {
 static const weir_postagg_set plain = {plain_types, sizeof(plain_types) / sizeof(plain_types[0])};
 static const weir_postagg_set *const sets[] = {
     &plain,
+    &weir_postaggs_theta,
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
