@@ -14,6 +14,7 @@ typedef struct env {
     weir_str name;
     node *source;
     const struct env *outer;
+    const weir_expr *call; /* instead of a name: this very call is bound */
 } env;
 
 #define TABLE_SIZE 1024u
@@ -282,6 +283,13 @@ static bool takes_list(const weir_fn *fn, uint32_t i, uint32_t arg_count)
     return (fn->flags & WEIR_FN_LISTS) || (fn->list_args >> (i < 31 ? i : 31) & 1);
 }
 
+/* A call whose rows are lists of strings, as a multi-value column's are. */
+static bool gives_multi(const weir_expr *expr)
+{
+    const weir_fn *fn = expr->kind == WEIR_EXPR_CALL ? weir_fn_find(expr->name) : NULL;
+    return fn && (fn->flags & WEIR_FN_MULTI);
+}
+
 static weir_type list_type(weir_type type)
 {
     if (type.kind == WEIR_ARRAY) {
@@ -356,7 +364,9 @@ static bool type_lambda(typer *t, node *n, const weir_expr *lambda, const env *o
         const env *inner = outer;
         for (uint32_t i = 0; i < lambda->param_count; i++) {
             env *own = WEIR_ARENA_NEW(t->arena, env);
-            *own = (env){lambda->params[i], source_node(t, n->slot + i, params[i]), inner};
+            *own = (env){.name = lambda->params[i],
+                         .source = source_node(t, n->slot + i, params[i]),
+                         .outer = inner};
             inner = own;
         }
         n->body = lower(t, lambda->args[0], inner);
@@ -420,7 +430,7 @@ static node *lower_call(typer *t, const weir_expr *expr, const env *outer)
 static node *lower_column(typer *t, const weir_expr *expr, const env *outer)
 {
     for (const env *e = outer; e; e = e->outer) {
-        if (weir_str_eq(e->name, expr->name)) {
+        if (!e->call && weir_str_eq(e->name, expr->name)) {
             return e->source;
         }
     }
@@ -464,6 +474,11 @@ static node *lower(typer *t, const weir_expr *expr, const env *outer)
                   EXPR_DEPTH);
         return NULL;
     }
+    for (const env *e = outer; e && expr->kind == WEIR_EXPR_CALL; e = e->outer) {
+        if (e->call == expr) {
+            return e->source;
+        }
+    }
     t->depth++;
     node *made = NULL;
     switch ((weir_expr_kind)expr->kind) {
@@ -491,6 +506,7 @@ typedef struct multi_use {
     uint32_t count;
     struct {
         weir_str name;
+        const weir_expr *call; /* or a call that gives lists of strings; its name is empty */
         bool scalar, list;
     } at[MULTI_COLUMNS];
 } multi_use;
@@ -498,7 +514,7 @@ typedef struct multi_use {
 static void note_use(typer *t, multi_use *use, weir_str name, bool list, const env *outer)
 {
     for (const env *e = outer; e; e = e->outer) {
-        if (weir_str_eq(e->name, name)) {
+        if (!e->call && weir_str_eq(e->name, name)) {
             return;
         }
     }
@@ -507,7 +523,7 @@ static void note_use(typer *t, multi_use *use, weir_str name, bool list, const e
         multi = is_multi(t->shape->types[i]) && weir_str_eq(t->shape->names[i], name);
     }
     uint32_t k = 0;
-    while (k < use->count && !weir_str_eq(use->at[k].name, name)) {
+    while (k < use->count && (use->at[k].call || !weir_str_eq(use->at[k].name, name))) {
         k++;
     }
     if (!multi || k == MULTI_COLUMNS) {
@@ -519,6 +535,20 @@ static void note_use(typer *t, multi_use *use, weir_str name, bool list, const e
     }
     use->at[k].list |= list;
     use->at[k].scalar |= !list;
+}
+
+/* A call that gives a multi-value, used where a scalar is wanted. */
+static void note_call(multi_use *use, const weir_expr *call)
+{
+    uint32_t k = 0;
+    while (k < use->count && use->at[k].call != call) {
+        k++;
+    }
+    if (k < MULTI_COLUMNS) {
+        use->at[k].call = call;
+        use->at[k].scalar = true;
+        use->count = k == use->count ? k + 1 : use->count;
+    }
 }
 
 /* `steps` bounds the walk over trees whose subtrees are shared. */
@@ -544,10 +574,26 @@ static void find_uses(typer *t, multi_use *use, const weir_expr *expr, bool list
     }
     for (uint32_t i = 0; fn && i < expr->arg_count; i++) {
         bool arg_list = takes_list(fn, i, expr->arg_count);
-        if (!arg_list || expr->args[i]->kind == WEIR_EXPR_COLUMN) {
+        if (!arg_list && gives_multi(expr->args[i])) {
+            note_call(use, expr->args[i]);
+        } else if (!arg_list || expr->args[i]->kind == WEIR_EXPR_COLUMN) {
             find_uses(t, use, expr->args[i], arg_list, outer, depth + 1, steps);
         }
     }
+}
+
+/* Whether a call that gives a multi-value stands below the root. */
+static bool uses_multi_calls(const weir_expr *expr, uint32_t depth, uint32_t *steps)
+{
+    for (uint32_t i = 0; expr->kind == WEIR_EXPR_CALL && i < expr->arg_count; i++) {
+        if (depth > EXPR_DEPTH || (*steps)++ > 1u << 20) {
+            return false;
+        }
+        if (gives_multi(expr->args[i]) || uses_multi_calls(expr->args[i], depth + 1, steps)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool shape_is_multi(const weir_shape *shape)
@@ -572,9 +618,16 @@ static node *map_node(typer *t, const weir_expr *expr, const env *outer, const m
             continue;
         }
         weir_expr column = {.kind = WEIR_EXPR_COLUMN, .name = use->at[i].name};
-        n->args[k] = lower_column(t, &column, outer);
+        n->args[k] =
+            use->at[i].call ? lower(t, use->at[i].call, outer) : lower_column(t, &column, outer);
+        if (!n->args[k]) {
+            return NULL;
+        }
         env *own = WEIR_ARENA_NEW(t->arena, env);
-        *own = (env){use->at[i].name, source_node(t, n->slot + k, WEIR_TYPE(WEIR_STRING)), inner};
+        *own = (env){.name = use->at[i].name,
+                     .call = use->at[i].call,
+                     .source = source_node(t, n->slot + k, WEIR_TYPE(WEIR_STRING)),
+                     .outer = inner};
         inner = own;
         k++;
     }
@@ -603,7 +656,9 @@ static node *map_node(typer *t, const weir_expr *expr, const env *outer, const m
 
 static node *lower_root(typer *t, const weir_expr *expr, const env *outer)
 {
-    if (expr->kind == WEIR_EXPR_COLUMN || !shape_is_multi(t->shape)) {
+    uint32_t steps = 0;
+    if (expr->kind == WEIR_EXPR_COLUMN ||
+        (!shape_is_multi(t->shape) && !uses_multi_calls(expr, 0, &steps))) {
         return lower(t, expr, outer);
     }
     memo *known = *find_memo(t, expr, outer, true);
@@ -611,7 +666,8 @@ static node *lower_root(typer *t, const weir_expr *expr, const env *outer)
         return known->made;
     }
     multi_use use = {0};
-    uint32_t count = 0, steps = 0;
+    uint32_t count = 0;
+    steps = 0;
     find_uses(t, &use, expr, false, outer, 0, &steps);
     for (uint32_t i = 0; i < use.count; i++) {
         count += use.at[i].scalar && !use.at[i].list;

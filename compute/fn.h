@@ -24,6 +24,8 @@ enum {
                             unselected ones */
     WEIR_FN_NULL_DEFAULTS =
         256, /* with NULL_IF_ANY_NULL: constant nulls after the first argument are defaults */
+    WEIR_FN_MULTI = 512, /* gives lists that count as a multi-value column's: calls over it are
+                            mapped over its elements */
     WEIR_FN_LAST_SCALAR = 128, /* the last argument is no list, whatever list_args says */
 };
 typedef struct weir_fn_call {

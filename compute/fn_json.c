@@ -38,6 +38,7 @@ static bool needs_json(weir_fn_call *call, weir_error *err)
 typedef struct query {
     weir_json_path path;
     weir_type type;
+    bool absent; /* nested-field: there is nothing at that path */
 } query;
 
 static bool prepare_path(weir_fn_call *call, weir_arena *arena, weir_error *err)
@@ -244,6 +245,83 @@ RUN(run_value)
     raw.at.s = values;
     out->nulls = NULL;
     return weir_json_cast(run, &raw, (weir_kind)call->type.kind, n, out);
+}
+
+/* ---- nested-field: what the virtual column of that name lowers to ---- */
+
+/* Over json as json_value. A column that holds plain values has them at the root, an array also its
+ * elements one step below; nothing else is there. */
+static bool infer_field(weir_fn_call *call, weir_error *err)
+{
+    weir_type from = call->arg_types[0], to = {0};
+    weir_str text, name;
+    weir_arena *arena = weir_arena_new();
+    weir_json_path path = {0};
+    bool ok = weir_call_literal(call, 1, &text)
+                  ? weir_json_path_parse(arena, text, &path, err)
+                  : weir_fn_fail(call, err, "needs a path, a literal");
+    bool element = from.kind == WEIR_ARRAY && path.count == 1 && path.steps[0].is_index;
+    weir_arena_free(arena);
+    if (!ok || is_json(from) || from.kind == WEIR_UNKNOWN) {
+        return ok && infer_value(call, err);
+    }
+    if (!weir_call_is_default(call, 2) &&
+        (!weir_call_literal(call, 2, &name) || !weir_type_parse(name, &to))) {
+        return weir_fn_fail(call, err, "third argument must be a type name, a literal");
+    }
+    if (element) {
+        from = (weir_type){.kind = from.elem, .complex = from.complex};
+    }
+    bool there = element || path.count == 0;
+    call->type = to.kind == WEIR_UNKNOWN ? from
+                 : to.kind == WEIR_FLOAT ? WEIR_TYPE(WEIR_DOUBLE)
+                                         : to;
+    call->type.multi = false;
+    if (there && !element && (from.kind == WEIR_ARRAY) == (call->type.kind == WEIR_ARRAY)) {
+        call->arg_types[0] = call->type;
+    } else if (element && call->type.kind != WEIR_ARRAY) {
+        call->arg_types[0] = (weir_type){.kind = WEIR_ARRAY, .elem = call->type.kind};
+    }
+    return true;
+}
+
+static bool prepare_field(weir_fn_call *call, weir_arena *arena, weir_error *err)
+{
+    if (!prepare_path(call, arena, err)) {
+        return false;
+    }
+    query *q = call->prepared;
+    weir_type arg = call->arg_types[0];
+    bool element = arg.kind == WEIR_ARRAY && q->path.count == 1 && q->path.steps[0].is_index;
+    q->absent = !is_json(arg) && !(element && call->type.kind == arg.elem) &&
+                !(q->path.count == 0 && weir_type_eq(arg, call->type));
+    return true;
+}
+
+RUN(run_field)
+{
+    const query *q = call->prepared;
+    if (is_json(call->arg_types[0])) {
+        return run_value(call, run, args, sel, n, out);
+    }
+    if (q->absent) {
+        *out = weir_vec_null(call->type, n);
+        return true;
+    }
+    if (q->path.count == 0) {
+        *out = args[0];
+        return true;
+    }
+    weir_picks picks = weir_picks_begin(run, args[0].items, n);
+    int64_t index = q->path.steps[0].index;
+    for (uint32_t i = 0; i < n; i++) {
+        bool null = weir_list_null(&args[0], i);
+        int64_t size = null ? 0 : weir_list_size(&args[0], i), k = index < 0 ? index + size : index;
+        bool has = k >= 0 && k < size;
+        weir_picks_add(&picks, has ? 0 : WEIR_NO_ID,
+                       has ? weir_list_from(&args[0], i) + (uint32_t)k : 0);
+    }
+    return weir_picks_end(&picks, call->type, out);
 }
 
 static bool infer_query(weir_fn_call *call, weir_error *err)
@@ -725,6 +803,8 @@ RUN(run_merge)
 #define NULLS WEIR_FN_NULL_IF_ANY_NULL
 static const weir_fn fns[] = {
     FN("json_value", "JSON_VALUE", 2, 3, NULLS, infer_value, prepare_path, run_value),
+    FN("nested-field", NULL, 2, 3, NULLS | WEIR_FN_NULL_DEFAULTS, infer_field, prepare_field,
+       run_field),
     FN("json_query", "JSON_QUERY", 2, 2, NULLS, infer_query, prepare_path, run_query),
     FN("json_query_array", "JSON_QUERY_ARRAY", 2, 2, NULLS, infer_query_array, prepare_path,
        run_query_array),

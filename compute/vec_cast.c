@@ -1,6 +1,7 @@
 /* compute/vec_cast.c - a column read as another kind, by Druid's conversions: numbers as Java casts
  * them (double to long saturates, NaN is 0), text that is no number is null, numbers print as Java
  * prints them. */
+#include "compute/fn_util.h"
 #include "compute/vec.h"
 #include "compute/text.h"
 #include "weir/buf.h"
@@ -126,6 +127,30 @@ static void cast_flat(const weir_vec *vec, weir_type to, text_to_long *to_long, 
     *out = result;
 }
 
+static bool is_json(weir_type type)
+{
+    return type.kind == WEIR_COMPLEX && type.complex && strcmp(type.complex->name, "json") == 0;
+}
+
+/* Literals as what they are; objects and arrays as text, or null. */
+static bool cast_json(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out,
+                      weir_error *err)
+{
+    weir_run run = {.scratch = s, .err = err};
+    weir_kind kind = to.kind == WEIR_FLOAT ? WEIR_DOUBLE : (weir_kind)to.kind;
+    weir_vec cast = {.type = WEIR_TYPE((uint8_t)kind), .form = vec->form, .n = vec->n};
+    if (!weir_json_cast(&run, vec, kind, vec->form == WEIR_CONST ? 1 : vec->n, &cast)) {
+        return false;
+    }
+    cast.form = vec->form;
+    cast.n = vec->n;
+    if (cast.type.kind != to.kind) {
+        return weir_vec_cast(&cast, to, s, out, err);
+    }
+    *out = cast;
+    return true;
+}
+
 static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
                      weir_vec *out, weir_error *err)
 {
@@ -144,6 +169,9 @@ static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, w
         out->type = to;
         out->items = items;
         return true;
+    }
+    if (is_json(vec->type) && is_scalar(to.kind)) {
+        return cast_json(vec, to, s, out, err);
     }
     if (!is_scalar(vec->type.kind) || !is_scalar(to.kind)) {
         *out = weir_vec_null(to, vec->n);

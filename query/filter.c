@@ -59,7 +59,7 @@ static weir_pred *bind_node(weir_slots *names, const weir_filter *filter, weir_p
         pred->want = filter->negated ? WEIR_V_FALSE : WEIR_V_TRUE;
         return bind_leaf(pred, names, err) ? pred : NULL;
     }
-    assert(filter->kind != WEIR_FILTER_NOT);
+    assert(filter->kind != WEIR_FILTER_NOT && filter->kind != WEIR_FILTER_ISTRUE);
     pred->child_count = filter->child_count;
     pred->children = WEIR_ARENA_ARRAY(names->arena, weir_pred *, filter->child_count + 1);
     for (uint32_t i = 0; i < filter->child_count; i++) {
@@ -542,6 +542,27 @@ static bool eval_or(weir_pred *pred, weir_lane *lane, const where *at, const wei
     return true;
 }
 
+static bool eval_rest(weir_pred *pred, weir_lane *lane, const where *at, const weir_sel *in,
+                      weir_sel *out)
+{
+    weir_sel found;
+    if (!eval(pred->children[0], lane, at, in, &found)) {
+        return false;
+    }
+    if (found.kind == WEIR_SEL_NONE) {
+        *out = *in;
+        return true;
+    }
+    weir_scratch *s = &lane->scratch;
+    uint64_t *bits = clear_bits(s, in->n);
+    const uint64_t *all = weir_sel_bits(in, s), *less = weir_sel_bits(&found, s);
+    for (uint32_t w = 0; w < weir_words(in->n); w++) {
+        bits[w] = all[w] & ~less[w];
+    }
+    *out = weir_sel_of_bits(bits, in->n);
+    return true;
+}
+
 static bool eval(weir_pred *pred, weir_lane *lane, const where *at, const weir_sel *in,
                  weir_sel *out)
 {
@@ -566,7 +587,10 @@ static bool eval(weir_pred *pred, weir_lane *lane, const where *at, const weir_s
             }
         }
         return true;
+    case WEIR_FILTER_REST:
+        return eval_rest(pred, lane, at, in, out);
     case WEIR_FILTER_NOT:
+    case WEIR_FILTER_ISTRUE:
         break;
     }
     assert(!"not was pushed down to the leaves");

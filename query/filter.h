@@ -27,6 +27,11 @@ typedef struct weir_leaf_type {
      * closed; no upper bound: NaN, closed (so NaN rows match). */
     bool (*double_range)(const weir_leaf *leaf, double *lo, bool *lo_open, double *hi, bool *hi_open);
     bool (*float_range)(const weir_leaf *leaf, double *lo, bool *lo_open, double *hi, bool *hi_open);
+    /* Optional: of a row of an ARRAY column that is not null, items [from, to) of FLAT `items`. Without it the row cannot be judged: the query fails as in Druid. */
+    weir_verdict (*array)(const weir_leaf *leaf, const weir_vec *items, uint32_t from, uint32_t to);
+    /* Optional, instead of `array`: an array matches when an element does, and is UNKNOWN only when it is null; null elements match when this says so. */
+    bool (*null_element)(const weir_leaf *leaf);
+    bool any_value; /* every value that is not null gets the same verdict, whatever its type: null, any */
     /* Canonical parameters, for fingerprints. */
     void (*print)(const weir_leaf *leaf, weir_buf *out);
 } weir_leaf_type;
@@ -40,7 +45,10 @@ struct weir_leaf {
     const void *params;         /* the type's own, prepared: sets sorted, regex compiled (thread-safe to match) */
 };
 
-typedef enum weir_filter_kind { WEIR_FILTER_AND, WEIR_FILTER_OR, WEIR_FILTER_NOT, WEIR_FILTER_LEAF, WEIR_FILTER_TRUE, WEIR_FILTER_FALSE } weir_filter_kind;
+typedef enum weir_filter_kind { WEIR_FILTER_AND, WEIR_FILTER_OR, WEIR_FILTER_NOT, WEIR_FILTER_LEAF, WEIR_FILTER_TRUE, WEIR_FILTER_FALSE,
+    WEIR_FILTER_ISTRUE, /* two-valued: the rows of the child, and all others are false */
+    WEIR_FILTER_REST,   /* after push-down: the rows that are not the child's */
+} weir_filter_kind;
 typedef struct weir_filter weir_filter;
 struct weir_filter {
     uint8_t kind;

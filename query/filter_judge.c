@@ -1,6 +1,8 @@
-/* query/filter_judge.c - verdicts: of every value of a dictionary once (a byte each, shared by the workers), of numbers by range or by
- * call. A string column costs one table look-up a row, whatever the predicate is. */
+/* query/filter_judge.c - verdicts: of every value of a dictionary once (a byte each, shared by the
+ * workers), of numbers by range or by call. A string column costs one table look-up a row, whatever
+ * the predicate is. */
 #include "query/filter_judge.h"
+#include "compute/json_text.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -279,6 +281,40 @@ static weir_verdict of_float(const weir_pred *pred, float value)
     return of_string(pred, (weir_str){text, weir_print_float(text, value)});
 }
 
+/* A literal of json is judged as what it is; of other complex values filters only know that they
+ * are there. */
+static weir_verdict of_complex(const weir_pred *pred, weir_type type, weir_str value)
+{
+    if (pred->leaf->type->any_value) {
+        return of_string(pred, value);
+    }
+    if (!type.complex || strcmp(type.complex->name, "json") != 0) {
+        return WEIR_V_FALSE;
+    }
+    weir_buf text = {0};
+    weir_verdict verdict = WEIR_V_FALSE;
+    switch (weir_json_kind_of(value)) {
+    case WEIR_JSON_STRING:
+        weir_json_unquote(value, &text);
+        verdict = of_string(pred, weir_buf_view(&text));
+        weir_buf_done(&text);
+        break;
+    case WEIR_JSON_LONG:
+        verdict = of_long(pred, weir_json_to_long(value));
+        break;
+    case WEIR_JSON_DOUBLE:
+        verdict = of_double(pred, weir_json_to_double(value));
+        break;
+    case WEIR_JSON_NULL:
+    case WEIR_JSON_TRUE:
+    case WEIR_JSON_FALSE:
+    case WEIR_JSON_OBJECT:
+    case WEIR_JSON_ARRAY:
+        break;
+    }
+    return verdict;
+}
+
 static weir_verdict of_flat(const weir_pred *pred, const weir_vec *vec, uint32_t i)
 {
     if (vec->nulls && weir_bit(vec->nulls, i)) {
@@ -293,10 +329,11 @@ static weir_verdict of_flat(const weir_pred *pred, const weir_vec *vec, uint32_t
         return of_float(pred, vec->at.f[i]);
     case WEIR_STRING:
         return of_string(pred, vec->at.s[i]);
+    case WEIR_COMPLEX:
+        return of_complex(pred, vec->type, vec->at.s[i]);
     case WEIR_UNKNOWN:
     case WEIR_ARRAY:
-    case WEIR_COMPLEX:
-        return WEIR_V_UNKNOWN; /* no filter knows these values */
+        return WEIR_V_UNKNOWN;
     }
     return WEIR_V_UNKNOWN;
 }
@@ -315,9 +352,9 @@ static void ranged(const weir_pred *pred, const weir_vec *vec, int64_t lo, int64
             }
         } else {
             for (uint32_t i = 0; i < n; i++) {
-                int64_t v = weir_double_rank(vec->type.kind == WEIR_DOUBLE
-                                                 ? vec->at.d[from + i]
-                                                 : (double)vec->at.f[from + i]);
+                int64_t v =
+                    weir_double_rank(vec->type.kind == WEIR_DOUBLE ? vec->at.d[from + i]
+                                                                   : (double)vec->at.f[from + i]);
                 word |= (uint64_t)((v >= lo) & (v <= hi)) << i;
             }
         }
@@ -389,7 +426,8 @@ static bool judge_dict(weir_pred *pred, weir_lane *lane, const weir_vec *vec, co
     return true;
 }
 
-/* A row is true when some element is, false when none is true or unknown; an empty list is one null. */
+/* A row is true when some element is, false when none is true or unknown; an empty list is one
+ * null. */
 static bool judge_lists(weir_pred *pred, weir_lane *lane, const weir_vec *vec, const uint64_t *in,
                         uint64_t *bits)
 {
@@ -432,6 +470,72 @@ static bool judge_lists(weir_pred *pred, weir_lane *lane, const weir_vec *vec, c
     return true;
 }
 
+/* One element of an array under a leaf that looks for one. */
+static bool element_matches(weir_pred *pred, weir_lane *lane, const weir_vec *items,
+                            _Atomic uint8_t *table, uint32_t k, bool null_matches, bool *out)
+{
+    if (weir_vec_is_null(items, k)) {
+        *out = null_matches;
+        return true;
+    }
+    uint8_t v = 0;
+    if (table && !settle(pred, lane, items->dict, table, items->at.ids[k], &v)) {
+        return false;
+    }
+    *out = (table ? (weir_verdict)(v - 1) : of_flat(pred, items, k)) == WEIR_V_TRUE;
+    return true;
+}
+
+/* Rows of an ARRAY column: a null row is null, any other is judged whole or by its elements. */
+static bool judge_arrays(weir_pred *pred, weir_lane *lane, const weir_vec *vec, const uint64_t *in,
+                         uint64_t *bits)
+{
+    const weir_leaf_type *type = pred->leaf->type;
+    const uint32_t *offsets = vec->at.offsets;
+    weir_vec items = *vec->items;
+    _Atomic uint8_t *table = NULL;
+    bool null_matches = type->null_element && type->null_element(pred->leaf);
+    if (!type->array && !type->null_element && !type->any_value) {
+        return weir_fail(&lane->err, WEIR_ERR_RUN, "Predicate does not support ARRAY types");
+    }
+    if (type->null_element && items.form == WEIR_DICT) {
+        table = verdicts_of(pred, weir_judged_of(pred, lane, items.dict));
+        if (!ensure_judged(pred, lane, items.dict, table, items.at.ids + offsets[0],
+                           offsets[vec->n] - offsets[0], NULL)) {
+            return false;
+        }
+    } else if (!type->any_value &&
+               !weir_vec_flatten(vec->items, &lane->scratch, &items, &lane->err)) {
+        return false;
+    }
+    fill(bits, vec->n, false);
+    for (uint32_t i = 0; i < vec->n; i++) {
+        if (in && !weir_bit(in, i)) {
+            continue;
+        }
+        weir_verdict verdict = WEIR_V_FALSE;
+        if (vec->nulls && weir_bit(vec->nulls, i)) {
+            verdict = pred->leaf->null_verdict;
+        } else if (type->any_value) {
+            verdict = of_string(pred, (weir_str){0});
+        } else if (type->array) {
+            verdict = type->array(pred->leaf, &items, offsets[i], offsets[i + 1]);
+        } else {
+            bool found = false;
+            for (uint32_t k = offsets[i]; k < offsets[i + 1] && !found; k++) {
+                if (!element_matches(pred, lane, &items, table, k, null_matches, &found)) {
+                    return false;
+                }
+            }
+            verdict = found ? WEIR_V_TRUE : WEIR_V_FALSE;
+        }
+        if (verdict == pred->want) {
+            weir_bit_set(bits, i);
+        }
+    }
+    return true;
+}
+
 static bool judge_const(weir_pred *pred, weir_lane *lane, const weir_vec *vec, uint64_t *bits)
 {
     weir_vec one = *vec;
@@ -462,7 +566,9 @@ bool weir_judge_vec(weir_pred *pred, weir_lane *lane, const weir_vec *vec, const
     case WEIR_DICT:
         return judge_dict(pred, lane, vec, in, bits);
     case WEIR_LIST:
-        return judge_lists(pred, lane, vec, in, bits);
+        return vec->type.kind == WEIR_ARRAY && !vec->type.multi
+                   ? judge_arrays(pred, lane, vec, in, bits)
+                   : judge_lists(pred, lane, vec, in, bits);
     case WEIR_SCALED:
         assert(!"predicates read plain doubles");
         return false;

@@ -55,6 +55,21 @@ static weir_filter *normal_list(weir_arena *arena, const weir_filter *filter, bo
     return conjunction ? weir_filter_and(arena, flat, count) : weir_filter_or(arena, flat, count);
 }
 
+/* The child's true rows, or all others. */
+static weir_filter *is_true(weir_arena *arena, const weir_filter *child, bool negated)
+{
+    weir_filter *rows = normal(arena, child, false);
+    if (!negated) {
+        return rows;
+    }
+    if (rows->kind == WEIR_FILTER_TRUE || rows->kind == WEIR_FILTER_FALSE) {
+        return constant(arena, rows->kind == WEIR_FILTER_FALSE);
+    }
+    weir_filter *rest = weir_filter_is_true(arena, rows);
+    rest->kind = WEIR_FILTER_REST;
+    return rest;
+}
+
 static weir_filter *normal(weir_arena *arena, const weir_filter *filter, bool negated)
 {
     switch ((weir_filter_kind)filter->kind) {
@@ -66,6 +81,10 @@ static weir_filter *normal(weir_arena *arena, const weir_filter *filter, bool ne
     case WEIR_FILTER_TRUE:
     case WEIR_FILTER_FALSE:
         return constant(arena, (filter->kind == WEIR_FILTER_TRUE) != negated);
+    case WEIR_FILTER_ISTRUE:
+        return is_true(arena, filter->children[0], negated);
+    case WEIR_FILTER_REST:
+        return negated ? filter->children[0] : (weir_filter *)(uintptr_t)filter; /* is normal */
     case WEIR_FILTER_LEAF:
         break;
     }
@@ -132,11 +151,15 @@ void weir_filter_print(const weir_filter *filter, weir_buf *out)
     case WEIR_FILTER_AND:
     case WEIR_FILTER_OR:
     case WEIR_FILTER_NOT:
+    case WEIR_FILTER_ISTRUE:
+    case WEIR_FILTER_REST:
         break;
     }
-    weir_buf_text(out, filter->kind == WEIR_FILTER_AND  ? "and("
-                       : filter->kind == WEIR_FILTER_OR ? "or("
-                                                        : "not(");
+    weir_buf_text(out, filter->kind == WEIR_FILTER_AND      ? "and("
+                       : filter->kind == WEIR_FILTER_OR     ? "or("
+                       : filter->kind == WEIR_FILTER_NOT    ? "not("
+                       : filter->kind == WEIR_FILTER_ISTRUE ? "istrue("
+                                                            : "rest(");
     for (uint32_t i = 0; i < filter->child_count; i++) {
         weir_buf_text(out, i ? ", " : "");
         weir_filter_print(filter->children[i], out);

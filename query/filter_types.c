@@ -1,12 +1,13 @@
 /* query/filter_types.c - the table of leaf types, and what they share. A new type is one row here
  * and its weir_leaf_type in a file of its kind: filter_types_value.c (sets of values),
- * filter_types_bound.c (orders), filter_types_text.c (patterns). */
+ * filter_types_bound.c (orders), filter_types_text.c (patterns), filter_types_array.c (arrays). */
 #include "query/filter_types.h"
 
 static const weir_leaf_type *const types[] = {
-    &weir_leaf_equals,       &weir_leaf_in,    &weir_leaf_null,  &weir_leaf_bound_text,
-    &weir_leaf_bound_number, &weir_leaf_like,  &weir_leaf_regex, &weir_leaf_contains,
-    &weir_leaf_any,          &weir_leaf_truth,
+    &weir_leaf_equals,       &weir_leaf_in,    &weir_leaf_null,         &weir_leaf_bound_text,
+    &weir_leaf_bound_number, &weir_leaf_like,  &weir_leaf_regex,        &weir_leaf_contains,
+    &weir_leaf_any,          &weir_leaf_truth, &weir_leaf_array_equals, &weir_leaf_array_range,
+    &weir_leaf_element,
 };
 
 const weir_leaf_type *const *weir_leaf_types(size_t *count)
@@ -56,6 +57,11 @@ weir_filter *weir_filter_or(weir_arena *arena, weir_filter *const *children, uin
 weir_filter *weir_filter_not(weir_arena *arena, weir_filter *child)
 {
     return node(arena, WEIR_FILTER_NOT, &child, 1);
+}
+
+weir_filter *weir_filter_is_true(weir_arena *arena, weir_filter *child)
+{
+    return node(arena, WEIR_FILTER_ISTRUE, &child, 1);
 }
 
 weir_filter *weir_filter_constant(weir_arena *arena, bool truth)

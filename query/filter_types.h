@@ -15,6 +15,8 @@ typedef struct weir_target { /* what a leaf judges: a column, or an expression w
 weir_filter *weir_filter_and(weir_arena *arena, weir_filter *const *children, uint32_t count);
 weir_filter *weir_filter_or(weir_arena *arena, weir_filter *const *children, uint32_t count);
 weir_filter *weir_filter_not(weir_arena *arena, weir_filter *child);
+/* istrue: two-valued, what is unknown is false; isfalse is istrue of not. */
+weir_filter *weir_filter_is_true(weir_arena *arena, weir_filter *child);
 weir_filter *weir_filter_constant(weir_arena *arena, bool truth);
 
 weir_filter *weir_filter_is_null(weir_arena *arena, weir_target target);
@@ -33,6 +35,23 @@ typedef struct weir_bounds {
 } weir_bounds;
 weir_filter *weir_filter_bounds(weir_arena *arena, weir_target target, const weir_bounds *bounds);
 
+/* Arrays (filter_types_array.c). The row's array is that of `value`, an ARRAY; a scalar is an array
+ * of one. */
+weir_filter *weir_filter_array_equals(weir_arena *arena, weir_target target,
+                                      const weir_value *value);
+/* Between two arrays, element by element, nulls and shorter ones first. A bound that is null is
+ * none. Scalars match an array of one, or nothing. */
+typedef struct weir_array_bounds {
+    weir_value lower, upper;
+    bool lower_strict, upper_strict;
+} weir_array_bounds;
+weir_filter *weir_filter_array_range(weir_arena *arena, weir_target target,
+                                     const weir_array_bounds *bounds);
+/* Some element equals the value, which may be null; a scalar equals it. An array of one counts as
+ * its element. */
+weir_filter *weir_filter_contains_element(weir_arena *arena, weir_target target,
+                                          const weir_value *value);
+
 /* escape: one code point, or empty. */
 weir_filter *weir_filter_like(weir_arena *arena, weir_target target, weir_str pattern,
                               weir_str escape);
@@ -44,8 +63,8 @@ weir_filter *weir_filter_contains(weir_arena *arena, weir_target target, const w
                                   size_t count, bool case_sensitive);
 /* Every value, not null. */
 weir_filter *weir_filter_any(weir_arena *arena, weir_target target);
-/* The expression's value is true as Druid sees it: a number that is not 0, the text "true" in any
- * case. */
+/* The expression's value is true as Druid sees it: a number above 0, the text "true" in any
+ * case, a list with such an element. */
 weir_filter *weir_filter_truth(weir_arena *arena, const weir_expr *expr);
 
 /* For the makers themselves. */
@@ -53,8 +72,18 @@ weir_filter *weir_filter_leaf(weir_arena *arena, const weir_leaf_type *type, wei
                               const void *params);
 extern const weir_leaf_type weir_leaf_equals, weir_leaf_in, weir_leaf_null, weir_leaf_bound_text,
     weir_leaf_bound_number, weir_leaf_like, weir_leaf_regex, weir_leaf_contains, weir_leaf_any,
-    weir_leaf_truth;
+    weir_leaf_truth, weir_leaf_array_equals, weir_leaf_array_range, weir_leaf_element;
 const weir_leaf_type *const *weir_leaf_types(size_t *count);
+
+/* A value as each kind of column sees it; what it has no exact form of is never met. */
+typedef struct weir_value_forms {
+    weir_str text;
+    bool has_long, has_double;
+    int64_t lng;
+    double dbl;
+    float flt;
+} weir_value_forms;
+weir_value_forms weir_value_forms_of(weir_arena *arena, const weir_value *value);
 
 /* The whole number next to a decimal text. */
 typedef enum weir_decimal {

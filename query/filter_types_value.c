@@ -7,14 +7,6 @@
 #include "query/filter_types.h"
 #include "weir/buf.h"
 
-typedef struct value_forms {
-    weir_str text;
-    bool has_long, has_double;
-    int64_t lng;
-    double dbl;
-    float flt;
-} value_forms;
-
 typedef struct value_set { /* sorted, distinct */
     uint32_t text_count, long_count, double_count, float_count;
     const weir_str *texts;
@@ -110,9 +102,9 @@ weir_decimal weir_decimal_to_long(weir_str text, int64_t *out)
     return fraction ? WEIR_DECIMAL_FLOOR : WEIR_DECIMAL_EXACT;
 }
 
-static value_forms forms_of(weir_arena *arena, const weir_value *value)
+weir_value_forms weir_value_forms_of(weir_arena *arena, const weir_value *value)
 {
-    value_forms forms = {.text = weir_value_cast(arena, *value, WEIR_STRING).as.s};
+    weir_value_forms forms = {.text = weir_value_cast(arena, *value, WEIR_STRING).as.s};
     forms.text = weir_arena_str(arena, forms.text);
     switch ((weir_kind)value->type.kind) {
     case WEIR_LONG:
@@ -150,32 +142,32 @@ static bool same_double(double a, double b)
 /* equals */
 static weir_verdict equals_string(const weir_leaf *leaf, weir_str value)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     return verdict(weir_str_eq(value, forms->text));
 }
 
 static weir_verdict equals_long(const weir_leaf *leaf, int64_t value)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     return verdict(forms->has_long && value == forms->lng);
 }
 
 static weir_verdict equals_double(const weir_leaf *leaf, double value)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     return verdict(forms->has_double && same_double(value, forms->dbl));
 }
 
 static weir_verdict equals_float(const weir_leaf *leaf, float value)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     return verdict(forms->has_double && same_double((double)value, (double)forms->flt));
 }
 
 static uint32_t equals_spans(const weir_leaf *leaf, const weir_dict *dict, weir_id_span *out,
                              uint32_t capacity)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     uint32_t id = dict->ops->find(dict, forms->text);
     if (id == WEIR_NO_ID || id >= dict->count) {
         return 0;
@@ -189,15 +181,39 @@ static uint32_t equals_spans(const weir_leaf *leaf, const weir_dict *dict, weir_
 
 static bool equals_long_range(const weir_leaf *leaf, int64_t *lo, int64_t *hi)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     *lo = forms->has_long ? forms->lng : 1;
     *hi = forms->has_long ? forms->lng : 0;
     return true;
 }
 
+/* A scalar is an array of one. */
+static weir_verdict equals_array(const weir_leaf *leaf, const weir_vec *items, uint32_t from,
+                                 uint32_t to)
+{
+    if (to - from != 1 || weir_vec_is_null(items, from)) {
+        return WEIR_V_FALSE;
+    }
+    switch ((weir_kind)items->type.kind) {
+    case WEIR_LONG:
+        return equals_long(leaf, items->at.l[from]);
+    case WEIR_DOUBLE:
+        return equals_double(leaf, items->at.d[from]);
+    case WEIR_FLOAT:
+        return equals_float(leaf, items->at.f[from]);
+    case WEIR_STRING:
+        return equals_string(leaf, items->at.s[from]);
+    case WEIR_UNKNOWN:
+    case WEIR_ARRAY:
+    case WEIR_COMPLEX:
+        break;
+    }
+    return WEIR_V_FALSE;
+}
+
 static void equals_print(const weir_leaf *leaf, weir_buf *out)
 {
-    const value_forms *forms = leaf->params;
+    const weir_value_forms *forms = leaf->params;
     weir_json json = {.out = out};
     weir_json_str(&json, forms->text);
     weir_buf_text(out, forms->has_long ? "L" : forms->has_double ? "D" : "S");
@@ -211,6 +227,7 @@ const weir_leaf_type weir_leaf_equals = {
     .flt = equals_float,
     .spans = equals_spans,
     .long_range = equals_long_range,
+    .array = equals_array,
     .print = equals_print,
 };
 
@@ -357,7 +374,7 @@ static weir_filter *value_leaf(weir_arena *arena, weir_target target, const weir
             set->has_null = true;
             continue;
         }
-        value_forms forms = forms_of(arena, &values[i]);
+        weir_value_forms forms = weir_value_forms_of(arena, &values[i]);
         texts[text_count++] = forms.text;
         if (forms.has_long) {
             longs[long_count++] = forms.lng;
@@ -389,8 +406,8 @@ weir_filter *weir_filter_in(weir_arena *arena, weir_target target, const weir_va
         return weir_filter_is_null(arena, target);
     }
     if (count == 1) {
-        value_forms *forms = WEIR_ARENA_NEW(arena, value_forms);
-        *forms = forms_of(arena, &values[0]);
+        weir_value_forms *forms = WEIR_ARENA_NEW(arena, weir_value_forms);
+        *forms = weir_value_forms_of(arena, &values[0]);
         return weir_filter_leaf(arena, &weir_leaf_equals, target, forms);
     }
     return value_leaf(arena, target, values, count);
@@ -469,6 +486,7 @@ const weir_leaf_type weir_leaf_null = {
     .long_range = never_long_range,
     .double_range = never_double_range,
     .float_range = never_double_range,
+    .any_value = true,
     .print = no_print,
 };
 
@@ -550,6 +568,7 @@ const weir_leaf_type weir_leaf_any = {
     .long_range = any_long_range,
     .double_range = any_double_range,
     .float_range = any_double_range,
+    .any_value = true,
     .print = no_print,
 };
 
@@ -568,19 +587,37 @@ static weir_verdict truth_string(const weir_leaf *leaf, weir_str value)
 static weir_verdict truth_long(const weir_leaf *leaf, int64_t value)
 {
     (void)leaf;
-    return verdict(value != 0);
+    return verdict(value > 0);
 }
 
 static weir_verdict truth_double(const weir_leaf *leaf, double value)
 {
     (void)leaf;
-    return verdict(value != 0);
+    return verdict(value > 0);
 }
 
 static weir_verdict truth_float(const weir_leaf *leaf, float value)
 {
     (void)leaf;
-    return verdict(value != 0);
+    return verdict(value > 0);
+}
+
+static weir_verdict truth_array(const weir_leaf *leaf, const weir_vec *items, uint32_t from,
+                                uint32_t to)
+{
+    (void)leaf;
+    for (uint32_t k = from; k < to; k++) {
+        bool is_null = weir_vec_is_null(items, k);
+        bool truth = !is_null && (items->type.kind == WEIR_LONG     ? items->at.l[k] > 0
+                                  : items->type.kind == WEIR_DOUBLE ? items->at.d[k] > 0
+                                  : items->type.kind == WEIR_STRING
+                                      ? weir_str_eq_nocase(items->at.s[k], WEIR_STR("true"))
+                                      : false);
+        if (truth) {
+            return WEIR_V_TRUE;
+        }
+    }
+    return WEIR_V_FALSE;
 }
 
 const weir_leaf_type weir_leaf_truth = {
@@ -589,6 +626,7 @@ const weir_leaf_type weir_leaf_truth = {
     .lng = truth_long,
     .dbl = truth_double,
     .flt = truth_float,
+    .array = truth_array,
     .print = no_print,
 };
 

@@ -1,5 +1,4 @@
-/* query/native_dim.c - dimension specs to key expressions, a table row per type, and
- * "virtualColumns". */
+/* query/native_dim.c - dimension specs to key expressions, a table row per type. */
 #include "query/native_json.h"
 
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
@@ -176,71 +175,4 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
     bool ok = parse_dimension(n, at, json, out);
     weir_native_leave(n);
     return ok;
-}
-
-static bool parse_expression(weir_native *n, const weir_at *at, const json_t *json,
-                             weir_virtual *out)
-{
-    weir_str text;
-    return weir_native_need_text(n, at, json, "name", &out->name) &&
-           weir_native_need_text(n, at, json, "expression", &text) &&
-           weir_native_output_type(n, at, json, "outputType", &out->type) &&
-           weir_native_expr(n, WEIR_AT(at, "expression"), text, &out->expr);
-}
-
-static const struct virtual_type {
-    const char *type;
-    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out);
-} virtual_types[] = {
-    {"expression", parse_expression},
-    {"nested-field", NULL},
-    {"mv-filtered", NULL},
-    {"list-filtered", NULL},
-};
-
-static bool parse_virtual(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out)
-{
-    weir_str type;
-    if (!weir_native_need_type(n, at, json, &type)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(virtual_types) / sizeof(virtual_types[0]); i++) {
-        if (weir_str_is(type, virtual_types[i].type)) {
-            return virtual_types[i].parse
-                       ? virtual_types[i].parse(n, at, json, out)
-                       : weir_native_unsupported(n, WEIR_AT(at, "type"),
-                                                 "the virtual column '%.*s' is not supported yet",
-                                                 WEIR_STR_ARG(type));
-        }
-    }
-    return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no virtual column",
-                            WEIR_STR_ARG(type));
-}
-
-bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
-                          const weir_virtual **out)
-{
-    const json_t *list;
-    size_t size;
-    if (!weir_native_list(n, at, query, "virtualColumns", &list, &size)) {
-        return false;
-    }
-    weir_virtual *virtuals = WEIR_ARENA_ARRAY(n->arena, weir_virtual, size + 1);
-    weir_names names = {.arena = n->arena};
-    for (size_t i = 0; i < size; i++) {
-        const weir_at *item = WEIR_AT_ITEM(WEIR_AT(at, "virtualColumns"), i);
-        if (!parse_virtual(n, item, json_array_get(list, i), &virtuals[i])) {
-            return false;
-        }
-        if (weir_str_is(virtuals[i].name, "__time")) {
-            return weir_native_fail(n, item, "a virtual column cannot be called __time");
-        }
-        if (!weir_names_add(&names, virtuals[i].name)) {
-            return weir_native_fail(n, item, "there are two virtual columns '%.*s'",
-                                    WEIR_STR_ARG(virtuals[i].name));
-        }
-    }
-    *count = (uint32_t)size;
-    *out = virtuals;
-    return true;
 }

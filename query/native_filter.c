@@ -67,6 +67,24 @@ static bool parse_not(weir_native *n, const weir_at *at, const json_t *json, wei
     return true;
 }
 
+/* istrue, isfalse: what is unknown is false. */
+static bool parse_is(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
+{
+    const json_t *field = weir_native_get(json, "field", NULL);
+    weir_filter *child;
+    if (!field) {
+        return weir_native_fail(n, at, "needs 'field'");
+    }
+    if (!parse(n, WEIR_AT(at, "field"), field, &child)) {
+        return false;
+    }
+    if (strcmp(json_string_value(json_object_get(json, "type")), "isfalse") == 0) {
+        child = weir_filter_not(n->arena, child);
+    }
+    *out = weir_filter_is_true(n->arena, child);
+    return true;
+}
+
 static bool parse_selector(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     weir_target target;
@@ -90,21 +108,64 @@ static bool parse_null(weir_native *n, const weir_at *at, const json_t *json, we
     return true;
 }
 
-static bool match_type(weir_native *n, const weir_at *at, const json_t *json, weir_type *out)
+static bool match_type(weir_native *n, const weir_at *at, const json_t *json, const char *member,
+                       weir_type *out)
 {
     weir_str name;
-    if (!weir_native_need_text(n, at, json, "matchValueType", &name)) {
+    if (!weir_native_need_text(n, at, json, member, &name)) {
         return false;
     }
     if (!weir_type_parse(name, out)) {
-        return weir_native_fail(n, WEIR_AT(at, "matchValueType"), "'%.*s' is no type",
-                                WEIR_STR_ARG(name));
+        return weir_native_fail(n, WEIR_AT(at, member), "'%.*s' is no type", WEIR_STR_ARG(name));
     }
-    if (out->kind == WEIR_ARRAY || out->kind == WEIR_COMPLEX) {
-        return weir_native_unsupported(n, WEIR_AT(at, "matchValueType"),
-                                       "values of type %.*s cannot be matched yet",
-                                       WEIR_STR_ARG(name));
+    if (out->kind == WEIR_COMPLEX) {
+        return weir_native_unsupported(n, WEIR_AT(at, member),
+                                       "values of type %.*s cannot be matched", WEIR_STR_ARG(name));
     }
+    return true;
+}
+
+/* One plain value of a type. */
+static bool match_scalar(weir_native *n, const weir_at *at, const json_t *json, weir_kind kind,
+                         weir_value *out)
+{
+    weir_value value;
+    if (!weir_native_value(n, at, json, &value)) {
+        return false;
+    }
+    if (value.is_null) {
+        *out = weir_value_null();
+        return true;
+    }
+    if (value.type.kind == WEIR_ARRAY) {
+        if (value.as.array.count != 1) {
+            return weir_native_fail(n, at, "must be a plain value");
+        }
+        value = value.as.array.at[0];
+    }
+    if (value.type.face == WEIR_FACE_BOOLEAN && kind == WEIR_STRING) {
+        value = weir_value_str(value.as.l ? WEIR_STR("true") : WEIR_STR("false"));
+    }
+    *out = weir_value_cast(n->arena, value, kind);
+    return true;
+}
+
+static bool match_array(weir_native *n, const weir_at *at, const json_t *json, weir_type type,
+                        weir_value *out)
+{
+    bool list = json_is_array(json);
+    uint32_t count = list ? (uint32_t)json_array_size(json) : 1;
+    weir_value *items = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const json_t *item = list ? json_array_get(json, i) : json;
+        if (!match_scalar(n, list ? WEIR_AT_ITEM(at, i) : at, item, (weir_kind)type.elem,
+                          &items[i])) {
+            return false;
+        }
+    }
+    *out = (weir_value){.type = type};
+    out->as.array.at = items;
+    out->as.array.count = count;
     return true;
 }
 
@@ -115,18 +176,17 @@ static bool match_value(weir_native *n, const weir_at *at, const json_t *json, w
         *out = weir_value_null();
         return true;
     }
-    weir_value value;
-    if (!weir_native_value(n, at, json, &value)) {
-        return false;
+    if (type.kind == WEIR_ARRAY) {
+        return match_array(n, at, json, type, out);
     }
-    if (value.type.kind == WEIR_ARRAY) {
-        return weir_native_fail(n, at, "must be a plain value");
-    }
-    if (value.type.face == WEIR_FACE_BOOLEAN && type.kind == WEIR_STRING) {
-        value = weir_value_str(json_is_true(json) ? WEIR_STR("true") : WEIR_STR("false"));
-    }
-    *out = weir_value_cast(n->arena, value, (weir_kind)type.kind);
-    return !out->is_null || weir_native_fail(n, at, "is no value of that type");
+    return match_scalar(n, at, json, (weir_kind)type.kind, out) &&
+           (!out->is_null || weir_native_fail(n, at, "is no value of that type"));
+}
+
+static weir_filter *equals_leaf(weir_native *n, weir_target target, const weir_value *value)
+{
+    return value->type.kind == WEIR_ARRAY ? weir_filter_array_equals(n->arena, target, value)
+                                          : weir_filter_in(n->arena, target, value, 1);
 }
 
 static bool parse_equals(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
@@ -135,7 +195,8 @@ static bool parse_equals(weir_native *n, const weir_at *at, const json_t *json, 
     weir_type type;
     weir_value value;
     const json_t *given = weir_native_get(json, "matchValue", NULL);
-    if (!target_of(n, at, json, "column", &target) || !match_type(n, at, json, &type)) {
+    if (!target_of(n, at, json, "column", &target) ||
+        !match_type(n, at, json, "matchValueType", &type)) {
         return false;
     }
     if (!given) {
@@ -144,7 +205,24 @@ static bool parse_equals(weir_native *n, const weir_at *at, const json_t *json, 
     if (!match_value(n, WEIR_AT(at, "matchValue"), given, type, &value)) {
         return false;
     }
-    *out = weir_filter_in(n->arena, target, &value, 1);
+    *out = equals_leaf(n, target, &value);
+    return true;
+}
+
+/* Some element of the array is the value, which may be null. */
+static bool parse_contains_element(weir_native *n, const weir_at *at, const json_t *json,
+                                   weir_filter **out)
+{
+    weir_target target;
+    weir_type type;
+    weir_value value;
+    if (!target_of(n, at, json, "column", &target) ||
+        !match_type(n, at, json, "elementMatchValueType", &type) ||
+        !match_value(n, WEIR_AT(at, "elementMatchValue"),
+                     json_object_get(json, "elementMatchValue"), type, &value)) {
+        return false;
+    }
+    *out = weir_filter_contains_element(n->arena, target, &value);
     return true;
 }
 
@@ -152,7 +230,8 @@ static bool values_of(weir_native *n, const weir_at *at, const json_t *json, con
                       weir_value **out, size_t *count)
 {
     const json_t *list;
-    if (!weir_native_values(n, at, json, "values", &list, count)) {
+    const char *member = type && !weir_native_get(json, "values", NULL) ? "sortedValues" : "values";
+    if (!weir_native_values(n, at, json, member, &list, count)) {
         return false;
     }
     if (!list) {
@@ -195,11 +274,21 @@ static bool parse_in_type(weir_native *n, const weir_at *at, const json_t *json,
     weir_type type;
     weir_value *values;
     size_t count;
-    if (!target_of(n, at, json, "column", &target) || !match_type(n, at, json, &type) ||
+    if (!target_of(n, at, json, "column", &target) ||
+        !match_type(n, at, json, "matchValueType", &type) ||
         !values_of(n, at, json, &type, &values, &count)) {
         return false;
     }
-    *out = weir_filter_in(n->arena, target, values, count);
+    if (type.kind != WEIR_ARRAY) {
+        *out = weir_filter_in(n->arena, target, values, count);
+        return true;
+    }
+    weir_filter **any = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        any[i] = values[i].is_null ? weir_filter_is_null(n->arena, target)
+                                   : equals_leaf(n, target, &values[i]);
+    }
+    *out = weir_filter_or(n->arena, any, (uint32_t)count);
     return true;
 }
 
@@ -263,13 +352,38 @@ static bool range_end(weir_native *n, const weir_at *at, const json_t *json, con
     return true;
 }
 
+static bool array_range(weir_native *n, const weir_at *at, const json_t *json, weir_target target,
+                        weir_type type, weir_filter **out)
+{
+    weir_array_bounds bounds;
+    if (!match_value(n, WEIR_AT(at, "lower"), json_object_get(json, "lower"), type,
+                     &bounds.lower) ||
+        !match_value(n, WEIR_AT(at, "upper"), json_object_get(json, "upper"), type,
+                     &bounds.upper) ||
+        !weir_native_bool(n, at, json, "lowerOpen", false, &bounds.lower_strict) ||
+        !weir_native_bool(n, at, json, "upperOpen", false, &bounds.upper_strict)) {
+        return false;
+    }
+    if (bounds.lower.is_null && bounds.upper.is_null) {
+        return weir_native_fail(n, at, "needs 'lower' or 'upper'");
+    }
+    *out = weir_filter_array_range(n->arena, target, &bounds);
+    return true;
+}
+
 static bool parse_range(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     weir_target target;
     weir_type type;
     weir_bounds bounds = {0};
-    if (!target_of(n, at, json, "column", &target) || !match_type(n, at, json, &type) ||
-        !range_end(n, at, json, "lower", type, &bounds.has_lower, &bounds.lower) ||
+    if (!target_of(n, at, json, "column", &target) ||
+        !match_type(n, at, json, "matchValueType", &type)) {
+        return false;
+    }
+    if (type.kind == WEIR_ARRAY) {
+        return array_range(n, at, json, target, type, out);
+    }
+    if (!range_end(n, at, json, "lower", type, &bounds.has_lower, &bounds.lower) ||
         !range_end(n, at, json, "upper", type, &bounds.has_upper, &bounds.upper) ||
         !weir_native_bool(n, at, json, "lowerOpen", false, &bounds.lower_strict) ||
         !weir_native_bool(n, at, json, "upperOpen", false, &bounds.upper_strict)) {
@@ -462,6 +576,8 @@ static const struct filter_type {
     {"and", parse_fields},
     {"or", parse_fields},
     {"not", parse_not},
+    {"istrue", parse_is},
+    {"isfalse", parse_is},
     {"selector", parse_selector},
     {"extraction", parse_selector},
     {"equals", parse_equals},
@@ -478,7 +594,7 @@ static const struct filter_type {
     {"expression", parse_expression},
     {"true", parse_constant},
     {"false", parse_constant},
-    {"arrayContainsElement", NULL},
+    {"arrayContainsElement", parse_contains_element},
     {"spatial", NULL},
     {"bloom", NULL},
 };

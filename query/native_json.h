@@ -100,10 +100,11 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
 /* The function of a spec of type extraction or lookup, over `input`. */
 bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *json,
                               const weir_expr *input, const weir_expr **out);
-bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
-                          const weir_virtual **out);
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
                              const char *name, weir_type *out);
+/* native_virtual.c: "virtualColumns". */
+bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
+                          const weir_virtual **out);
 /* native_extract.c: an extraction function over `input` as an expression. */
 bool weir_native_extraction(weir_native *n, const weir_at *at, const json_t *json,
                             const weir_expr *input, const weir_expr **out);

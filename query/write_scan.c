@@ -34,9 +34,15 @@ static void write_vectors(weir_native_writer *w, const weir_batch *batch)
     weir_json_end_object(&w->json);
 }
 
-/* A virtual column without a type of its own that is a constant null: Druid calls it FLOAT
- * (recorded). */
-static bool is_null_constant(weir_native_writer *w, weir_str name)
+static bool is_untyped_json_value(const weir_expr *expr)
+{
+    return expr->kind == WEIR_EXPR_CALL && expr->arg_count == 2 &&
+           weir_str_eq_nocase(expr->name, WEIR_STR("json_value"));
+}
+
+/* A virtual column without a type of its own for which Druid infers none, a constant null or a
+ * json_value that is not told its type: it calls them FLOAT (recorded). */
+static bool is_float(weir_native_writer *w, weir_str name)
 {
     const weir_node_rows *rows = w->part->rows;
     for (uint32_t i = 0; i < rows->virtual_count; i++) {
@@ -51,6 +57,9 @@ static bool is_null_constant(weir_native_writer *w, weir_str name)
         weir_sel one = weir_sel_all(1);
         weir_run run = {.scratch = &w->scratch, .err = &err};
         weir_expr_columns(column->expr, weir_names_see, &used);
+        if (column->type.kind == WEIR_UNKNOWN && is_untyped_json_value(column->expr)) {
+            return true;
+        }
         if (used.count > 0 || column->type.kind != WEIR_UNKNOWN) {
             return false;
         }
@@ -81,7 +90,7 @@ static void settle_types(weir_native_writer *w)
         WEIR_ARENA_ARRAY(w->query->arena, weir_type, w->query->plan->root->output_count + 1);
     memcpy(types, w->types, w->query->plan->root->output_count * sizeof(*types));
     for (uint32_t i = 0; i < w->part->shown_count; i++) {
-        if (is_null_constant(w, w->part->shown[i].name)) {
+        if (is_float(w, w->part->shown[i].name)) {
             types[w->part->shown[i].column] = WEIR_TYPE(WEIR_FLOAT);
         }
         if (is_untyped(w->part->rows, w->part->shown[i].name)) {

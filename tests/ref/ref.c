@@ -45,6 +45,11 @@ static bool is_list(const weir_value *v)
 /* One value as a vector of one row. */
 static weir_vec vec_of(weir_scratch *s, const weir_value *v, weir_type type)
 {
+    if (type.kind == WEIR_ARRAY) {
+        weir_vec array = weir_vec_const(s, v, 1);
+        array.type = type;
+        return array;
+    }
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, 1);
     weir_vec vec = {.type = type, .form = WEIR_FLAT, .n = 1, .nulls = nulls};
     nulls[0] = v->is_null;
@@ -113,7 +118,7 @@ static bool value_of(world *w, const ref_rows *rows, const weir_value *row, cons
     weir_vec *inputs = WEIR_SCRATCH_ARRAY(&s, weir_vec, rows->column_count + 1), vec;
     for (uint32_t c = 0; c < rows->column_count; c++) {
         types[c] = rows->types[c];
-        types[c].multi = row && is_list(&row[c]);
+        types[c].multi = row && is_list(&row[c]) && types[c].kind == WEIR_STRING;
         inputs[c] = row ? vec_of(&s, &row[c], rows->types[c]) : (weir_vec){0};
         inputs[c].type = types[c];
     }
@@ -135,6 +140,9 @@ static bool value_of(world *w, const ref_rows *rows, const weir_value *row, cons
 
 static weir_value cast(world *w, weir_value v, weir_kind to)
 {
+    if (to == WEIR_ARRAY && (v.is_null || is_list(&v))) {
+        return v;
+    }
     if (!is_list(&v)) {
         return v.type.kind == to ? v : weir_value_cast(w->arena, v, to);
     }
@@ -199,10 +207,31 @@ static weir_verdict judge_row(const weir_leaf *leaf, const weir_value *v)
     return worst;
 }
 
+/* An ARRAY, not a multi-value: judged whole, or true when an element is. */
+static weir_verdict judge_array(const weir_leaf *leaf, const weir_value *v)
+{
+    weir_scratch s = {0};
+    weir_vec row = weir_vec_const(&s, v, 1);
+    weir_verdict verdict = WEIR_V_FALSE;
+    if (leaf->type->any_value) {
+        verdict = leaf->type->string(leaf, (weir_str){0});
+    } else if (leaf->type->array) {
+        verdict = leaf->type->array(leaf, row.items, row.at.offsets[0], row.at.offsets[1]);
+    }
+    for (uint32_t i = 0; leaf->type->null_element && i < v->as.array.count; i++) {
+        const weir_value *item = &v->as.array.at[i];
+        bool found = item->is_null ? leaf->type->null_element(leaf)
+                                   : judge(leaf, item) == WEIR_V_TRUE;
+        verdict = found ? WEIR_V_TRUE : verdict;
+    }
+    weir_scratch_done(&s);
+    return verdict;
+}
+
 static bool passes(world *w, const ref_rows *rows, const weir_value *row, const weir_filter *filter,
                    bool *out)
 {
-    weir_type type;
+    weir_type type = {0};
     *out = filter->kind == WEIR_FILTER_TRUE || filter->kind == WEIR_FILTER_AND;
     if (filter->kind == WEIR_FILTER_LEAF) {
         weir_value v = weir_value_null();
@@ -214,9 +243,13 @@ static bool passes(world *w, const ref_rows *rows, const weir_value *row, const 
             v.type = v.is_null ? type : v.type;
         } else if (c != UINT32_MAX) {
             v = row[c];
-            v.type = v.is_null ? rows->types[c] : v.type;
+            type = rows->types[c];
+            v.type = v.is_null ? type : v.type;
         }
-        *out = judge_row(&filter->leaf, &v) == (filter->negated ? WEIR_V_FALSE : WEIR_V_TRUE);
+        bool array = is_list(&v) && type.kind == WEIR_ARRAY && !type.multi;
+        weir_verdict verdict =
+            array ? judge_array(&filter->leaf, &v) : judge_row(&filter->leaf, &v);
+        *out = verdict == (filter->negated ? WEIR_V_FALSE : WEIR_V_TRUE);
         return true;
     }
     for (uint32_t i = 0; i < filter->child_count; i++) {
@@ -224,7 +257,9 @@ static bool passes(world *w, const ref_rows *rows, const weir_value *row, const 
         if (!passes(w, rows, row, filter->children[i], &one)) {
             return false;
         }
-        *out = filter->kind == WEIR_FILTER_AND ? *out && one : *out || one;
+        *out = filter->kind == WEIR_FILTER_AND    ? *out && one
+               : filter->kind == WEIR_FILTER_REST ? !one
+                                                  : *out || one;
     }
     return true;
 }

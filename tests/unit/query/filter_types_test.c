@@ -328,11 +328,12 @@ static void contains_looks_for_all_parts_with_or_without_case(void **state)
         TEXTS(weir_filter_contains(*state, column, &twice, 1, false), "aAaB", "aaa"), "TF UU");
 }
 
-static void truth_is_a_number_that_is_not_zero_or_the_word(void **state)
+static void truth_is_a_number_above_zero_or_the_word(void **state)
 {
     weir_filter *filter = weir_filter_truth(*state, weir_expr_column(*state, WEIR_STR("c")));
     assert_string_equal(TEXTS(filter, "true", "TRUE", "1", "false", ""), "TTFFF UU");
-    assert_int_equal(of_long(filter, -1), 'T');
+    assert_int_equal(of_long(filter, -1), 'F');
+    assert_int_equal(of_long(filter, 2), 'T');
     assert_int_equal(of_long(filter, 0), 'F');
     assert_int_equal(of_double(filter, 0.5), 'T');
 }
@@ -465,6 +466,12 @@ static weir_verdict judge(const weir_filter *filter, const weir_verdict *digits)
         return verdict == WEIR_V_UNKNOWN ? verdict
                : verdict == WEIR_V_TRUE  ? WEIR_V_FALSE
                                          : WEIR_V_TRUE;
+    case WEIR_FILTER_ISTRUE:
+        verdict = judge(filter->children[0], digits);
+        return verdict == WEIR_V_TRUE ? WEIR_V_TRUE : WEIR_V_FALSE;
+    case WEIR_FILTER_REST:
+        verdict = judge(filter->children[0], digits);
+        return verdict == WEIR_V_TRUE ? WEIR_V_FALSE : WEIR_V_TRUE;
     case WEIR_FILTER_AND:
     case WEIR_FILTER_OR:
         break;
@@ -484,7 +491,7 @@ static weir_verdict judge(const weir_filter *filter, const weir_verdict *digits)
 static weir_filter *random_tree(weir_arena *arena, uint64_t *seed, int depth)
 {
     static const char names[] = "abc";
-    uint64_t kind = next_random(seed) % (depth > 0 ? 8 : 3);
+    uint64_t kind = next_random(seed) % (depth > 0 ? 9 : 3);
     if (kind < 2) {
         return weir_filter_is_null(arena,
                                    (weir_target){.column = {names + next_random(seed) % 3, 1}});
@@ -494,6 +501,9 @@ static weir_filter *random_tree(weir_arena *arena, uint64_t *seed, int depth)
     }
     if (kind == 3) {
         return weir_filter_not(arena, random_tree(arena, seed, depth - 1));
+    }
+    if (kind == 8) {
+        return weir_filter_is_true(arena, random_tree(arena, seed, depth - 1));
     }
     weir_filter *children[3];
     uint32_t count = (uint32_t)(next_random(seed) % 4);
@@ -506,9 +516,10 @@ static weir_filter *random_tree(weir_arena *arena, uint64_t *seed, int depth)
 
 static void check_normal(const weir_filter *filter, uint8_t above)
 {
-    assert_true(filter->kind != WEIR_FILTER_NOT && filter->kind != above);
+    assert_true(filter->kind != WEIR_FILTER_NOT && filter->kind != WEIR_FILTER_ISTRUE);
+    assert_true(filter->kind != above);
     for (uint32_t i = 0; i < filter->child_count; i++) {
-        assert_true(filter->child_count > 1);
+        assert_true(filter->child_count > 1 || filter->kind == WEIR_FILTER_REST);
         assert_true(filter->children[i]->kind != WEIR_FILTER_TRUE &&
                     filter->children[i]->kind != WEIR_FILTER_FALSE);
         check_normal(filter->children[i], filter->kind);
@@ -526,7 +537,8 @@ static void the_normal_form_means_the_same_in_three_values(void **state)
         for (int digits = 0; digits < 27; digits++) {
             weir_verdict verdicts[] = {(weir_verdict)(digits % 3), (weir_verdict)(digits / 3 % 3),
                                        (weir_verdict)(digits / 9)};
-            assert_int_equal(judge(tree, verdicts), judge(normal, verdicts));
+            assert_int_equal(judge(tree, verdicts) == WEIR_V_TRUE, /* what is selected */
+                             judge(normal, verdicts) == WEIR_V_TRUE);
         }
         weir_arena_free(arena);
     }
@@ -548,7 +560,7 @@ int main(void)
         TEST(like_agrees_with_its_twin),
         TEST(a_regex_is_found_anywhere),
         TEST(contains_looks_for_all_parts_with_or_without_case),
-        TEST(truth_is_a_number_that_is_not_zero_or_the_word),
+        TEST(truth_is_a_number_above_zero_or_the_word),
         TEST(spans_of_ids_agree_with_verdicts),
         TEST(ranges_agree_with_verdicts),
         TEST(the_normal_form_means_the_same_in_three_values),

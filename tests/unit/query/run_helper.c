@@ -431,6 +431,7 @@ static _Noreturn void differ(const ref_rows *got, const ref_rows *want, uint32_t
     weir_buf_printf(&out, "wanted %u rows:\n", want->row_count);
     print_rows(want, row, &out);
     weir_buf_byte(&out, 0);
+    fprintf(stderr, "%s\n", out.at); /* fail_msg cuts it short */
     fail_msg("%s", out.at);
     abort();
 }

@@ -29,8 +29,9 @@ static const char *pick(uint64_t *seed, const char *const *from, uint32_t n)
 
 static void put_filter(text *t, uint64_t *seed, uint32_t depth)
 {
-    uint32_t kind = draw_below(seed, depth ? 14 : 10);
-    const char *column = PICK(seed, "s1", "s2", "mv", "l1", "l2", "d1", "f1", "late", "nowhere", "v1", "v2");
+    uint32_t kind = draw_below(seed, depth ? 20 : 15);
+    const char *column = PICK(seed, "s1", "s2", "mv", "l1", "l2", "d1", "f1", "late", "nowhere", "v1", "v2", "vm");
+    const char *array = PICK(seed, "va", "vl", "va", "vl", "s1", "l1", "nowhere");
     if (kind == 0) {
         put(t, "{'type':'selector','dimension':'%s','value':'%s'}", column, PICK(seed, "a", "v9", "m8", "10", "", "w44", "3", "2.25"));
     } else if (kind == 1) {
@@ -51,13 +52,30 @@ static void put_filter(text *t, uint64_t *seed, uint32_t depth)
     } else if (kind == 8) {
         put(t, "{'type':'equals','column':'%s','matchValueType':'STRING','matchValue':'%s'}", PICK(seed, "s1", "mv", "late"), PICK(seed, "a", "z9", "m7", "v11"));
     } else if (kind == 9) {
-        put(t, "{'type':'expression','expression':'l2 %% %u == 1'}", 2 + draw_below(seed, 4));
+        put(t, "{'type':'expression','expression':'%s'}", PICK(seed, "l2 % 3 == 1", "l2 % 5 == 1", "l1", "d1 - 3", "map((x) -> x == \\u0027a\\u0027, va)", "any((x) -> x > 3, vl)"));
     } else if (kind == 10) {
+        put(t, "{'type':'equals','column':'%s',%s}", array, PICK(seed, "'matchValueType':'ARRAY<STRING>','matchValue':['a']", "'matchValueType':'ARRAY<LONG>','matchValue':[3,null]",
+            "'matchValueType':'LONG','matchValue':3", "'matchValueType':'ARRAY<STRING>','matchValue':['9','a']", "'matchValueType':'ARRAY<STRING>','matchValue':[]"));
+    } else if (kind == 11) {
+        put(t, "{'type':'range','column':'%s',%s}", array, PICK(seed, "'matchValueType':'ARRAY<STRING>','lower':['a'],'upper':['m8','z'],'upperOpen':true", "'matchValueType':'ARRAY<LONG>','lower':[0],'lowerOpen':true",
+            "'matchValueType':'ARRAY<DOUBLE>','upper':[2.5,null]"));
+    } else if (kind == 12) {
+        put(t, "{'type':'arrayContainsElement','column':'%s',%s}", draw_below(seed, 4) ? array : "mv", PICK(seed, "'elementMatchValueType':'STRING','elementMatchValue':'a'", "'elementMatchValueType':'LONG','elementMatchValue':3",
+            "'elementMatchValueType':'STRING','elementMatchValue':null"));
+    } else if (kind == 13) {
+        put(t, "{'type':'null','column':'%s'}", PICK(seed, "va", "vl", "vm"));
+    } else if (kind == 14) {
+        put(t, "{'type':'columnComparison','dimensions':[%s]}", PICK(seed, "'l1','l2'", "'s1','late'", "'mv','s1'", "'s1','nowhere'", "'l1','f1','d1'"));
+    } else if (kind == 15) {
         put(t, "{'type':'not','field':");
         put_filter(t, seed, depth - 1);
         put(t, "}");
+    } else if (kind == 16) {
+        put(t, "{'type':'%s','field':", PICK(seed, "istrue", "isfalse"));
+        put_filter(t, seed, depth - 1);
+        put(t, "}");
     } else {
-        put(t, "{'type':'%s','fields':[", kind == 11 ? "and" : "or");
+        put(t, "{'type':'%s','fields':[", kind == 17 ? "and" : "or");
         for (uint32_t i = 0, n = 1 + draw_below(seed, 3); i < n; i++) {
             put(t, i ? "," : "");
             put_filter(t, seed, depth - 1);
@@ -72,7 +90,10 @@ static void put_common(text *t, uint64_t *seed)
         PICK(seed, "'2024-03-09/2024-03-13'", "'2024-03-09/2024-03-13'", "'1970/2100'", "'2024-03-10T03:00/2024-03-11T20:15'",
              "'1970/2100'", "'2024-03-09/2024-03-10','2024-03-11T05/2024-03-12'", "'2025/2026'"));
     put(t, "'virtualColumns':[{'type':'expression','name':'v1','expression':'l2 + 1','outputType':'LONG'},"
-           "{'type':'expression','name':'v2','expression':'concat(s1, \\u0027-x\\u0027)','outputType':'STRING'}],");
+           "{'type':'expression','name':'v2','expression':'concat(s1, \\u0027-x\\u0027)','outputType':'STRING'},"
+           "{'type':'expression','name':'va','expression':'mv_to_array(mv)'},"
+           "{'type':'expression','name':'vl','expression':'if(l2 %% 7 == 0, null, array(l1, l2 %% 4))'},"
+           "{'type':'mv-filtered','name':'vm','delegate':'mv','values':['a','9','m8','m9'],'isAllowList':%s}],", PICK(seed, "true", "false"));
     if (draw_below(seed, 2)) {
         put(t, "'filter':");
         put_filter(t, seed, 2);
@@ -116,7 +137,7 @@ static void put_dimension(text *t, uint64_t *seed, const char *name)
 {
     uint32_t kind = draw_below(seed, 10);
     if (kind < 5) {
-        put(t, "{'type':'default','dimension':'%s','outputName':'%s'}", PICK(seed, "s1", "s2", "mv", "late", "nowhere", "v2"), name);
+        put(t, "{'type':'default','dimension':'%s','outputName':'%s'}", PICK(seed, "s1", "s2", "mv", "late", "nowhere", "v2", "vm"), name);
     } else if (kind < 7) {
         put(t, "{'type':'default','dimension':'%s','outputName':'%s','outputType':'LONG'}", PICK(seed, "l1", "l2", "v1"), name);
     } else if (kind == 7) {
@@ -170,7 +191,7 @@ static void put_query(text *t, uint64_t *seed, bool *ordered)
     } else {
         put(t, "{'queryType':'scan',");
         put_common(t, seed);
-        put(t, "'columns':['__time','s1','s2','mv','l1','d1','f1','late','nowhere','v1','v2']");
+        put(t, "'columns':['__time','s1','s2','mv','l1','d1','f1','late','nowhere','v1','v2','va','vl','vm']");
         *ordered = false;
     }
     put(t, "}");
