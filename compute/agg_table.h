@@ -13,6 +13,9 @@ extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any
 extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
 extern const weir_agg weir_agg_theta_sketch;
 
+extern const weir_agg weir_agg_quantiles, weir_agg_quantiles_merge, weir_agg_kll_doubles, weir_agg_kll_doubles_merge,
+    weir_agg_kll_floats, weir_agg_kll_floats_merge;
+
 /* Pairs of time and value (agg_first.c) as {"lhs": time, "rhs": value}. */
 void weir_pair_print_long(weir_json *json, weir_str bytes);
 void weir_pair_print_double(weir_json *json, weir_str bytes);
