@@ -166,6 +166,7 @@ static const weir_postagg_set plain = {plain_types, sizeof(plain_types) / sizeof
 static const weir_postagg_set *const sets[] = {
     &plain,
     &weir_postaggs_theta,
+    &weir_postaggs_quantiles,
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
