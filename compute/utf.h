@@ -63,8 +63,8 @@ static inline uint32_t weir_utf_put(char *out, uint32_t c)
     return 4;
 }
 
-/* The text as UTF-16, little endian, as Java's chars lie in memory: what Druid hashes. `out` has room
- * for 2 * s.size bytes; returns how many were written. */
+/* The text as UTF-16, little endian, as Java's chars lie in memory: what Druid hashes. `out` has
+ * room for 2 * s.size bytes; returns how many were written. */
 static inline size_t weir_utf_to_utf16(weir_str s, uint8_t *out)
 {
     uint8_t *start = out;
