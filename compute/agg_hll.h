@@ -1,10 +1,9 @@
 /* compute/agg_hll.h - what hyperUnique and cardinality share: a state is a weir_hll. */
 #ifndef COMPUTE_AGG_HLL_H
 #define COMPUTE_AGG_HLL_H
+#include "compute/agg_codes.h"
 #include "compute/agg_table.h"
 #include "compute/hll.h"
-
-#define WEIR_NO_CODE UINT32_MAX /* a row that does not count */
 
 /* State, types and the rest of plan; `round`: estimates are whole numbers. */
 void weir_hll_plan(weir_agg_bound *b, bool round);
