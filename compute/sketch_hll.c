@@ -573,8 +573,12 @@ static void write_6(writer *w, const weir_hllsketch_view *v)
 
 static void write_registers(writer *w, const weir_hllsketch_view *v, weir_hllsketch_type type)
 {
-    uint32_t counts[64], least = 0, exceptions = 0;
+    uint32_t counts[64], least = 0, exceptions = 0, k = 1u << v->lg_k;
     double kxq0 = 0, kxq1 = 0;
+    if (!w->at && type != WEIR_HLL_4) {
+        w->size = 40 + (type == WEIR_HLL_6 ? (size_t)k / 4 * 3 + 1 : k);
+        return;
+    }
     weir_hllsketch_histogram(v, counts);
     for (uint32_t value = 0; value < 64; value++) {
         count_value(&kxq0, &kxq1, value, counts[value]);
@@ -604,7 +608,7 @@ static void write_registers(writer *w, const weir_hllsketch_view *v, weir_hllske
     } else if (type == WEIR_HLL_6) {
         write_6(w, v);
     } else {
-        put(w, v->at, (size_t)1 << v->lg_k);
+        put(w, v->at, k);
     }
 }
 
