@@ -167,6 +167,7 @@ static const weir_postagg_set *const sets[] = {
     &plain,
     &weir_postaggs_theta,
     &weir_postaggs_quantiles,
+    &weir_postaggs_hll,
 };
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
