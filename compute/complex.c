@@ -47,3 +47,13 @@ void weir_complex_print(const weir_complex *complex, weir_json *json, weir_str b
 {
     (complex && complex->print ? complex->print : print_base64)(json, bytes);
 }
+
+weir_type weir_type_json(void)
+{
+    return (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("json"))};
+}
+
+bool weir_type_is_json(weir_type type)
+{
+    return type.kind == WEIR_COMPLEX && type.complex && strcmp(type.complex->name, "json") == 0;
+}

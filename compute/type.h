@@ -48,6 +48,8 @@ bool weir_type_eq(weir_type a, weir_type b); /* kind, elem, complex */
 weir_str weir_type_name(weir_type type, char out[64]);
 bool weir_type_parse(weir_str name, weir_type *out); /* any case; false: no such type */
 const weir_complex *weir_complex_find(weir_str name); /* NULL: not known */
+weir_type weir_type_json(void); /* COMPLEX<json> */
+bool weir_type_is_json(weir_type type);
 void weir_complex_print(const weir_complex *complex, struct weir_json *json, weir_str bytes); /* complex NULL: base64 */
 
 /* One value: literals, bounds, EXPLAIN, metadata and tests; never one per row. */

@@ -22,6 +22,8 @@ void weir_convert_string(const weir_convert *c, uint32_t column, weir_vec *out);
 void weir_convert_number(const weir_convert *c, uint32_t column, weir_kind kind, weir_vec *out);
 /* A numeric metric's input: text with commas and a plus too, booleans not. kind LONG or DOUBLE. */
 void weir_convert_metric(const weir_convert *c, uint32_t column, weir_kind kind, weir_vec *out);
+/* An auto or json column: LONG (booleans too), DOUBLE or STRING where all values are such, else COMPLEX<json> text; UNKNOWN: nothing but nulls. */
+void weir_convert_auto(const weir_convert *c, uint32_t column, weir_vec *out);
 /* LONG, DOUBLE or STRING: what holds all values of the batch. */
 weir_kind weir_convert_natural(const weir_convert *c, uint32_t column);
 #endif

@@ -449,7 +449,9 @@ static void put_dimension(weir_transform *t, const weir_dimension *dimension, ui
                           weir_vec *out)
 {
     weir_convert c = converter(t, dimension->name);
-    if (dimension->type.kind == WEIR_STRING) {
+    if (dimension->automatic) {
+        weir_convert_auto(&c, column, out);
+    } else if (dimension->type.kind == WEIR_STRING) {
         weir_convert_string(&c, column, out);
     } else {
         weir_convert_number(&c, column, (weir_kind)dimension->type.kind, out);

@@ -277,13 +277,14 @@ static bool fold_column(facts *f, const segment_query *query, const weir_rows *r
     }
     known->type = column->type;
     known->nulls = known->nulls || nulls;
-    known->multi = known->multi || multi;
+    known->multi = known->multi || (multi && column->type.kind == WEIR_STRING);
     if (query->analyses & ANALYZE_SIZE) {
         uint64_t bytes = column->ops->bytes(column);
         known->bytes += bytes;
         f->bytes += bytes;
     }
-    if (column->type.kind != WEIR_STRING) {
+    if (column->type.kind != WEIR_STRING ||
+        !column->dict) { /* no dictionary: a live auto column whose values are of several kinds */
         return true;
     }
     known->has_cardinality = true;

@@ -45,8 +45,13 @@ void weir_write_value(weir_json *json, const weir_vec *vec, uint32_t row)
         return;
     }
     uint32_t from = vec->at.offsets[at], to = vec->at.offsets[at + 1];
-    if (vec->type.kind == WEIR_STRING && to - from == 1) { /* a multi-value of one is plain text */
-        write_item(json, vec->items, from);
+    if (vec->type.kind == WEIR_STRING &&
+        to - from <= 1) { /* a multi-value of one is plain text, an empty one null */
+        if (to == from) {
+            weir_json_null(json);
+        } else {
+            write_item(json, vec->items, from);
+        }
         return;
     }
     weir_json_begin_array(json);

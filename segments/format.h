@@ -15,11 +15,14 @@
  *   footer          varint rows, varint chunks (= rows / 65,536, rounded up)
  *                   bytes schema: Druid's dataSchema as JSON, or empty
  *                   per chunk: zigzag min time, zigzag max time, u8 sorted
- *                   varint columns; per column (__time first, then dimensions, then metrics):
- *                     bytes name, u8 kind (weir_kind), u8 flags (metric 1, lists 2, indexed 4),
- * bytes complex type's name STRING: varint values (null included), varint bytes of the values, ref
- * of the directory (none: only null) per chunk: ref values; u8 zone flags (range 1, NaN 2, lists
- * 4); varint nulls; range: u64 min, u64 max lists: varint items, ref items; indexed: ref postings
+ *                   varint columns; per column (__time first, then dimensions, metrics, hidden
+ *                   ones): bytes name, u8 kind (weir_kind), u8 flags (metric 1, lists 2, indexed 4,
+ *                     hidden 8), bytes complex type's name, or the name of an array's element kind
+ *                     STRING and ARRAY of it: varint values (null included), varint bytes of the
+ *                     values, ref of the directory (none: only null)
+ *                     per chunk: ref values; u8 zone flags (range 1, NaN 2, lists 4); varint nulls;
+ *                     range: u64 min, u64 max; lists: varint items, ref items; indexed: ref
+ *                     postings. Chunks of arrays always are lists
  *
  * "bytes" is a varint size and the bytes; zigzag is a varint of (v << 1) ^ (v >> 63). A reader
  * refuses versions it does not know. */
@@ -27,7 +30,8 @@
 #define SEGMENTS_FORMAT_H
 #include "weir/hash.h"
 
-#define WEIR_SEGMENT_VERSION 1u
+#define WEIR_SEGMENT_VERSION 2u       /* written */
+#define WEIR_SEGMENT_VERSION_FIRST 1u /* still read: has no arrays and no hidden columns */
 #define WEIR_SEGMENT_HEAD "weirseg1"
 #define WEIR_SEGMENT_END "weirend1"
 enum {
@@ -38,6 +42,7 @@ enum {
     WEIR_COLUMN_METRIC = 1,
     WEIR_COLUMN_LISTS = 2,
     WEIR_COLUMN_INDEXED = 4,
+    WEIR_COLUMN_HIDDEN = 8, /* of a path (weir/paths.h); after all others */
     /* zone flags */
     WEIR_ZONE_RANGE = 1,
     WEIR_ZONE_NAN = 2,
@@ -48,7 +53,8 @@ typedef struct weir_block_ref {
     uint64_t offset, size, xxh3;
 } weir_block_ref;
 
-/* Whether bytes have their checksum. Fuzz builds look past it, so that what lies behind is reached. */
+/* Whether bytes have their checksum. Fuzz builds look past it, so that what lies behind is reached.
+ */
 static inline bool weir_checksum_is(const void *bytes, size_t size, uint64_t xxh3)
 {
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION

@@ -2,17 +2,10 @@
  * after column, each gathered in source order and scattered to its rows' final places. At most one
  * column is in memory at a time. */
 #include <assert.h>
-#include "segments/freeze.h"
+#include "segments/freeze_columns.h"
 #include "segments/rollup.h"
 
-typedef struct freezing {
-    const weir_realtime *rt;
-    const weir_part_rows *part;
-    weir_scratch s;
-    uint32_t rows;   /* final */
-    uint32_t *place; /* source index -> final row */
-    weir_segment_writer *writer;
-} freezing;
+typedef weir_freezing freezing;
 
 static int64_t *read_times(freezing *f)
 {
@@ -43,19 +36,19 @@ static bool write_times(freezing *f, const int64_t *times, weir_error *err)
 /* --- strings --- */
 
 /* Ids of final rows: of rows that share one, any, as they are equal. */
-static bool write_plain(freezing *f, const weir_live_column *col, const weir_part_ids *ids,
-                        const weir_part_dict *dict, weir_error *err)
+static bool write_plain(freezing *f, const weir_live_column *col, weir_str name,
+                        const weir_part_ids *ids, const weir_part_dict *dict, weir_error *err)
 {
     uint32_t *out = WEIR_SCRATCH_ARRAY(&f->s, uint32_t, f->rows);
     for (uint32_t i = 0; i < f->part->count; i++) {
         out[f->place[i]] = dict->ranks[ids->ids[i]];
     }
-    return weir_segment_put_string(f->writer, col->name, col->indexed, dict->count, dict->values,
-                                   out, NULL, NULL, err);
+    return weir_segment_put_string(f->writer, name, col->indexed, dict->count, dict->values, out,
+                                   NULL, NULL, err);
 }
 
-static bool write_lists(freezing *f, const weir_live_column *col, const weir_part_ids *ids,
-                        const weir_part_dict *dict, weir_error *err)
+static bool write_lists(freezing *f, const weir_live_column *col, weir_str name,
+                        const weir_part_ids *ids, const weir_part_dict *dict, weir_error *err)
 {
     uint32_t n = f->part->count;
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(&f->s, uint32_t, f->rows + 1),
@@ -83,11 +76,21 @@ static bool write_lists(freezing *f, const weir_live_column *col, const weir_par
             out[offsets[row] + k] = dict->ranks[from[k]];
         }
     }
-    return weir_segment_put_string(f->writer, col->name, col->indexed, dict->count, dict->values,
-                                   out, offsets, any_null ? nulls : NULL, err);
+    if (col->type.kind == WEIR_ARRAY) {
+        weir_arrays arrays = {.elem = WEIR_STRING,
+                              .items = out,
+                              .offsets = offsets,
+                              .nulls = any_null ? nulls : NULL,
+                              .value_count = dict->count,
+                              .values = dict->values};
+        return weir_segment_put_array(f->writer, name, col->indexed, &arrays, err);
+    }
+    return weir_segment_put_string(f->writer, name, col->indexed, dict->count, dict->values, out,
+                                   offsets, any_null ? nulls : NULL, err);
 }
 
-static bool write_string(freezing *f, const weir_live_column *col, bool declared, weir_error *err)
+static bool write_string(freezing *f, const weir_live_column *col, weir_str name, bool declared,
+                         weir_error *err)
 {
     weir_part_ids ids;
     weir_part_dict dict;
@@ -98,9 +101,9 @@ static bool write_string(freezing *f, const weir_live_column *col, bool declared
         return true; /* seen elsewhere, not here */
     }
     if (ids.offsets) {
-        return write_lists(f, col, &ids, &dict, err);
+        return write_lists(f, col, name, &ids, &dict, err);
     }
-    return write_plain(f, col, &ids, &dict, err);
+    return write_plain(f, col, name, &ids, &dict, err);
 }
 
 /* --- numbers and bytes --- */
@@ -199,20 +202,20 @@ static bool merge_cells(freezing *f, const weir_live_column *col, weir_rollup_ru
     return true;
 }
 
-static bool put_cells(freezing *f, const weir_live_column *col, const cells *c, weir_error *err)
+static bool put_cells(freezing *f, const weir_live_column *col, weir_str name, const cells *c,
+                      weir_error *err)
 {
     const uint64_t *nulls = c->any_null ? c->nulls : NULL;
     const void *values = c->values;
     switch ((weir_kind)col->type.kind) {
     case WEIR_LONG:
-        return weir_segment_put_long(f->writer, col->name, col->metric, values, nulls, err);
+        return weir_segment_put_long(f->writer, name, col->metric, values, nulls, err);
     case WEIR_DOUBLE:
-        return weir_segment_put_double(f->writer, col->name, col->metric, values, nulls, err);
+        return weir_segment_put_double(f->writer, name, col->metric, values, nulls, err);
     case WEIR_FLOAT:
-        return weir_segment_put_float(f->writer, col->name, col->metric, values, nulls, err);
+        return weir_segment_put_float(f->writer, name, col->metric, values, nulls, err);
     case WEIR_COMPLEX:
-        return weir_segment_put_complex(f->writer, col->name, col->type.complex, values, nulls,
-                                        err);
+        return weir_segment_put_complex(f->writer, name, col->type.complex, values, nulls, err);
     case WEIR_STRING:
     case WEIR_ARRAY:
     case WEIR_UNKNOWN:
@@ -222,34 +225,96 @@ static bool put_cells(freezing *f, const weir_live_column *col, const cells *c, 
                      WEIR_STR_ARG(col->name));
 }
 
-static bool write_cells(freezing *f, const weir_live_column *col, bool declared, weir_error *err)
+static bool write_cells(freezing *f, const weir_live_column *col, weir_str name, bool declared,
+                        weir_error *err)
 {
     weir_rollup_run run;
     cells c;
     bool merges = f->rows < f->part->count && col->metric;
     if (merges && weir_rollup_begin(f->rt->rollup, col->name, f->rows, f->s.budget, &run)) {
-        bool ok = merge_cells(f, col, &run, &c, err) && put_cells(f, col, &c, err);
+        bool ok = merge_cells(f, col, &run, &c, err) && put_cells(f, col, name, &c, err);
         weir_rollup_end(&run);
         return ok;
     }
     c = gather_cells(f, col);
-    return (!declared && !c.any) || put_cells(f, col, &c, err);
+    return (!declared && !c.any) || put_cells(f, col, name, &c, err);
+}
+
+/* --- arrays of numbers --- */
+
+static bool write_numbers(freezing *f, const weir_live_column *col, weir_str name, bool declared,
+                          weir_error *err)
+{
+    weir_part_lists lists;
+    weir_part_lists_read(f->rt, f->part, col, &f->s, &lists);
+    weir_arrays arrays = {.elem = (weir_kind)col->type.elem};
+    return (!weir_freeze_order_lists(f, &lists, &arrays) && !declared) ||
+           weir_segment_put_array(f->writer, name, false, &arrays, err);
+}
+
+bool weir_freeze_order_lists(weir_freezing *f, const weir_part_lists *lists, weir_arrays *out)
+{
+    size_t size = out->elem == WEIR_STRING ? sizeof(uint32_t) : sizeof(int64_t);
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(&f->s, uint32_t, f->rows + 1), total = 0,
+             *source = WEIR_SCRATCH_ARRAY(&f->s, uint32_t, f->rows);
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(&f->s, uint64_t, weir_words(f->rows) + 1);
+    bool any = false;
+    memset(nulls, 0, sizeof(*nulls) * (weir_words(f->rows) + 1));
+    for (uint32_t i = 0; i < f->part->count; i++) {
+        source[f->place[i]] = i;
+    }
+    for (uint32_t row = 0; row < f->rows; row++) {
+        offsets[row] = total;
+        total += lists->offsets[source[row] + 1] - lists->offsets[source[row]];
+        if (weir_bit(lists->nulls, source[row])) {
+            weir_bit_set(nulls, row);
+        } else {
+            any = true;
+        }
+    }
+    offsets[f->rows] = total;
+    uint8_t *items = weir_scratch_take(&f->s, size * (total + 1));
+    uint64_t *item_nulls = WEIR_SCRATCH_ARRAY(&f->s, uint64_t, weir_words(total) + 1);
+    memset(item_nulls, 0, sizeof(*item_nulls) * (weir_words(total) + 1));
+    for (uint32_t row = 0; row < f->rows; row++) {
+        uint32_t from = lists->offsets[source[row]], count = offsets[row + 1] - offsets[row];
+        memcpy(items + size * offsets[row], (const uint8_t *)lists->items + size * from,
+               size * count);
+        for (uint32_t k = 0; lists->item_nulls && k < count; k++) {
+            if (weir_bit(lists->item_nulls, from + k)) {
+                weir_bit_set(item_nulls, offsets[row] + k);
+            }
+        }
+    }
+    out->items = items;
+    out->item_nulls = item_nulls;
+    out->offsets = offsets;
+    out->nulls = nulls;
+    return any;
 }
 
 /* --- all columns --- */
+
+bool weir_freeze_plain(weir_freezing *f, const weir_live_column *col, weir_str name, bool declared,
+                       weir_error *err)
+{
+    return weir_live_has_numbers(col->type) ? write_numbers(f, col, name, declared, err)
+           : weir_live_is_ids(col->type)    ? write_string(f, col, name, declared, err)
+                                            : write_cells(f, col, name, declared, err);
+}
 
 static bool write_columns(freezing *f, weir_error *err)
 {
     for (int metrics = 0; metrics < 2; metrics++) {
         for (uint32_t i = 0; i < f->rt->column_count; i++) {
             const weir_live_column *col = f->rt->columns[i];
-            if (col->metric != metrics) {
+            if (col->metric != metrics || col->leaf) {
                 continue;
             }
             weir_mark mark = weir_scratch_mark(&f->s);
             bool declared = i < f->rt->declared_count;
-            bool ok = col->type.kind == WEIR_STRING ? write_string(f, col, declared, err)
-                                                    : write_cells(f, col, declared, err);
+            bool ok = col->automatic ? weir_freeze_auto(f, col, declared, err)
+                                     : weir_freeze_plain(f, col, col->name, declared, err);
             weir_scratch_rewind(&f->s, mark);
             if (!ok) {
                 return false;

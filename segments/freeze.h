@@ -24,6 +24,8 @@ typedef struct weir_part_block {
 bool weir_part_next(const weir_realtime *rt, const weir_part_rows *part, weir_part_block *block);
 void weir_part_read(const weir_live_column *col, const weir_part_block *block, weir_scratch *s,
                     weir_vec *out);
+/* Gives a vector of ids its dictionary (weir_part_read leaves it out). */
+void weir_part_set_dict(weir_vec *vec, const weir_dict *dict);
 /* FLAT longs of a hidden column (times, counts). */
 const int64_t *weir_part_longs(const weir_encoded *enc, const weir_part_block *block,
                                weir_scratch *s);
@@ -44,6 +46,15 @@ typedef struct weir_part_ids {
 } weir_part_ids;
 void weir_part_ids_read(const weir_realtime *rt, const weir_part_rows *part,
                         const weir_live_column *col, weir_scratch *s, weir_part_ids *out);
+/* Arrays of numbers of all rows in source order: `items` of eight bytes. A null row has its bit in
+ * nulls, a null element in item_nulls. */
+typedef struct weir_part_lists {
+    uint32_t *offsets;
+    void *items;
+    uint64_t *nulls, *item_nulls;
+} weir_part_lists;
+void weir_part_lists_read(const weir_realtime *rt, const weir_part_rows *part,
+                          const weir_live_column *col, weir_scratch *s, weir_part_lists *out);
 void weir_part_dict_make(const weir_live_column *col, const uint32_t *ids, uint32_t count,
                          weir_scratch *s, weir_part_dict *out);
 

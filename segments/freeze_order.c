@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "segments/freeze.h"
+#include "segments/live_auto.h"
 
 typedef struct run {
     uint32_t first, count;
@@ -130,6 +131,51 @@ static void by_numbers(ordering *o, const weir_live_column *col)
     refine(o, keys);
 }
 
+/* Arrays of numbers of all rows, in source order. */
+typedef struct number_lists {
+    uint32_t *offsets;
+    uint64_t *keys, *nulls, *item_nulls;
+} number_lists;
+
+static void read_number_lists(ordering *o, const weir_live_column *col, number_lists *out)
+{
+    weir_part_lists lists;
+    weir_part_lists_read(o->rt, o->part, col, o->s, &lists);
+    out->offsets = lists.offsets;
+    out->nulls = lists.nulls;
+    out->item_nulls = lists.item_nulls;
+    out->keys = WEIR_SCRATCH_ARRAY(o->s, uint64_t, lists.offsets[o->part->count] + 1);
+    for (uint32_t i = 0; i < lists.offsets[o->part->count]; i++) {
+        out->keys[i] = col->type.elem == WEIR_LONG
+                           ? weir_long_key(((const int64_t *)lists.items)[i])
+                           : weir_double_key(((const double *)lists.items)[i]);
+    }
+}
+
+/* Null, then arrays that have ended, then by null and not, then by value, element by element. */
+static void by_number_lists(ordering *o, const weir_live_column *col)
+{
+    number_lists lists;
+    uint32_t n = o->part->count;
+    read_number_lists(o, col, &lists);
+    uint64_t *kinds = WEIR_SCRATCH_ARRAY(o->s, uint64_t, n),
+             *keys = WEIR_SCRATCH_ARRAY(o->s, uint64_t, n);
+    bool more = true;
+    for (uint32_t k = 0; more && o->run_count; k++) {
+        more = false;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t at = lists.offsets[i] + k;
+            bool there = at < lists.offsets[i + 1];
+            bool null = there && weir_bit(lists.item_nulls, at);
+            kinds[i] = !there ? !weir_bit(lists.nulls, i) : null ? 2 : 3;
+            keys[i] = there && !null ? lists.keys[at] : 0;
+            more |= there;
+        }
+        refine(o, kinds);
+        refine(o, keys);
+    }
+}
+
 static int compare_bytes(const void *a, const void *b, void *values)
 {
     const weir_str *x = (const weir_str *)values + *(const uint32_t *)a,
@@ -178,7 +224,9 @@ static void by_bytes(ordering *o, const weir_live_column *col)
 static void by_column(ordering *o, const weir_live_column *col)
 {
     weir_mark mark = weir_scratch_mark(o->s);
-    if (col->type.kind == WEIR_STRING) {
+    if (weir_live_has_numbers(col->type)) {
+        by_number_lists(o, col);
+    } else if (weir_live_is_ids(col->type)) {
         by_strings(o, col);
     } else if (col->type.kind == WEIR_COMPLEX) {
         by_bytes(o, col);
@@ -186,6 +234,18 @@ static void by_column(ordering *o, const weir_live_column *col)
         by_numbers(o, col);
     }
     weir_scratch_rewind(o->s, mark);
+}
+
+/* A column of the schema: of an auto column the parts of its own value, and its text. */
+static void by_named(ordering *o, weir_str name)
+{
+    for (uint32_t i = 0; i < o->rt->column_count && o->run_count; i++) {
+        const weir_live_column *col = o->rt->columns[i];
+        bool part = col->leaf && col->leaf->root && weir_str_eq(col->leaf->of->name, name);
+        if (part || weir_str_eq(col->name, name)) {
+            by_column(o, col);
+        }
+    }
 }
 
 static void by_time(ordering *o, const int64_t *times)
@@ -197,16 +257,6 @@ static void by_time(ordering *o, const int64_t *times)
     }
     refine(o, keys);
     weir_scratch_rewind(o->s, mark);
-}
-
-static const weir_live_column *column_named(const weir_realtime *rt, weir_str name)
-{
-    for (uint32_t i = 0; i < rt->column_count; i++) {
-        if (weir_str_eq(rt->columns[i]->name, name)) {
-            return rt->columns[i];
-        }
-    }
-    return NULL;
 }
 
 static bool is_cluster(const weir_schema *schema, weir_str name)
@@ -224,12 +274,11 @@ static void by_all_keys(ordering *o, const int64_t *times)
     const weir_schema *schema = o->rt->schema;
     bool timed = false;
     for (uint32_t i = 0; i < schema->cluster_count && o->run_count; i++) {
-        const weir_live_column *col = column_named(o->rt, schema->clusters[i]);
         if (weir_str_is(schema->clusters[i], "__time")) {
             by_time(o, times);
             timed = true;
-        } else if (col) {
-            by_column(o, col);
+        } else {
+            by_named(o, schema->clusters[i]);
         }
     }
     if (!timed) {
@@ -237,7 +286,7 @@ static void by_all_keys(ordering *o, const int64_t *times)
     }
     for (uint32_t i = 0; i < o->rt->column_count && o->run_count; i++) {
         const weir_live_column *col = o->rt->columns[i];
-        if (!col->metric && !is_cluster(schema, col->name)) {
+        if (weir_live_is_key(col) && !is_cluster(schema, col->name)) {
             by_column(o, col);
         }
     }

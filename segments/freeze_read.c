@@ -49,6 +49,15 @@ void weir_part_read(const weir_live_column *col, const weir_part_block *block, w
     }
 }
 
+void weir_part_set_dict(weir_vec *vec, const weir_dict *dict)
+{
+    if (vec->form == WEIR_LIST) {
+        ((weir_vec *)vec->items)->dict = dict; /* in the caller's scratch */
+    } else if (vec->form == WEIR_DICT || !vec->nulls) {
+        vec->dict = dict; /* a CONST null has no id */
+    }
+}
+
 const int64_t *weir_part_longs(const weir_encoded *enc, const weir_part_block *block,
                                weir_scratch *s)
 {
@@ -171,6 +180,47 @@ void weir_part_ids_read(const weir_realtime *rt, const weir_part_rows *part,
     if (lists) {
         out->offsets[part->count] = at;
     }
+}
+
+/* ---- arrays of numbers ---- */
+
+void weir_part_lists_read(const weir_realtime *rt, const weir_part_rows *part,
+                          const weir_live_column *col, weir_scratch *s, weir_part_lists *out)
+{
+    uint64_t total = count_elements(rt, part, col, s);
+    uint32_t at = 0;
+    assert(total < UINT32_MAX);
+    out->offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, part->count + 1);
+    out->items = WEIR_SCRATCH_ARRAY(s, int64_t, total + 1);
+    out->nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(part->count) + 1);
+    out->item_nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words((uint32_t)total) + 1);
+    memset(out->nulls, 0, sizeof(*out->nulls) * (weir_words(part->count) + 1));
+    memset(out->item_nulls, 0, sizeof(*out->item_nulls) * (weir_words((uint32_t)total) + 1));
+    weir_part_block *block = WEIR_SCRATCH_ARRAY(s, weir_part_block, 1);
+    memset(block, 0, sizeof(*block));
+    while (weir_part_next(rt, part, block)) {
+        weir_mark mark = weir_scratch_mark(s);
+        weir_vec vec;
+        weir_part_read(col, block, s, &vec);
+        for (uint32_t i = 0; i < block->n; i++) {
+            out->offsets[block->first + i] = at;
+            if (vec.form != WEIR_LIST ||
+                weir_vec_is_null(&vec, i)) { /* CONST null: no such chunk */
+                weir_bit_set(out->nulls, block->first + i);
+                continue;
+            }
+            uint32_t from = vec.at.offsets[i], count = vec.at.offsets[i + 1] - from;
+            memcpy((int64_t *)out->items + at, vec.items->at.l + from, sizeof(int64_t) * count);
+            for (uint32_t k = 0; vec.items->nulls && k < count; k++) {
+                if (weir_bit(vec.items->nulls, from + k)) {
+                    weir_bit_set(out->item_nulls, at + k);
+                }
+            }
+            at += count;
+        }
+        weir_scratch_rewind(s, mark);
+    }
+    out->offsets[part->count] = at;
 }
 
 void weir_part_dict_make(const weir_live_column *col, const uint32_t *ids, uint32_t count,

@@ -59,7 +59,8 @@ struct weir_segment {
     char *name;
     weir_bytes bytes;
     uint64_t footer_offset, footer_xxh3;
-    uint32_t row_count, chunk_count, column_count;
+    uint32_t row_count, chunk_count, column_count; /* hidden ones included: they are last */
+    uint32_t hidden_count, version;
     weir_schema *schema;
     weir_str schema_json; /* in the footer */
     frozen_chunk_info *chunks;

@@ -1,6 +1,7 @@
 /* segments/frozen_column.c - reads columns of a frozen segment. Each block is checked (checksum,
  * structure, ids below the dictionary's count) by whoever uses it first; threads that come at the
  * same time check it for themselves, so that nobody waits. */
+#include "segments/encode_lists.h"
 #include "segments/frozen.h"
 #include "weir/hash.h"
 #include <assert.h>
@@ -70,10 +71,11 @@ static bool open_checked(const frozen_column *col, uint32_t chunk, part_kind kin
     case PART_OFFSETS:
         return weir_encoded_open(bytes, WEIR_VALUE_IDS, rows + 1, &out->values) &&
                offsets_are_sound(col, chunk, &out->values, bytes.size);
-    case PART_ITEMS:
-        return weir_encoded_open(bytes, WEIR_VALUE_IDS, col->chunks[chunk].item_count,
-                                 &out->values) &&
-               weir_encoded_ids_below(&out->values, col->value_count);
+    case PART_ITEMS: {
+        uint8_t elem = col->base.type.kind == WEIR_ARRAY ? col->base.type.elem : WEIR_STRING;
+        return weir_encoded_open(bytes, kinds[elem], col->chunks[chunk].item_count, &out->values) &&
+               (elem != WEIR_STRING || weir_encoded_ids_below(&out->values, col->value_count));
+    }
     case PART_BLOBS:
         return weir_blobs_open(bytes, rows, &out->blobs);
     case PART_POSTINGS:
@@ -175,6 +177,36 @@ static bool postings(const weir_column *base, uint32_t chunk, uint32_t id, weir_
     return true;
 }
 
+static bool has_numbers(const frozen_column *col)
+{
+    return col->base.type.kind == WEIR_ARRAY && col->base.type.elem != WEIR_STRING;
+}
+
+/* Lists of numbers; `places` has begin and end of each, `offsets` begins at 0. */
+static bool numbers_of(const frozen_column *col, uint32_t chunk, const uint32_t *places,
+                       uint32_t place_count, const uint32_t *offsets, uint32_t n,
+                       const uint64_t *nulls, weir_scratch *s, weir_vec *out, weir_error *err)
+{
+    weir_encoded local;
+    const weir_encoded *items = NULL;
+    if (offsets[n] > 0) {
+        items = frozen_items(col, chunk, &local, err);
+        if (items == NULL) {
+            return false;
+        }
+    }
+    weir_vec *inner = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+    weir_encoded_list_numbers(items, (weir_kind)col->base.type.elem, places, place_count,
+                              offsets[n], s, inner);
+    *out = (weir_vec){.type = col->base.type,
+                      .form = WEIR_LIST,
+                      .n = n,
+                      .nulls = nulls,
+                      .at.offsets = offsets,
+                      .items = inner};
+    return true;
+}
+
 /* The items of the lists whose offsets are given become a LIST vector; offsets are moved to begin
  * at 0. */
 static weir_vec list_of(const frozen_column *col, uint32_t *offsets, uint32_t *items, uint32_t n,
@@ -186,7 +218,9 @@ static weir_vec list_of(const frozen_column *col, uint32_t *offsets, uint32_t *i
                         .n = offsets[n],
                         .at.ids = items,
                         .dict = col->base.dict};
-    return (weir_vec){.type = {.kind = WEIR_STRING, .multi = true},
+    bool array = col->base.type.kind == WEIR_ARRAY;
+    return (weir_vec){.type =
+                          array ? col->base.type : (weir_type){.kind = WEIR_STRING, .multi = true},
                       .form = WEIR_LIST,
                       .n = n,
                       .nulls = nulls,
@@ -199,6 +233,22 @@ static bool row_is_null(const uint8_t *nulls, uint32_t row)
     return nulls[row >> 3] >> (row & 7) & 1;
 }
 
+/* Null bits of rows (NULL: [from, from + n)); NULL: none. */
+static uint64_t *list_nulls(const frozen_column *col, uint32_t chunk, const weir_encoded *enc,
+                            const uint16_t *rows, uint32_t from, uint32_t n, weir_scratch *s)
+{
+    const uint8_t *bitmap = frozen_list_nulls(col, chunk, enc);
+    if (!bitmap) {
+        return NULL;
+    }
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n));
+    memset(nulls, 0, weir_words(n) * sizeof(*nulls));
+    for (uint32_t i = 0; i < n; i++) {
+        nulls[i >> 6] |= (uint64_t)row_is_null(bitmap, rows ? rows[i] : from + i) << (i & 63);
+    }
+    return nulls;
+}
+
 static bool read_lists(const frozen_column *col, uint32_t chunk, uint32_t from, uint32_t n,
                        weir_scratch *s, weir_vec *out, weir_error *err)
 {
@@ -209,7 +259,14 @@ static bool read_lists(const frozen_column *col, uint32_t chunk, uint32_t from, 
     }
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
     weir_encoded_ids(enc, from, n + 1, offsets);
-    uint32_t first = offsets[0], count = offsets[n] - first;
+    uint32_t first = offsets[0], count = offsets[n] - first, whole[2] = {first, offsets[n]};
+    const uint64_t *nulls = list_nulls(col, chunk, enc, NULL, from, n, s);
+    if (has_numbers(col)) {
+        for (uint32_t i = 0; i <= n; i++) {
+            offsets[i] -= first;
+        }
+        return numbers_of(col, chunk, whole, 1, offsets, n, nulls, s, out, err);
+    }
     uint32_t *ids = WEIR_SCRATCH_ARRAY(s, uint32_t, count + 1);
     if (count > 0) {
         items = frozen_items(col, chunk, &local_items, err);
@@ -220,15 +277,6 @@ static bool read_lists(const frozen_column *col, uint32_t chunk, uint32_t from, 
     }
     for (uint32_t i = 0; i <= n; i++) {
         offsets[i] -= first;
-    }
-    const uint8_t *bitmap = frozen_list_nulls(col, chunk, enc);
-    uint64_t *nulls = NULL;
-    if (bitmap) {
-        nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n));
-        memset(nulls, 0, weir_words(n) * sizeof(*nulls));
-        for (uint32_t i = 0; i < n; i++) {
-            nulls[i >> 6] |= (uint64_t)row_is_null(bitmap, from + i) << (i & 63);
-        }
     }
     *out = list_of(col, offsets, ids, n, nulls, s);
     return true;
@@ -254,6 +302,15 @@ static bool gather_lists(const frozen_column *col, uint32_t chunk, const uint16_
         uint32_t at = rows[i] - first;
         offsets[i + 1] = offsets[i] + all[at + 1] - all[at];
     }
+    const uint64_t *nulls = list_nulls(col, chunk, enc, rows, 0, n, s);
+    if (has_numbers(col)) {
+        uint32_t *places = WEIR_SCRATCH_ARRAY(s, uint32_t, 2 * n);
+        for (uint32_t i = 0; i < n; i++) {
+            places[2 * i] = all[rows[i] - first];
+            places[2 * i + 1] = all[rows[i] - first + 1];
+        }
+        return numbers_of(col, chunk, places, n, offsets, n, nulls, s, out, err);
+    }
     uint32_t *ids = WEIR_SCRATCH_ARRAY(s, uint32_t, offsets[n] + 1);
     if (offsets[n] > 0) {
         items = frozen_items(col, chunk, &local_items, err);
@@ -270,15 +327,6 @@ static bool gather_lists(const frozen_column *col, uint32_t chunk, const uint16_
                                  left < WEIR_PACK_ROWS ? left : WEIR_PACK_ROWS, room);
             }
             ids[to++] = room[k % WEIR_PACK_ROWS];
-        }
-    }
-    const uint8_t *bitmap = frozen_list_nulls(col, chunk, enc);
-    uint64_t *nulls = NULL;
-    if (bitmap) {
-        nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n));
-        memset(nulls, 0, weir_words(n) * sizeof(*nulls));
-        for (uint32_t i = 0; i < n; i++) {
-            nulls[i >> 6] |= (uint64_t)row_is_null(bitmap, rows[i]) << (i & 63);
         }
     }
     *out = list_of(col, offsets, ids, n, nulls, s);

@@ -115,8 +115,9 @@ static void describe_column(const frozen_column *col, bool per_chunk, weir_json 
     weir_json_member_long(json, "bytes", (int64_t)(values + index + dictionary));
     weir_json_member_long(json, "valueBytes", (int64_t)values);
     weir_json_member_long(json, "nulls", (int64_t)nulls);
-    if (col->base.type.kind == WEIR_STRING) {
-        weir_json_member_bool(json, "lists", col->base.type.multi);
+    if (col->base.dict) {
+        weir_json_member_bool(json, "lists",
+                              col->base.type.multi || col->base.type.kind == WEIR_ARRAY);
         weir_json_member_long(json, "cardinality", (int64_t)col->value_count - 1);
         weir_json_member_long(json, "dictionaryBytes", (int64_t)dictionary);
         weir_json_member_long(json, "dictionaryRawBytes", (int64_t)col->value_bytes);
@@ -135,7 +136,7 @@ void weir_segment_describe(weir_segment *seg, bool per_chunk, weir_json *json)
     char text[40];
     weir_json_begin_object(json);
     weir_json_member_text(json, "name", seg->name);
-    weir_json_member_long(json, "version", WEIR_SEGMENT_VERSION);
+    weir_json_member_long(json, "version", seg->version);
     weir_json_member_long(json, "rows", seg->row_count);
     weir_json_member_long(json, "chunkCount", seg->chunk_count);
     weir_json_member_long(json, "bytes", (int64_t)seg->bytes.size);

@@ -147,7 +147,8 @@ static const weir_column *rows_column(const weir_rows *rows, weir_str name)
 
 static uint32_t rows_column_count(const weir_rows *rows)
 {
-    return ((const weir_segment *)rows)->column_count;
+    const weir_segment *seg = (const weir_segment *)rows;
+    return seg->column_count - seg->hidden_count;
 }
 
 static const weir_column *rows_column_at(const weir_rows *rows, uint32_t i)
@@ -232,7 +233,7 @@ static bool take_zone(weir_reader *in, const frozen_column *col, uint32_t rows, 
     }
     memcpy(&out->min, &min, sizeof(min));
     memcpy(&out->max, &max, sizeof(max));
-    return !out->multi;
+    return col->base.type.kind == WEIR_ARRAY ? out->multi && !out->has_range : !out->multi;
 }
 
 static bool take_chunk(weir_segment *seg, weir_reader *in, frozen_column *col, uint32_t c)
@@ -302,20 +303,33 @@ static bool take_column(weir_segment *seg, weir_reader *in, frozen_column *col)
         !weir_take_u8(in, &flags) || !weir_take_bytes(in, &complex)) {
         return false;
     }
+    weir_type elem = {0};
     bool known = kind == WEIR_LONG || kind == WEIR_FLOAT || kind == WEIR_DOUBLE ||
                  kind == WEIR_STRING || kind == WEIR_COMPLEX;
-    if (!known || ((flags & (WEIR_COLUMN_LISTS | WEIR_COLUMN_INDEXED)) && kind != WEIR_STRING)) {
+    if (kind == WEIR_ARRAY) {
+        known = weir_type_parse(complex, &elem) &&
+                (elem.kind == WEIR_LONG || elem.kind == WEIR_DOUBLE || elem.kind == WEIR_STRING);
+    }
+    bool strings = kind == WEIR_STRING || elem.kind == WEIR_STRING;
+    if (!known || ((flags & WEIR_COLUMN_LISTS) && kind != WEIR_STRING) ||
+        ((flags & WEIR_COLUMN_INDEXED) && !strings)) {
         return false;
     }
+    if (flags & WEIR_COLUMN_HIDDEN) {
+        seg->hidden_count++;
+    } else if (seg->hidden_count) {
+        return false; /* they come last */
+    }
     col->base.ops = &frozen_column_ops;
-    col->base.type = (weir_type){.kind = kind, .multi = (flags & WEIR_COLUMN_LISTS) != 0};
+    col->base.type =
+        (weir_type){.kind = kind, .elem = elem.kind, .multi = (flags & WEIR_COLUMN_LISTS) != 0};
     col->base.indexed = (flags & WEIR_COLUMN_INDEXED) != 0;
     col->base.metric = (flags & WEIR_COLUMN_METRIC) != 0;
     if (kind == WEIR_COMPLEX) {
         col->base.type.complex =
             weir_complex_find(complex); /* NULL: of a later version; its bytes can still be read */
     }
-    if (kind == WEIR_STRING && !take_dictionary(seg, in, col)) {
+    if (strings && !take_dictionary(seg, in, col)) {
         return false;
     }
     col->damaged = col->base;
@@ -421,14 +435,15 @@ static bool find_footer(weir_segment *seg, const uint64_t *expected, weir_str *f
     weir_take_u64(&in, &xxh3);
     weir_take_u32(&in, &footer_size);
     weir_take_u32(&in, &version);
-    if (version != WEIR_SEGMENT_VERSION) {
+    if (version < WEIR_SEGMENT_VERSION_FIRST || version > WEIR_SEGMENT_VERSION) {
         return weir_fail(err, WEIR_ERR_CORRUPT,
-                         "segment '%s' has version %u; this program reads version %u", seg->name,
-                         version, WEIR_SEGMENT_VERSION);
+                         "segment '%s' has version %u; this program reads versions %u to %u",
+                         seg->name, version, WEIR_SEGMENT_VERSION_FIRST, WEIR_SEGMENT_VERSION);
     }
     if (footer_size > size - WEIR_SEGMENT_MAGIC_BYTES - WEIR_SEGMENT_TAIL_BYTES) {
         return fail(seg, "its footer's size", err);
     }
+    seg->version = version;
     seg->footer_offset = size - WEIR_SEGMENT_TAIL_BYTES - footer_size;
     seg->footer_xxh3 = xxh3;
     *footer = (weir_str){at + seg->footer_offset, footer_size};

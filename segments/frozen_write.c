@@ -11,6 +11,7 @@
 #include "segments/format.h"
 #include "segments/postings.h"
 #include "weir/hash.h"
+#include "weir/paths.h"
 #include "weir/segment.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum { INDEX_ROWS = 8, INDEX_ROWS_LISTS = 2 };
 
 typedef struct column_text { /* a column's part of the footer */
     weir_buf footer;
-    bool metric;
+    uint8_t place; /* dimensions, then metrics (1), then hidden columns (2) */
 } column_text;
 
 struct weir_segment_writer {
@@ -118,19 +119,21 @@ static void put_zone(weir_buf *footer, const weir_zone *zone, bool is_id)
     }
 }
 
+/* `subtype`: the complex type's name, or what an array holds. */
 static weir_buf *new_column(weir_segment_writer *w, weir_str name, weir_kind kind, uint8_t flags,
-                            weir_str complex)
+                            weir_str subtype)
 {
+    bool hidden = weir_path_is_hidden(name);
     if (w->column_count == w->column_capacity) {
         w->column_capacity = w->column_capacity * 2 + 16;
         w->columns = weir_realloc(w->columns, w->column_capacity * sizeof(*w->columns));
     }
     column_text *col = &w->columns[w->column_count++];
-    *col = (column_text){.metric = (flags & WEIR_COLUMN_METRIC) != 0};
+    *col = (column_text){.place = hidden ? 2 : flags & WEIR_COLUMN_METRIC ? 1 : 0};
     weir_buf_bytes(&col->footer, name);
     weir_buf_byte(&col->footer, (char)kind);
-    weir_buf_byte(&col->footer, (char)flags);
-    weir_buf_bytes(&col->footer, complex);
+    weir_buf_byte(&col->footer, (char)(flags | (hidden ? WEIR_COLUMN_HIDDEN : 0)));
+    weir_buf_bytes(&col->footer, subtype);
     return &col->footer;
 }
 
@@ -226,8 +229,9 @@ bool weir_segment_put_float(weir_segment_writer *w, weir_str name, bool metric, 
 bool weir_segment_put_complex(weir_segment_writer *w, weir_str name, const weir_complex *type,
                               const weir_str *values, const uint64_t *nulls, weir_error *err)
 {
+    bool json = strcmp(type->name, "json") == 0; /* a dimension; all others are metrics */
     weir_buf *footer =
-        new_column(w, name, WEIR_COMPLEX, WEIR_COLUMN_METRIC, weir_str_of(type->name));
+        new_column(w, name, WEIR_COMPLEX, json ? 0 : WEIR_COLUMN_METRIC, weir_str_of(type->name));
     bool ok = true;
     for (uint32_t c = 0; c < chunk_count(w) && ok; c++) {
         weir_zone zone;
@@ -287,13 +291,52 @@ static bool index_pays(const weir_segment_writer *w, const string_column *col)
     return !clustered && values >= pairs * (col->offsets ? INDEX_ROWS_LISTS : INDEX_ROWS);
 }
 
+/* Elements of a chunk's lists to w->block: ids, or numbers with their nulls. */
+typedef struct list_items {
+    uint8_t elem;
+    const void *at;        /* u32 ids, or eight bytes each */
+    const uint64_t *nulls; /* of numbers, by their place in `at`; NULL: none */
+} list_items;
+
+static void encode_items(weir_segment_writer *w, const list_items *items, const uint32_t *places,
+                         uint32_t count)
+{
+    if (items->elem == WEIR_STRING) {
+        uint32_t *ids = weir_alloc((count + 1) * sizeof(*ids));
+        for (uint32_t i = 0; i < count; i++) {
+            ids[i] = ((const uint32_t *)items->at)[places[i]];
+        }
+        weir_encode_ids(ids, count, &w->block, NULL);
+        free(ids);
+        return;
+    }
+    int64_t *values = weir_alloc((count + 1) * sizeof(*values));
+    uint64_t *nulls = weir_calloc(weir_words(count) + 1, sizeof(*nulls));
+    bool any_null = false;
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = ((const int64_t *)items->at)[places[i]];
+        if (items->nulls && weir_bit(items->nulls, places[i])) {
+            weir_bit_set(nulls, i);
+            any_null = true;
+        }
+    }
+    if (items->elem == WEIR_LONG) {
+        weir_encode_longs(values, any_null ? nulls : NULL, count, &w->block, NULL);
+    } else {
+        weir_encode_doubles((const double *)(const void *)values, any_null ? nulls : NULL, count,
+                            &w->block, NULL);
+    }
+    free(values);
+    free(nulls);
+}
+
 /* Lists of one chunk: offsets (ids from 0) with the null bitmap behind them, then items. */
 static bool put_lists(weir_segment_writer *w, weir_buf *footer, const string_column *col,
-                      uint32_t from, uint32_t n, weir_error *err)
+                      const list_items *from_items, uint32_t from, uint32_t n, weir_error *err)
 {
     uint32_t *offsets = weir_alloc((n + 1) * sizeof(*offsets)), count = 0, null_count = 0;
     uint64_t total = (uint64_t)col->offsets[from + n] - col->offsets[from];
-    uint32_t *items = weir_alloc((total + 1) * sizeof(*items));
+    uint32_t *items = weir_alloc((total + 1) * sizeof(*items)); /* their places */
     uint64_t *nulls = weir_calloc(weir_words(n), sizeof(*nulls));
     for (uint32_t i = 0; i < n; i++) {
         offsets[i] = count;
@@ -303,7 +346,7 @@ static bool put_lists(weir_segment_writer *w, weir_buf *footer, const string_col
             continue;
         }
         for (uint32_t k = col->offsets[from + i]; k < col->offsets[from + i + 1]; k++) {
-            items[count++] = col->ids[k];
+            items[count++] = k;
         }
     }
     offsets[n] = count;
@@ -319,7 +362,7 @@ static bool put_lists(weir_segment_writer *w, weir_buf *footer, const string_col
     ok = ok && put_values(w, footer, &zone, true, err);
     if (ok && count) {
         w->block.size = 0;
-        weir_encode_ids(items, count, &w->block, NULL);
+        encode_items(w, from_items, items, count);
         ok = put_block(w, weir_buf_view(&w->block), &ref, err);
     }
     weir_buf_varint(footer, count);
@@ -374,24 +417,14 @@ static bool put_index(weir_segment_writer *w, weir_buf *footer, const string_col
     return ok;
 }
 
-bool weir_segment_put_string(weir_segment_writer *w, weir_str name, bool index,
-                             uint32_t value_count, const weir_str *values, const uint32_t *ids,
-                             const uint32_t *offsets, const uint64_t *nulls, weir_error *err)
+/* The dictionary of a column, and what the footer says of it. */
+static bool put_dictionary(weir_segment_writer *w, weir_buf *footer, uint32_t value_count,
+                           const weir_str *values, weir_error *err)
 {
-    assert(value_count > 0);
-    string_column col = {value_count, ids, offsets, nulls};
     weir_buf directory = {0};
     weir_block_ref ref = {0};
     uint64_t value_bytes = 0;
-    bool ok = true, lists = false;
-    for (uint32_t c = 0; c < chunk_count(w) && !lists; c++) {
-        lists = !is_single(&col, c * WEIR_CHUNK_ROWS, chunk_rows(w, c));
-    }
-    index = index && index_pays(w, &col);
-    weir_buf *footer =
-        new_column(w, name, WEIR_STRING,
-                   (uint8_t)((lists ? WEIR_COLUMN_LISTS : 0) | (index ? WEIR_COLUMN_INDEXED : 0)),
-                   (weir_str){0});
+    bool ok = true;
     if (value_count > 1) {
         ok = weir_dict_frozen_write(values, value_count, w->thorough, put_block, w, &directory,
                                     &value_bytes, err) &&
@@ -401,11 +434,51 @@ bool weir_segment_put_string(weir_segment_writer *w, weir_str name, bool index,
     weir_buf_varint(footer, value_count);
     weir_buf_varint(footer, value_bytes);
     put_ref(footer, &ref);
+    return ok;
+}
+
+bool weir_segment_put_string(weir_segment_writer *w, weir_str name, bool index,
+                             uint32_t value_count, const weir_str *values, const uint32_t *ids,
+                             const uint32_t *offsets, const uint64_t *nulls, weir_error *err)
+{
+    assert(value_count > 0);
+    string_column col = {value_count, ids, offsets, nulls};
+    list_items items = {.elem = WEIR_STRING, .at = ids};
+    bool lists = false;
+    for (uint32_t c = 0; c < chunk_count(w) && !lists; c++) {
+        lists = !is_single(&col, c * WEIR_CHUNK_ROWS, chunk_rows(w, c));
+    }
+    index = index && index_pays(w, &col);
+    weir_buf *footer =
+        new_column(w, name, WEIR_STRING,
+                   (uint8_t)((lists ? WEIR_COLUMN_LISTS : 0) | (index ? WEIR_COLUMN_INDEXED : 0)),
+                   (weir_str){0});
+    bool ok = put_dictionary(w, footer, value_count, values, err);
     for (uint32_t c = 0; c < chunk_count(w) && ok; c++) {
         uint32_t from = c * WEIR_CHUNK_ROWS, n = chunk_rows(w, c);
         ok = is_single(&col, from, n) ? put_single(w, footer, &col, from, n, err)
-                                      : put_lists(w, footer, &col, from, n, err);
+                                      : put_lists(w, footer, &col, &items, from, n, err);
         ok = ok && (!index || put_index(w, footer, &col, from, n, err));
+    }
+    return ok || weir_fail_in(err, "column '%.*s'", WEIR_STR_ARG(name));
+}
+
+bool weir_segment_put_array(weir_segment_writer *w, weir_str name, bool index,
+                            const weir_arrays *arrays, weir_error *err)
+{
+    bool strings = arrays->elem == WEIR_STRING;
+    string_column col = {arrays->value_count, strings ? arrays->items : NULL, arrays->offsets,
+                         arrays->nulls};
+    list_items items = {(uint8_t)arrays->elem, arrays->items, strings ? NULL : arrays->item_nulls};
+    char elem[64];
+    index = index && strings && index_pays(w, &col);
+    weir_buf *footer = new_column(w, name, WEIR_ARRAY, index ? WEIR_COLUMN_INDEXED : 0,
+                                  weir_type_name(WEIR_TYPE((uint8_t)arrays->elem), elem));
+    bool ok = !strings || put_dictionary(w, footer, arrays->value_count, arrays->values, err);
+    for (uint32_t c = 0; c < chunk_count(w) && ok; c++) {
+        uint32_t from = c * WEIR_CHUNK_ROWS, n = chunk_rows(w, c);
+        ok = put_lists(w, footer, &col, &items, from, n, err) &&
+             (!index || put_index(w, footer, &col, from, n, err));
     }
     return ok || weir_fail_in(err, "column '%.*s'", WEIR_STR_ARG(name));
 }
@@ -424,9 +497,9 @@ static void put_footer(weir_segment_writer *w, weir_buf *footer)
     weir_buf_bytes(footer, weir_buf_view(&schema));
     weir_buf_str(footer, weir_buf_view(&w->chunks));
     weir_buf_varint(footer, w->column_count);
-    for (int metric = 0; metric < 2; metric++) {
+    for (int place = 0; place < 3; place++) {
         for (uint32_t c = 0; c < w->column_count; c++) {
-            if (w->columns[c].metric == metric) {
+            if (w->columns[c].place == place) {
                 weir_buf_str(footer, weir_buf_view(&w->columns[c].footer));
             }
         }

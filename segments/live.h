@@ -22,26 +22,47 @@
 /* A column of the segment, for as long as the segment lives; read-only but for its dictionary. */
 typedef struct weir_live_column {
     weir_str name;
-    weir_type type; /* STRING is kept as ids, COMPLEX as bytes */
+    weir_type type; /* STRING and ARRAY<STRING> are kept as ids, COMPLEX as bytes */
     uint32_t
         index; /* in the segment: dimensions and metrics in order of arrival, declared ones first */
     bool metric, indexed;
     uint8_t multi;        /* weir_multi */
-    weir_live_dict *dict; /* STRING */
-    _Atomic bool lists;   /* some row is or was a list */
+    weir_live_dict *dict; /* STRING, ARRAY<STRING> */
+    _Atomic bool lists;   /* some row is or was a list; of an auto column: is or was nested */
     uint64_t batch;       /* writer: the last append that had it */
+    struct weir_live_auto
+        *automatic; /* an auto or json column: the text of nested values (live_auto.h) */
+    const struct weir_live_leaf
+        *leaf;    /* a part of an auto column: values of one kind at one path */
+    uint8_t part; /* weir_live_part */
 } weir_live_column;
+
+/* A cell is an id or the place of a list, and 0 is null. */
+static inline bool weir_live_is_ids(weir_type type)
+{
+    return type.kind == WEIR_STRING || type.kind == WEIR_ARRAY;
+}
+static inline bool weir_live_has_dict(weir_type type)
+{
+    return type.kind == WEIR_STRING || (type.kind == WEIR_ARRAY && type.elem == WEIR_STRING);
+}
+/* ARRAY<LONG>, ARRAY<DOUBLE>. */
+static inline bool weir_live_has_numbers(weir_type type)
+{
+    return type.kind == WEIR_ARRAY && type.elem != WEIR_STRING;
+}
 
 /* Bytes of one cell: a long, a double, a float, an id, or a weir_str. */
 static inline size_t weir_live_cell_size(weir_type type)
 {
-    return type.kind == WEIR_STRING || type.kind == WEIR_FLOAT ? 4
-           : type.kind == WEIR_COMPLEX                         ? sizeof(weir_str)
-                                                               : 8;
+    return weir_live_is_ids(type) || type.kind == WEIR_FLOAT ? 4
+           : type.kind == WEIR_COMPLEX                       ? sizeof(weir_str)
+                                                             : 8;
 }
 
 /* A string's cell is its id, or this bit and the place of a list: lists[place >> 14][place & 16383]
- * is the count, ids follow. */
+ * is the count, ids follow. Arrays of numbers are always lists: behind the count the values, two
+ * u32 each, then a bit per element that is null (live_array.c). */
 #define WEIR_LIVE_LIST 0x80000000u
 #define WEIR_LIVE_LIST_PAGE_BITS 14u
 #define WEIR_LIVE_LIST_PAGE                                                                        \
@@ -92,9 +113,13 @@ struct weir_realtime {
     uint64_t uid;
     weir_live_dict names; /* id - 1 is the column's index */
     bool ended;
-    uint32_t declared_count; /* columns that the schema names; they come first */
-    uint64_t batch;          /* writer: number of this append */
-    uint32_t *hints;         /* writer: column of the i-th name of the last batch */
+    uint32_t declared_count;   /* columns that the schema names; they come first */
+    uint32_t hidden_count;     /* writer: parts of auto columns among the columns */
+    weir_live_dict no_values;  /* of auto columns that were null so far */
+    weir_live_dict leaf_names; /* id - 1 is a leaf's index (live_auto.h) */
+    uint32_t leaf_count;       /* writer */
+    uint64_t batch;            /* writer: number of this append */
+    uint32_t *hints;           /* writer: column of the i-th name of the last batch */
     uint32_t hint_count;
     struct weir_rollup *rollup; /* NULL: no roll-up; writer, and after the end whoever freezes */
     pthread_mutex_t lock;       /* guards the following, and chunk.cells of the growing chunk */
@@ -110,10 +135,17 @@ struct weir_realtime {
 /* live_put.c: one column of a batch made ready, then put into cells. Writer only. */
 typedef struct weir_live_ready {
     weir_live_column *col;
-    const void *values;      /* n cells; STRING: ids, of all items when offsets is set */
-    const uint64_t *nulls;   /* NULL: none. Not for STRING without offsets */
-    const uint32_t *offsets; /* STRING: lists of rows */
+    const void *values;         /* n cells; STRING: ids, of all items when offsets is set */
+    const uint64_t *nulls;      /* NULL: none. Not for STRING without offsets */
+    const uint32_t *offsets;    /* STRING, ARRAY: lists of rows */
+    const uint64_t *item_nulls; /* ARRAY of numbers; NULL: none */
 } weir_live_ready;
+typedef struct weir_live_batch { /* columns made ready; one of the input may make many */
+    weir_live_ready *columns;    /* memory from the segment's `work` */
+    uint32_t column_count, column_capacity;
+    const int64_t *times;
+} weir_live_batch;
+void weir_live_batch_add(weir_live_batch *batch, const weir_live_ready *ready, weir_scratch *s);
 /* Casts, orders multi-values, interns. *any false: every row is null. Memory from `s`. */
 bool weir_live_make_ready(weir_live_column *col, const weir_vec *vec, weir_scratch *s,
                           weir_live_ready *out, bool *any, weir_error *err);
@@ -125,6 +157,21 @@ void weir_live_put(weir_live_cells *cells, weir_scratch *mem, const weir_live_re
 void weir_live_fill(weir_live_cells *cells, weir_scratch *mem, const weir_live_column *col,
                     uint32_t to);
 weir_live_cells *weir_live_cells_new(weir_scratch *mem);
+/* Room for a list of `count` u32 and its count before them; returns its place. */
+uint32_t weir_live_take_list(weir_live_cells *cells, weir_scratch *mem, uint32_t count,
+                             uint32_t **out);
+
+/* live_array.c: arrays of numbers. */
+/* u32 behind the count of a list of `count` elements. */
+static inline uint32_t weir_live_numbers_size(uint32_t count)
+{
+    return 2 * count + (count + 31) / 32;
+}
+void weir_live_put_numbers(weir_live_cells *cells, weir_scratch *mem, const weir_live_ready *ready,
+                           uint32_t *out, uint32_t from, uint32_t n);
+/* Cells `at` as a LIST of FLAT longs or doubles. */
+void weir_live_numbers_read(const weir_live_cells *cells, weir_type type, const uint32_t *at,
+                            uint32_t n, weir_scratch *s, weir_vec *out);
 
 /* live_read.c: rows [from, from + n) or `rows` of cells as a vector; `lists`: give a LIST whatever
  * the rows hold. Any thread. */

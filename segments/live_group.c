@@ -2,6 +2,7 @@
  * column by column, then a table of first rows that confirms by comparing. Groups are numbered by
  * their first rows, so that times that ascend still do. */
 #include <assert.h>
+#include "segments/live_auto.h"
 #include "segments/live_group.h"
 #include "weir/hash.h"
 
@@ -63,13 +64,19 @@ static weir_str bytes_at(const weir_live_cells *cells, uint32_t row, bool *null)
     return *null ? (weir_str){0} : *at;
 }
 
+/* u32 of a list that make it what it is. */
+static size_t list_size(const weir_live_column *col, uint32_t count)
+{
+    return weir_live_has_numbers(col->type) ? weir_live_numbers_size(count) : count;
+}
+
 static uint64_t hash_row(const weir_live_column *col, const weir_live_cells *cells, uint32_t row)
 {
     bool null;
-    if (col->type.kind == WEIR_STRING) {
+    if (weir_live_is_ids(col->type)) {
         const uint32_t *list;
         uint32_t count, cell = string_at(cells, row, &list, &count);
-        return list ? weir_hash_bytes(list, sizeof(*list) * count) : cell;
+        return list ? weir_hash_bytes(list, sizeof(*list) * list_size(col, count)) : cell;
     }
     if (col->type.kind == WEIR_COMPLEX) {
         weir_str bytes = bytes_at(cells, row, &null);
@@ -83,7 +90,7 @@ static bool rows_equal_in(const weir_live_column *col, const weir_live_cells *ce
                           uint32_t b)
 {
     bool null_a, null_b;
-    if (col->type.kind == WEIR_STRING) {
+    if (weir_live_is_ids(col->type)) {
         const uint32_t *list_a, *list_b;
         uint32_t count_a = 0, count_b = 0;
         uint32_t x = string_at(cells, a, &list_a, &count_a),
@@ -91,7 +98,8 @@ static bool rows_equal_in(const weir_live_column *col, const weir_live_cells *ce
         if (!list_a || !list_b) {
             return !list_a && !list_b && x == y;
         }
-        return count_a == count_b && memcmp(list_a, list_b, sizeof(*list_a) * count_a) == 0;
+        return count_a == count_b &&
+               memcmp(list_a, list_b, sizeof(*list_a) * list_size(col, count_a)) == 0;
     }
     if (col->type.kind == WEIR_COMPLEX) {
         weir_str x = bytes_at(cells, a, &null_a), y = bytes_at(cells, b, &null_b);
@@ -157,7 +165,7 @@ static keys keys_of(weir_realtime *rt, weir_live_chunk *chunk, uint32_t n, weir_
     k.cells = WEIR_SCRATCH_ARRAY(s, const weir_live_cells *, rt->column_count + 1);
     for (uint32_t i = 0; i < rt->column_count; i++) {
         weir_live_cells *cells = atomic_load_explicit(&chunk->cells[i], memory_order_relaxed);
-        if (cells && !rt->columns[i]->metric) {
+        if (cells && weir_live_is_key(rt->columns[i])) {
             weir_live_fill(cells, &chunk->mem, rt->columns[i], n);
             k.columns[k.count] = rt->columns[i];
             k.cells[k.count++] = cells;

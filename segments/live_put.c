@@ -195,7 +195,8 @@ bool weir_live_make_ready(weir_live_column *col, const weir_vec *vec, weir_scrat
 uint64_t weir_live_list_room(const weir_live_ready *ready, uint32_t n)
 {
     /* each list has its count before it, and may leave the rest of a page unused */
-    return ready->offsets ? 2 * ((uint64_t)ready->offsets[n] + n) + WEIR_LIVE_LIST_PAGE : 0;
+    uint64_t each = weir_live_has_numbers(ready->col->type) ? 6 : 2;
+    return ready->offsets ? each * ((uint64_t)ready->offsets[n] + n) + WEIR_LIVE_LIST_PAGE : 0;
 }
 
 /* --- putting --- */
@@ -241,7 +242,7 @@ void weir_live_fill(weir_live_cells *cells, weir_scratch *mem, const weir_live_c
         if (made || end > to) {
             uint8_t *values = block_of(cells, mem, block, size);
             memset(values + size * offset, 0, size * n);
-            if (col->type.kind != WEIR_STRING) {
+            if (!weir_live_is_ids(col->type)) {
                 memset(nulls_of(cells, mem, block) + offset, 1, n);
             }
         }
@@ -250,8 +251,8 @@ void weir_live_fill(weir_live_cells *cells, weir_scratch *mem, const weir_live_c
     }
 }
 
-/* Room for a list of `count` ids; returns its place. */
-static uint32_t take_list(weir_live_cells *cells, weir_scratch *mem, uint32_t count, uint32_t **out)
+uint32_t weir_live_take_list(weir_live_cells *cells, weir_scratch *mem, uint32_t count,
+                             uint32_t **out)
 {
     uint32_t room = cells->list_pages * WEIR_LIVE_LIST_PAGE - cells->list_at;
     if (room < count + 1) {
@@ -288,14 +289,15 @@ static void put_lists(weir_live_cells *cells, weir_scratch *mem, const weir_live
         uint32_t count = offsets[i + 1] - offsets[i];
         if (ready->nulls && weir_bit(ready->nulls, from + i)) {
             out[i] = 0;
-        } else if (count == 1) { /* a list of one is a plain value */
+        } else if (count == 1 && (ids[offsets[i]] || ready->col->type.kind == WEIR_STRING)) {
+            /* a list of one is a plain value; [null] is null only where null and [null] are one */
             out[i] = ids[offsets[i]];
         } else {
             uint32_t *list;
             atomic_store_explicit(&cells->multi, true,
                                   memory_order_relaxed); /* before the row count's release */
             atomic_store_explicit(&ready->col->lists, true, memory_order_relaxed);
-            out[i] = WEIR_LIVE_LIST | take_list(cells, mem, count, &list);
+            out[i] = WEIR_LIVE_LIST | weir_live_take_list(cells, mem, count, &list);
             list[0] = count;
             memcpy(list + 1, ids + offsets[i], sizeof(*ids) * count);
         }
@@ -333,13 +335,16 @@ void weir_live_put(weir_live_cells *cells, weir_scratch *mem, const weir_live_re
         uint32_t block = (at + from) / WEIR_BLOCK_ROWS, offset = (at + from) % WEIR_BLOCK_ROWS;
         uint32_t part = WEIR_BLOCK_ROWS - offset < n - from ? WEIR_BLOCK_ROWS - offset : n - from;
         uint8_t *values = block_of(cells, mem, block, size);
-        if (ready->offsets) {
+        if (ready->offsets && weir_live_has_numbers(ready->col->type)) {
+            weir_live_put_numbers(cells, mem, ready, (uint32_t *)(void *)values + offset, from,
+                                  part);
+        } else if (ready->offsets) {
             put_lists(cells, mem, ready, (uint32_t *)(void *)values + offset, from, part);
         } else {
             memcpy(values + size * offset, (const uint8_t *)ready->values + size * from,
                    size * part);
         }
-        if (ready->col->type.kind != WEIR_STRING) {
+        if (!weir_live_is_ids(ready->col->type)) {
             put_nulls(cells, mem, ready->nulls, from, block, offset, part);
         }
         from += part;

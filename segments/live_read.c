@@ -90,8 +90,8 @@ static const uint32_t *string_cells(const weir_live_cells *cells, uint32_t from,
 }
 
 /* Cells to lists: offsets and items of `n` rows. */
-static void lists_of_cells(const weir_live_cells *cells, const weir_dict *dict, const uint32_t *at,
-                           uint32_t n, weir_scratch *s, weir_vec *out)
+static void lists_of_cells(const weir_live_cells *cells, weir_type type, const weir_dict *dict,
+                           const uint32_t *at, uint32_t n, weir_scratch *s, weir_vec *out)
 {
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
@@ -123,17 +123,22 @@ static void lists_of_cells(const weir_live_cells *cells, const weir_dict *dict, 
     weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
     *items = (weir_vec){
         .type = WEIR_TYPE(WEIR_STRING), .form = WEIR_DICT, .n = total, .at.ids = ids, .dict = dict};
-    *out = (weir_vec){.type = WEIR_TYPE(WEIR_STRING), .form = WEIR_LIST, .n = n, .items = items};
-    out->type.multi = true;
+    *out = (weir_vec){.type = type, .form = WEIR_LIST, .n = n, .items = items};
+    out->type.multi = type.kind == WEIR_STRING;
     out->at.offsets = offsets;
     out->nulls = any_null ? nulls : NULL;
 }
 
-static void strings_of_cells(const weir_live_cells *cells, const weir_dict *dict, bool lists,
-                             const uint32_t *at, uint32_t n, weir_scratch *s, weir_vec *out)
+static void strings_of_cells(const weir_live_cells *cells, weir_type type, const weir_dict *dict,
+                             bool lists, const uint32_t *at, uint32_t n, weir_scratch *s,
+                             weir_vec *out)
 {
-    if (lists) {
-        lists_of_cells(cells, dict, at, n, s, out);
+    if (weir_live_has_numbers(type)) {
+        weir_live_numbers_read(cells, type, at, n, s, out);
+        return;
+    }
+    if (lists || type.kind == WEIR_ARRAY) {
+        lists_of_cells(cells, type, dict, at, n, s, out);
         return;
     }
     *out = (weir_vec){
@@ -172,8 +177,8 @@ void weir_live_read(const weir_live_column *col, const weir_live_cells *cells,
                     const weir_dict *dict, bool lists, uint32_t from, uint32_t n, weir_scratch *s,
                     weir_vec *out)
 {
-    if (col->type.kind == WEIR_STRING) {
-        strings_of_cells(cells, dict, lists, string_cells(cells, from, n, s), n, s, out);
+    if (weir_live_is_ids(col->type)) {
+        strings_of_cells(cells, col->type, dict, lists, string_cells(cells, from, n, s), n, s, out);
         return;
     }
     uint32_t filled = filled_of(cells);
@@ -193,7 +198,7 @@ void weir_live_gather(const weir_live_column *col, const weir_live_cells *cells,
                       const weir_dict *dict, bool lists, const uint16_t *rows, uint32_t n,
                       weir_scratch *s, weir_vec *out)
 {
-    if (col->type.kind != WEIR_STRING) {
+    if (!weir_live_is_ids(col->type)) {
         copy_cells(col, cells, rows, 0, n, s, out);
         return;
     }
@@ -204,7 +209,7 @@ void weir_live_gather(const weir_live_column *col, const weir_live_cells *cells,
             rows[i] < filled ? values_of(cells, rows[i] / WEIR_BLOCK_ROWS) : NULL;
         at[i] = values ? values[rows[i] % WEIR_BLOCK_ROWS] : 0;
     }
-    strings_of_cells(cells, dict, lists, at, n, s, out);
+    strings_of_cells(cells, col->type, dict, lists, at, n, s, out);
 }
 
 void weir_live_read_times(const weir_live_chunk *chunk, uint32_t from, uint32_t n, weir_scratch *s,

@@ -1,9 +1,11 @@
 /* segments/live_rows.c - a snapshot of a live segment as weir_rows. Order matters
  * (docs/PROTOCOL.md, section 8): under the lock the chunk list with a reference each, the growing
- * chunk's row count, the columns; then dictionary counts. Nothing newer is used. */
+ * chunk's row count, the columns; then dictionary counts. Nothing newer is used. Parts of auto
+ * columns are pinned like any column; what is seen is a *logical* column over them: the only part,
+ * or all of them merged as they are read. */
 #include <assert.h>
 #include <stdlib.h>
-#include "segments/live.h"
+#include "segments/live_auto.h"
 #include "segments/live_seal.h"
 
 typedef struct pinned_chunk {
@@ -22,6 +24,14 @@ typedef struct pinned_column { /* is a weir_column */
     bool lists;                   /* reads of the growing chunk give LIST */
 } pinned_column;
 
+typedef struct logical_column { /* is a weir_column, for several parts */
+    weir_column base;
+    const pinned_column *parts[WEIR_PARTS + 1];
+    uint32_t count, bits;      /* parts; WEIR_PART_BITs */
+    pinned_column only;        /* the one part under the column's own name */
+    const weir_column *column; /* what is seen */
+} logical_column;
+
 struct snapshot { /* is a weir_rows */
     weir_rows base;
     weir_realtime *rt;
@@ -29,9 +39,12 @@ struct snapshot { /* is a weir_rows */
     weir_mask masked;
     uint32_t chunk_count, column_count;
     pinned_chunk *chunks;
-    pinned_column *columns; /* __time, dimensions, metrics */
-    uint32_t *order;        /* segment's column index + 1 -> place in `columns` */
-    weir_live_dict_view names;
+    pinned_column *columns;      /* __time, then as in the segment */
+    const weir_column **visible; /* column_count: __time, dimensions, metrics */
+    logical_column **autos;      /* by column of the segment; NULL: not an auto column */
+    logical_column *leaves;      /* by index */
+    uint32_t leaf_count;
+    weir_live_dict_view names, leaf_names, no_values;
     uint32_t name_count; /* columns of the segment as of the snapshot */
 };
 
@@ -209,6 +222,69 @@ static const weir_column_ops column_ops = {.zone = column_zone,
                                            .sum = column_sum,
                                            .bytes = column_bytes};
 
+/* --- logical columns --- */
+
+static inline const logical_column *logical_of(const weir_column *col)
+{
+    return (const logical_column *)(const void *)col;
+}
+
+static bool logical_zone(const weir_column *base, uint32_t chunk, weir_zone *out)
+{
+    (void)base, (void)chunk, (void)out;
+    return false;
+}
+
+static bool logical_postings(const weir_column *base, uint32_t chunk, uint32_t id, weir_scratch *s,
+                             weir_posting *out)
+{
+    (void)base, (void)chunk, (void)id, (void)s, (void)out;
+    return false;
+}
+
+static bool logical_read(const weir_column *base, uint32_t chunk, uint32_t from, uint32_t n,
+                         bool scaled, weir_scratch *s, weir_vec *out, weir_error *err)
+{
+    const logical_column *col = logical_of(base);
+    weir_vec parts[WEIR_PARTS + 1];
+    (void)scaled;
+    for (uint32_t i = 0; i < col->count; i++) {
+        if (!column_read(&col->parts[i]->base, chunk, from, n, false, s, &parts[i], err)) {
+            return false;
+        }
+    }
+    return weir_live_merge(base->type, parts, col->count, n, s, out, err);
+}
+
+static bool logical_gather(const weir_column *base, uint32_t chunk, const uint16_t *rows,
+                           uint32_t n, weir_scratch *s, weir_vec *out, weir_error *err)
+{
+    const logical_column *col = logical_of(base);
+    weir_vec parts[WEIR_PARTS + 1];
+    for (uint32_t i = 0; i < col->count; i++) {
+        if (!column_gather(&col->parts[i]->base, chunk, rows, n, s, &parts[i], err)) {
+            return false;
+        }
+    }
+    return weir_live_merge(base->type, parts, col->count, n, s, out, err);
+}
+
+static uint64_t logical_bytes(const weir_column *base)
+{
+    const logical_column *col = logical_of(base);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < col->count; i++) {
+        bytes += column_bytes(&col->parts[i]->base);
+    }
+    return bytes;
+}
+
+static const weir_column_ops logical_ops = {.zone = logical_zone,
+                                            .postings = logical_postings,
+                                            .read = logical_read,
+                                            .gather = logical_gather,
+                                            .bytes = logical_bytes};
+
 /* --- rows --- */
 
 static uint32_t rows_chunks(const weir_rows *rows)
@@ -233,7 +309,13 @@ static const weir_column *rows_column(const weir_rows *rows, weir_str name)
         return &snap->columns[0].base;
     }
     uint32_t id = snap->names.base.ops->find(&snap->names.base, name);
-    return id == WEIR_NO_ID || id > snap->name_count ? NULL : &snap->columns[snap->order[id]].base;
+    if (id != WEIR_NO_ID) {
+        return id > snap->name_count ? NULL
+               : snap->autos[id - 1] ? snap->autos[id - 1]->column
+                                     : &snap->columns[id].base;
+    }
+    id = snap->leaf_names.base.ops->find(&snap->leaf_names.base, name);
+    return id == WEIR_NO_ID || id > snap->leaf_count ? NULL : snap->leaves[id - 1].column;
 }
 
 static uint32_t rows_column_count(const weir_rows *rows)
@@ -243,7 +325,7 @@ static uint32_t rows_column_count(const weir_rows *rows)
 
 static const weir_column *rows_column_at(const weir_rows *rows, uint32_t i)
 {
-    return &snapshot_of(rows)->columns[i].base;
+    return snapshot_of(rows)->visible[i];
 }
 
 static bool is_masked(const snapshot *snap, uint32_t source)
@@ -308,9 +390,14 @@ static void rows_unref(weir_rows *rows)
         weir_live_chunk_unref(snap->chunks[i].chunk);
     }
     weir_realtime_unref(snap->rt);
+    for (uint32_t i = 0; i < snap->name_count; i++) {
+        free(snap->autos[i]);
+    }
     free(snap->chunks);
     free(snap->columns);
-    free(snap->order);
+    free(snap->visible);
+    free(snap->autos);
+    free(snap->leaves);
     free((void *)snap->base.id.at);
     free(snap);
 }
@@ -369,7 +456,7 @@ static void pin_column(snapshot *snap, const weir_live_column *col, const pin *p
     out->base = (weir_column){.ops = &column_ops,
                               .name = col->name,
                               .type = col->type,
-                              .indexed = col->indexed,
+                              .indexed = col->indexed && !col->automatic,
                               .metric = col->metric};
     if (p->cells) {
         out->cells = atomic_load_explicit(&p->cells[col->index], memory_order_acquire);
@@ -377,32 +464,110 @@ static void pin_column(snapshot *snap, const weir_live_column *col, const pin *p
     }
     if (col->dict) {
         out->base.type.multi =
+            col->type.kind == WEIR_STRING &&
             atomic_load_explicit((_Atomic bool *)&col->lists, memory_order_relaxed);
         out->dict = weir_live_dict_pin(col->dict);
         out->base.dict = &out->dict.base;
     }
 }
 
+static void add_part(logical_column *to, const pinned_column *part)
+{
+    to->parts[to->count++] = part;
+    to->bits |= WEIR_PART_BIT(part->col->part);
+}
+
+/* Parts are known: one of the right type is seen as it is. */
+static void finish_logical(const snapshot *snap, logical_column *col, weir_str name, weir_type type)
+{
+    col->base = (weir_column){.ops = &logical_ops, .name = name, .type = type};
+    col->base.dict = type.kind == WEIR_STRING && !col->count ? &snap->no_values.base : NULL;
+    col->column = &col->base;
+    if (col->count == 1 && weir_type_eq(col->parts[0]->base.type, type)) {
+        col->only = *col->parts[0];
+        col->only.base.name = name;
+        col->only.base.dict = col->only.base.dict ? &col->only.dict.base : NULL;
+        col->column = &col->only.base;
+    }
+}
+
+/* Parts of leaves, and of auto columns those of "$". */
+static void pin_parts(snapshot *snap, const pin *p)
+{
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        const weir_live_leaf *leaf = p->columns[i]->leaf;
+        if (leaf && leaf->index >= snap->leaf_count) {
+            snap->leaf_count = leaf->index + 1;
+        }
+    }
+    snap->leaves = weir_calloc(snap->leaf_count + 1, sizeof(*snap->leaves));
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        const weir_live_leaf *leaf = p->columns[i]->leaf;
+        if (p->columns[i]->automatic) {
+            snap->autos[i] = weir_calloc(1, sizeof(*snap->autos[i]));
+        } else if (leaf) {
+            add_part(&snap->leaves[leaf->index], &snap->columns[i + 1]);
+        }
+        if (leaf && leaf->root) {
+            add_part(snap->autos[leaf->of->index], &snap->columns[i + 1]); /* it came before */
+        }
+    }
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        const weir_live_leaf *leaf = p->columns[i]->leaf;
+        if (leaf && !snap->leaves[leaf->index].column) {
+            logical_column *col = &snap->leaves[leaf->index];
+            finish_logical(snap, col, leaf->name, weir_live_widest(col->bits, false));
+        }
+    }
+}
+
+static void pin_auto(snapshot *snap, const weir_live_column *col)
+{
+    logical_column *logical = snap->autos[col->index];
+    weir_type type = weir_live_auto_type(col);
+    bool nested = atomic_load_explicit((_Atomic bool *)&col->lists, memory_order_relaxed);
+    if (type.kind == WEIR_COMPLEX) { /* json: the text of all rows is there */
+        logical->count = 0;
+        nested = true;
+    }
+    if (nested) {
+        logical->parts[logical->count++] = &snap->columns[col->index + 1];
+    }
+    finish_logical(snap, logical, col->name,
+                   type.kind == WEIR_UNKNOWN ? weir_live_widest(logical->bits, nested) : type);
+}
+
 static void pin_columns(snapshot *snap, const pin *p)
 {
-    snap->column_count = p->column_count + 1;
-    snap->columns = weir_alloc(sizeof(*snap->columns) * snap->column_count);
-    snap->order = weir_alloc(sizeof(*snap->order) * (p->column_count + 1));
+    snap->columns = weir_alloc(sizeof(*snap->columns) * (p->column_count + 1));
+    snap->visible = weir_alloc(sizeof(*snap->visible) * (p->column_count + 1));
+    snap->autos = weir_calloc(p->column_count + 1, sizeof(*snap->autos));
     snap->columns[0] = (pinned_column){.of = snap};
     snap->columns[0].base =
         (weir_column){.ops = &column_ops, .name = WEIR_STR("__time"), .type = WEIR_TYPE(WEIR_LONG)};
     snap->columns[0].base.type.face = WEIR_FACE_TIMESTAMP;
-    uint32_t at = 1;
-    for (int metrics = 0; metrics < 2; metrics++) {
-        for (uint32_t i = 0; i < p->column_count; i++) {
-            if (p->columns[i]->metric == metrics) {
-                snap->order[i + 1] = at;
-                pin_column(snap, p->columns[i], p, &snap->columns[at++]);
-            }
-        }
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        pin_column(snap, p->columns[i], p, &snap->columns[i + 1]);
     }
     snap->names = weir_live_dict_pin(&snap->rt->names);
+    snap->leaf_names = weir_live_dict_pin(&snap->rt->leaf_names);
+    snap->no_values = weir_live_dict_pin(&snap->rt->no_values);
     snap->name_count = p->column_count;
+    pin_parts(snap, p);
+    snap->visible[snap->column_count++] = &snap->columns[0].base;
+    for (int metrics = 0; metrics < 2; metrics++) {
+        for (uint32_t i = 0; i < p->column_count; i++) {
+            const weir_live_column *col = p->columns[i];
+            if (col->leaf || col->metric != metrics) {
+                continue;
+            }
+            if (col->automatic) {
+                pin_auto(snap, col);
+            }
+            snap->visible[snap->column_count++] =
+                col->automatic ? snap->autos[i]->column : &snap->columns[i + 1].base;
+        }
+    }
 }
 
 /* Times of the rows that can be seen. */

@@ -67,7 +67,7 @@ static void *collect(const sealing *seal, const weir_live_column *col, const wei
         } else {
             memset(out + size * row, 0, size * n);
         }
-        if (col->type.kind != WEIR_STRING && (!values || bytes)) {
+        if (!weir_live_is_ids(col->type) && (!values || bytes)) {
             for (uint32_t i = 0; i < n; i++) {
                 bool null = !values || bytes[offset + i];
                 nulls[(row + i) / 64] |= (uint64_t)null << (row + i) % 64;
@@ -144,6 +144,31 @@ static void seal_lists(sealing *seal, const weir_live_column *col, const weir_li
     out->zone = (weir_zone){.multi = true, .null_count = null_count};
 }
 
+/* Arrays of numbers: offsets, and all elements with their nulls. */
+static void seal_numbers(sealing *seal, const weir_live_column *col, const weir_live_cells *from,
+                         const uint32_t *cells, sealing_column *out)
+{
+    weir_vec lists;
+    weir_live_numbers_read(from, col->type, cells, seal->rows, seal->s, &lists);
+    const weir_vec *items = lists.items;
+    seal_nulls(seal, lists.nulls, out);
+    size_t at = seal->out.size;
+    weir_encode_ids(lists.at.offsets, seal->rows + 1, &seal->out, NULL);
+    out->offsets = place_from(seal, at);
+    at = seal->out.size;
+    if (items->n && col->type.elem == WEIR_LONG) {
+        weir_encode_longs(items->at.l, items->nulls, items->n, &seal->out, NULL);
+    } else if (items->n) {
+        weir_encode_doubles(items->at.d, items->nulls, items->n, &seal->out, NULL);
+    }
+    out->cells = place_from(seal, at);
+    out->cell_count = items->n;
+    out->zone = (weir_zone){.multi = true};
+    for (uint32_t row = 0; row < seal->rows; row++) {
+        out->zone.null_count += cells[row] == 0;
+    }
+}
+
 static void seal_string(sealing *seal, const weir_live_column *col, const weir_live_cells *from,
                         const uint32_t *cells, sealing_column *out)
 {
@@ -208,8 +233,10 @@ static void seal_values(sealing *seal, const weir_live_column *col, const weir_l
     case WEIR_FLOAT:
         weir_encode_floats(cells, nulls, seal->rows, &seal->out, &out->zone);
         break;
-    case WEIR_UNKNOWN:
     case WEIR_ARRAY:
+        (col->type.elem == WEIR_STRING ? seal_lists : seal_numbers)(seal, col, from, cells, out);
+        return;
+    case WEIR_UNKNOWN:
         assert(!"a kind that a live column never has");
     }
     out->cells = place_from(seal, at);
@@ -341,10 +368,11 @@ static weir_encoded open_at(const char *base, place at, weir_value_kind kind, ui
 
 static weir_value_kind value_kind(weir_type type)
 {
-    return type.kind == WEIR_STRING   ? WEIR_VALUE_IDS
-           : type.kind == WEIR_LONG   ? WEIR_VALUE_LONGS
-           : type.kind == WEIR_DOUBLE ? WEIR_VALUE_DOUBLES
-                                      : WEIR_VALUE_FLOATS;
+    uint8_t kind = type.kind == WEIR_ARRAY ? type.elem : type.kind;
+    return kind == WEIR_STRING   ? WEIR_VALUE_IDS
+           : kind == WEIR_LONG   ? WEIR_VALUE_LONGS
+           : kind == WEIR_DOUBLE ? WEIR_VALUE_DOUBLES
+                                 : WEIR_VALUE_FLOATS;
 }
 
 static void open_column(const sealing *seal, const char *base, const weir_live_column *col,
@@ -354,7 +382,7 @@ static void open_column(const sealing *seal, const char *base, const weir_live_c
     out->cells = open_at(base, from->cells, value_kind(col->type), from->cell_count);
     out->offsets =
         open_at(base, from->offsets,
-                col->type.kind == WEIR_STRING ? WEIR_VALUE_IDS : WEIR_VALUE_LONGS, seal->rows + 1);
+                weir_live_is_ids(col->type) ? WEIR_VALUE_IDS : WEIR_VALUE_LONGS, seal->rows + 1);
     out->nulls = from->nulls.size ? (const uint64_t *)(const void *)(base + from->nulls.at) : NULL;
     out->bytes = base + from->bytes.at;
     out->size = from->cells.size + from->offsets.size + from->nulls.size + from->bytes.size +
@@ -365,7 +393,7 @@ static void open_column(const sealing *seal, const char *base, const weir_live_c
         assert(out->has_postings);
     }
     out->zone.has_range &=
-        col->type.kind != WEIR_STRING; /* ids in order of arrival are no range of values */
+        !weir_live_is_ids(col->type); /* ids in order of arrival are no range of values */
 }
 
 static weir_live_sealed *sealed_new(sealing *seal)

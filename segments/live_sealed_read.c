@@ -1,6 +1,7 @@
 /* segments/live_sealed_read.c - rows of a sealed chunk as vectors: the encodings' own reads, and
  * lists and bytes by their offsets. */
 #include <assert.h>
+#include "segments/encode_lists.h"
 #include "segments/live_seal.h"
 
 /* Longs [from, from + n) as an array. */
@@ -38,8 +39,9 @@ static const uint64_t *nulls_of(const uint64_t *nulls, const uint16_t *rows, uin
     return any ? out : NULL;
 }
 
-static void list_vec(const weir_dict *dict, const uint32_t *offsets, const uint32_t *ids,
-                     const uint64_t *nulls, uint32_t n, weir_scratch *s, weir_vec *out)
+static void list_vec(weir_type type, const weir_dict *dict, const uint32_t *offsets,
+                     const uint32_t *ids, const uint64_t *nulls, uint32_t n, weir_scratch *s,
+                     weir_vec *out)
 {
     weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
     *items = (weir_vec){.type = WEIR_TYPE(WEIR_STRING),
@@ -47,15 +49,54 @@ static void list_vec(const weir_dict *dict, const uint32_t *offsets, const uint3
                         .n = offsets[n],
                         .at.ids = ids,
                         .dict = dict};
-    *out = (weir_vec){
-        .type = WEIR_TYPE(WEIR_STRING), .form = WEIR_LIST, .n = n, .nulls = nulls, .items = items};
-    out->type.multi = true;
+    *out = (weir_vec){.type = type, .form = WEIR_LIST, .n = n, .nulls = nulls, .items = items};
+    out->type.multi = type.kind == WEIR_STRING;
     out->at.offsets = offsets;
 }
 
-static void read_lists(const weir_live_sealed_column *at, const weir_dict *dict, uint32_t from,
-                       uint32_t n, weir_scratch *s, weir_vec *out)
+/* Lists of numbers: `places` has begin and end of each. */
+static void numbers_vec(const weir_live_sealed_column *at, weir_type type, const uint32_t *places,
+                        const uint64_t *nulls, uint32_t n, weir_scratch *s, weir_vec *out)
 {
+    weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
+    offsets[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        offsets[i + 1] = offsets[i] + places[2 * i + 1] - places[2 * i];
+    }
+    weir_encoded_list_numbers(&at->cells, (weir_kind)type.elem, places, n, offsets[n], s, items);
+    *out = (weir_vec){.type = type, .form = WEIR_LIST, .n = n, .nulls = nulls, .items = items};
+    out->at.offsets = offsets;
+}
+
+static void read_numbers(const weir_live_sealed_column *at, weir_type type, uint32_t from,
+                         uint32_t n, weir_scratch *s, weir_vec *out)
+{
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1), whole[2];
+    weir_encoded_ids(&at->offsets, from, n + 1, offsets);
+    weir_vec *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+    whole[0] = offsets[0];
+    whole[1] = offsets[n];
+    weir_encoded_list_numbers(&at->cells, (weir_kind)type.elem, whole, 1, whole[1] - whole[0], s,
+                              items);
+    for (uint32_t i = 0; i <= n; i++) {
+        offsets[i] -= whole[0];
+    }
+    *out = (weir_vec){.type = type,
+                      .form = WEIR_LIST,
+                      .n = n,
+                      .nulls = nulls_of(at->nulls, NULL, from, n, s),
+                      .items = items};
+    out->at.offsets = offsets;
+}
+
+static void read_lists(const weir_live_sealed_column *at, weir_type type, const weir_dict *dict,
+                       uint32_t from, uint32_t n, weir_scratch *s, weir_vec *out)
+{
+    if (weir_live_has_numbers(type)) {
+        read_numbers(at, type, from, n, s, out);
+        return;
+    }
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
     weir_encoded_ids(&at->offsets, from, n + 1, offsets);
     uint32_t first = offsets[0], total = offsets[n] - first;
@@ -66,11 +107,11 @@ static void read_lists(const weir_live_sealed_column *at, const weir_dict *dict,
     for (uint32_t i = 0; i <= n; i++) {
         offsets[i] -= first;
     }
-    list_vec(dict, offsets, ids, nulls_of(at->nulls, NULL, from, n, s), n, s, out);
+    list_vec(type, dict, offsets, ids, nulls_of(at->nulls, NULL, from, n, s), n, s, out);
 }
 
 /* Rows that lie close together are decoded with what is between them, others one by one. */
-static void gather_lists(const weir_live_sealed_column *at, const weir_dict *dict,
+static void gather_lists(const weir_live_sealed_column *at, weir_type type, const weir_dict *dict,
                          const uint16_t *rows, uint32_t n, weir_scratch *s, weir_vec *out)
 {
     uint32_t span = rows[n - 1] - rows[0] + 2;
@@ -87,6 +128,10 @@ static void gather_lists(const weir_live_sealed_column *at, const weir_dict *dic
         for (uint32_t i = 0; i < n; i++) {
             weir_encoded_ids(&at->offsets, rows[i], 2, places + 2 * (size_t)i);
         }
+    }
+    if (weir_live_has_numbers(type)) {
+        numbers_vec(at, type, places, nulls_of(at->nulls, rows, 0, n, s), n, s, out);
+        return;
     }
     offsets[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -109,7 +154,7 @@ static void gather_lists(const weir_live_sealed_column *at, const weir_dict *dic
             }
         }
     }
-    list_vec(dict, offsets, ids, nulls_of(at->nulls, rows, 0, n, s), n, s, out);
+    list_vec(type, dict, offsets, ids, nulls_of(at->nulls, rows, 0, n, s), n, s, out);
 }
 
 static void read_bytes(const weir_live_column *col, const weir_live_sealed_column *at,
@@ -137,7 +182,7 @@ void weir_live_sealed_read(const weir_live_column *col, const weir_live_sealed_c
     if (!at) {
         *out = weir_vec_null(col->type, n);
     } else if (at->zone.multi) {
-        read_lists(at, dict, from, n, s, out);
+        read_lists(at, col->type, dict, from, n, s, out);
     } else if (col->type.kind == WEIR_COMPLEX) {
         read_bytes(col, at, NULL, from, n, s, out);
     } else {
@@ -153,7 +198,7 @@ void weir_live_sealed_gather(const weir_live_column *col, const weir_live_sealed
     if (!at) {
         *out = weir_vec_null(col->type, n);
     } else if (at->zone.multi) {
-        gather_lists(at, dict, rows, n, s, out);
+        gather_lists(at, col->type, dict, rows, n, s, out);
     } else if (col->type.kind == WEIR_COMPLEX) {
         read_bytes(col, at, rows, 0, n, s, out);
     } else {

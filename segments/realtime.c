@@ -6,7 +6,7 @@
  * the place of the one that grew; everything else is by atomics (live.h). */
 #include <assert.h>
 #include <stdlib.h>
-#include "segments/live.h"
+#include "segments/live_auto.h"
 #include "segments/live_seal.h"
 #include "segments/rollup.h"
 #include "weir/log.h"
@@ -149,8 +149,7 @@ static void more_columns(weir_realtime *rt)
     pthread_mutex_unlock(&rt->lock);
 }
 
-static uint32_t add_column(weir_realtime *rt, weir_str name, weir_type type, bool metric,
-                           bool indexed, uint8_t multi)
+static weir_live_column *column_new(weir_realtime *rt, weir_str name, weir_type type, bool indexed)
 {
     if (rt->column_count == rt->column_capacity) {
         more_columns(rt);
@@ -162,17 +161,49 @@ static uint32_t add_column(weir_realtime *rt, weir_str name, weir_type type, boo
     *col = (weir_live_column){.name = weir_live_dict_value(&rt->names, id),
                               .type = type,
                               .index = rt->column_count,
-                              .metric = metric,
-                              .indexed = indexed && type.kind == WEIR_STRING,
-                              .multi = multi};
-    if (type.kind == WEIR_STRING) {
+                              .indexed = indexed && weir_live_has_dict(type),
+                              .multi = WEIR_MULTI_ARRAY};
+    if (weir_live_has_dict(type)) {
         col->dict = WEIR_ARENA_NEW(rt->arena, weir_live_dict);
         weir_live_dict_init(col->dict, &rt->mem);
     }
+    return col;
+}
+
+/* From now on readers may find it. */
+static uint32_t publish_column(weir_realtime *rt, weir_live_column *col)
+{
     pthread_mutex_lock(&rt->lock);
     rt->columns[rt->column_count++] = col;
     pthread_mutex_unlock(&rt->lock);
     return col->index;
+}
+
+static uint32_t add_column(weir_realtime *rt, weir_str name, weir_type type, bool metric,
+                           bool indexed, uint8_t multi)
+{
+    weir_live_column *col = column_new(rt, name, type, indexed);
+    col->metric = metric;
+    col->multi = multi;
+    return publish_column(rt, col);
+}
+
+static uint32_t add_auto(weir_realtime *rt, weir_str name, weir_type type, bool indexed)
+{
+    weir_live_column *col = column_new(rt, name, weir_type_json(), false);
+    col->indexed = indexed;
+    weir_live_auto_init(rt, col, type);
+    return publish_column(rt, col);
+}
+
+uint32_t weir_live_add_part(weir_realtime *rt, weir_str name, weir_type type,
+                            const weir_live_leaf *leaf, uint8_t part)
+{
+    weir_live_column *col = column_new(rt, name, type, leaf->of->indexed);
+    col->leaf = leaf;
+    col->part = part;
+    rt->hidden_count++;
+    return publish_column(rt, col);
 }
 
 /* What this segment can keep: numbers, strings, bytes. Arrays are kept as lists of strings. */
@@ -186,7 +217,9 @@ static void add_declared(weir_realtime *rt)
 {
     for (uint32_t i = 0; i < rt->schema->dimension_count; i++) {
         const weir_dimension *dim = &rt->schema->dimensions[i];
-        if (!weir_str_is(dim->name, "__time")) {
+        if (dim->automatic && !weir_str_is(dim->name, "__time")) {
+            add_auto(rt, dim->name, dim->type, dim->bitmap_index);
+        } else if (!weir_str_is(dim->name, "__time")) {
             add_column(rt, dim->name, kept_type(dim->type), false, dim->bitmap_index, dim->multi);
         }
     }
@@ -201,14 +234,15 @@ static void add_declared(weir_realtime *rt)
     }
 }
 
-/* By first sight: a string, or what it is where types are discovered. */
+/* By first sight: a string, or an auto column where types are discovered. */
 static bool discover(weir_realtime *rt, weir_str name, const weir_vec *vec, uint32_t *out,
                      weir_error *err)
 {
     const weir_schema *schema = rt->schema;
     const weir_vec *values = vec->items ? vec->items : vec;
     *out = WEIR_LIVE_NO_COLUMN;
-    if (!schema->discover || values->type.kind == WEIR_UNKNOWN || weir_str_is(name, "__time")) {
+    if (!schema->discover || values->type.kind == WEIR_UNKNOWN || weir_str_is(name, "__time") ||
+        weir_path_is_hidden(name)) {
         return true;
     }
     for (uint32_t i = 0; i < schema->exclusion_count; i++) {
@@ -226,7 +260,7 @@ static bool discover(weir_realtime *rt, weir_str name, const weir_vec *vec, uint
     if (!any) {
         return true; /* nothing seen yet */
     }
-    if (rt->column_count == WEIR_LIVE_COLUMNS_MAX) {
+    if (rt->column_count - rt->hidden_count == WEIR_LIVE_COLUMNS_MAX) {
         return weir_fail(err, WEIR_ERR_BAD_REQUEST, "column '%.*s' is one too many: there are %u",
                          WEIR_STR_ARG(name), WEIR_LIVE_COLUMNS_MAX);
     }
@@ -234,9 +268,13 @@ static bool discover(weir_realtime *rt, weir_str name, const weir_vec *vec, uint
         return weir_fail(err, WEIR_ERR_BAD_REQUEST, "the name of column '%.*s...' has %zu bytes",
                          64, name.at, name.size);
     }
-    bool typed = schema->discover_typed && !vec->items;
-    *out = add_column(rt, name, typed ? kept_type(values->type) : WEIR_TYPE(WEIR_STRING), false,
-                      true, WEIR_MULTI_SORTED_ARRAY);
+    bool bytes = values->type.kind == WEIR_COMPLEX && !weir_type_is_json(values->type);
+    if (schema->discover_typed && !bytes) {
+        *out = add_auto(rt, name, WEIR_TYPE(WEIR_UNKNOWN), true);
+    } else {
+        *out = add_column(rt, name, bytes ? values->type : WEIR_TYPE(WEIR_STRING), false, true,
+                          WEIR_MULTI_SORTED_ARRAY);
+    }
     return true;
 }
 
@@ -277,6 +315,8 @@ weir_realtime *weir_realtime_new(weir_schema *schema, weir_budget *budget)
     rt->max_time = INT64_MIN;
     pthread_mutex_init(&rt->lock, NULL);
     weir_live_dict_init(&rt->names, &rt->mem);
+    weir_live_dict_init(&rt->leaf_names, &rt->mem);
+    weir_live_dict_init(&rt->no_values, &rt->mem);
     more_columns(rt);
     add_declared(rt);
     rt->declared_count = rt->column_count;
@@ -313,11 +353,19 @@ void weir_realtime_unref(weir_realtime *rt)
 
 /* --- append --- */
 
-typedef struct batch { /* made ready */
-    weir_live_ready *columns;
-    uint32_t column_count;
-    const int64_t *times;
-} batch;
+void weir_live_batch_add(weir_live_batch *batch, const weir_live_ready *ready, weir_scratch *s)
+{
+    if (batch->column_count == batch->column_capacity) {
+        uint32_t capacity = batch->column_capacity * 2 + 32;
+        weir_live_ready *columns = WEIR_SCRATCH_ARRAY(s, weir_live_ready, capacity);
+        if (batch->column_count) {
+            memcpy(columns, batch->columns, sizeof(*columns) * batch->column_count);
+        }
+        batch->columns = columns;
+        batch->column_capacity = capacity;
+    }
+    batch->columns[batch->column_count++] = *ready;
+}
 
 static void reserve_hints(weir_realtime *rt, uint32_t count)
 {
@@ -331,13 +379,29 @@ static void reserve_hints(weir_realtime *rt, uint32_t count)
     rt->hint_count = count;
 }
 
-static bool make_ready(weir_realtime *rt, const weir_input *input, batch *out, weir_error *err)
+static bool ready_column(weir_realtime *rt, weir_live_column *col, const weir_vec *vec,
+                         weir_live_batch *out, weir_error *err)
+{
+    weir_live_ready ready;
+    bool any;
+    if (col->automatic) {
+        return weir_live_shred(rt, col, vec, out, err);
+    }
+    if (!weir_live_make_ready(col, vec, &rt->work, &ready, &any, err)) {
+        return false;
+    }
+    if (any) {
+        weir_live_batch_add(out, &ready, &rt->work);
+    }
+    return true;
+}
+
+static bool make_ready(weir_realtime *rt, const weir_input *input, weir_live_batch *out,
+                       weir_error *err)
 {
     reserve_hints(rt, input->column_count);
-    out->columns = WEIR_SCRATCH_ARRAY(&rt->work, weir_live_ready, input->column_count + 1);
     for (uint32_t i = 0; i < input->column_count; i++) {
         uint32_t at;
-        bool any;
         assert(input->columns[i].n == input->n);
         if (!find_column(rt, input, i, &at, err)) {
             return false;
@@ -346,11 +410,9 @@ static bool make_ready(weir_realtime *rt, const weir_input *input, batch *out, w
             continue; /* not wanted, or named twice: the first counts */
         }
         rt->columns[at]->batch = rt->batch;
-        if (!weir_live_make_ready(rt->columns[at], &input->columns[i], &rt->work,
-                                  &out->columns[out->column_count], &any, err)) {
+        if (!ready_column(rt, rt->columns[at], &input->columns[i], out, err)) {
             return false;
         }
-        out->column_count += any;
     }
     int64_t *times = WEIR_SCRATCH_ARRAY(&rt->work, int64_t, input->n);
     out->times = input->times;
@@ -372,7 +434,7 @@ static weir_live_cells *cells_of(weir_live_chunk *chunk, uint32_t index)
     return cells;
 }
 
-static bool has_room(const weir_live_chunk *chunk, const batch *b, uint32_t n)
+static bool has_room(const weir_live_chunk *chunk, const weir_live_batch *b, uint32_t n)
 {
     if (atomic_load_explicit(&chunk->row_count, memory_order_relaxed) + n > WEIR_CHUNK_ROWS) {
         return false;
@@ -424,7 +486,7 @@ static void note_hull(weir_realtime *rt, const int64_t *times, uint32_t n)
     }
 }
 
-static void put_batch(weir_realtime *rt, const batch *b, uint8_t source, uint32_t n)
+static void put_batch(weir_realtime *rt, const weir_live_batch *b, uint8_t source, uint32_t n)
 {
     weir_live_chunk *chunk = growing_of(rt);
     if (chunk && !has_room(chunk, b, n)) {
@@ -456,7 +518,7 @@ bool weir_realtime_append(weir_realtime *rt, const weir_input *input, uint8_t so
         return true;
     }
     weir_mark mark = weir_scratch_mark(&rt->work);
-    batch b = {0};
+    weir_live_batch b = {0};
     rt->batch++;
     bool ok = make_ready(rt, input, &b, err);
     if (ok) {

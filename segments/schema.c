@@ -139,11 +139,43 @@ static bool parse_multi(parse *p, const weir_members *m, uint8_t *out)
     return true;
 }
 
-static bool parse_dimension_type(parse *p, const weir_members *m, weir_str name, weir_type *out)
+/* castToType of an auto column. */
+static bool parse_cast(parse *p, const weir_members *m, weir_type *out)
+{
+    weir_str name = {0};
+    *out = WEIR_TYPE(WEIR_UNKNOWN);
+    if (!weir_member_text(m, "castToType", &name, p->err) || name.size == 0) {
+        return name.size == 0;
+    }
+    bool known = weir_type_parse(name, out);
+    out->kind = out->kind == WEIR_FLOAT ? WEIR_DOUBLE : out->kind;
+    out->elem = out->elem == WEIR_FLOAT ? WEIR_DOUBLE : out->elem;
+    bool kept = out->kind == WEIR_COMPLEX ? weir_type_is_json(*out)
+                : out->kind == WEIR_ARRAY
+                    ? out->elem == WEIR_LONG || out->elem == WEIR_DOUBLE || out->elem == WEIR_STRING
+                    : true;
+    return (known && kept) ||
+           weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
+                     "%s must be STRING, LONG, FLOAT, DOUBLE, an ARRAY of these or COMPLEX<json>, "
+                     "not '%.*s'",
+                     weir_member_path(m, "castToType"), WEIR_STR_ARG(name));
+}
+
+static bool parse_dimension_type(parse *p, const weir_members *m, weir_str name, weir_type *out,
+                                 bool *automatic)
 {
     weir_str type = WEIR_STR("string");
     if (!weir_member_text(m, "type", &type, p->err)) {
         return false;
+    }
+    if (weir_str_is(type, "auto")) {
+        *automatic = true;
+        return parse_cast(p, m, out);
+    }
+    if (weir_str_is(type, "json")) {
+        *automatic = true;
+        *out = weir_type_json();
+        return true;
     }
     if (weir_str_is(type, "string")) {
         *out = (weir_type){.kind = WEIR_STRING, .multi = true};
@@ -153,14 +185,13 @@ static bool parse_dimension_type(parse *p, const weir_members *m, weir_str name,
         *out = WEIR_TYPE(WEIR_FLOAT);
     } else if (weir_str_is(type, "double")) {
         *out = WEIR_TYPE(WEIR_DOUBLE);
-    } else if (weir_str_is(type, "auto") || weir_str_is(type, "json") ||
-               weir_str_is(type, "spatial") || weir_str_is(type, "nested")) {
+    } else if (weir_str_is(type, "spatial")) {
         return weir_fail(p->err, WEIR_ERR_UNSUPPORTED,
-                         "%s: dimension '%.*s' has type '%.*s', which is not supported yet",
+                         "%s: dimension '%.*s' has type '%.*s', which is not supported",
                          weir_member_path(m, "type"), WEIR_STR_ARG(name), WEIR_STR_ARG(type));
     } else {
         return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
-                         "%s must be string, long, float or double, not '%.*s'",
+                         "%s must be string, long, float, double, auto or json, not '%.*s'",
                          weir_member_path(m, "type"), WEIR_STR_ARG(type));
     }
     return true;
@@ -168,8 +199,14 @@ static bool parse_dimension_type(parse *p, const weir_members *m, weir_str name,
 
 static bool parse_dimension(parse *p, const json_t *value, const char *path, weir_dimension *out)
 {
-    static const char *const known[] = {
-        "type", "name", "createBitmapIndex", "multiValueHandling", "maxStringLength", NULL};
+    static const char *const known[] = {"type",
+                                        "name",
+                                        "createBitmapIndex",
+                                        "multiValueHandling",
+                                        "maxStringLength",
+                                        "castToType",
+                                        "formatVersion",
+                                        NULL};
     weir_str name = {0};
     weir_members m = {NULL, path};
     *out = (weir_dimension){.type = {.kind = WEIR_STRING, .multi = true}, .bitmap_index = true};
@@ -181,12 +218,12 @@ static bool parse_dimension(parse *p, const json_t *value, const char *path, wei
         }
         unknown_members(p, &m, known);
         if (!weir_member_text(&m, "name", &name, p->err) ||
-            !parse_dimension_type(p, &m, name, &out->type) ||
+            !parse_dimension_type(p, &m, name, &out->type, &out->automatic) ||
             !weir_member_bool(&m, "createBitmapIndex", &out->bitmap_index, p->err) ||
             !parse_multi(p, &m, &out->multi)) {
             return false;
         }
-        out->bitmap_index = out->bitmap_index && out->type.kind == WEIR_STRING;
+        out->bitmap_index = out->bitmap_index && (out->automatic || out->type.kind == WEIR_STRING);
     }
     if (name.size == 0) {
         return weir_fail(p->err, WEIR_ERR_BAD_REQUEST, "%s must not be empty",

@@ -50,6 +50,17 @@ static void print_dimension(weir_json *json, const weir_dimension *dimension)
                                          [WEIR_MULTI_ARRAY] = "ARRAY",
                                          [WEIR_MULTI_SORTED_SET] = "SORTED_SET"};
     weir_json_begin_object(json);
+    if (dimension->automatic) {
+        char name[64];
+        bool nested = weir_type_is_json(dimension->type);
+        weir_json_member_text(json, "type", nested ? "json" : "auto");
+        weir_json_member_str(json, "name", dimension->name);
+        if (!nested && dimension->type.kind != WEIR_UNKNOWN) {
+            weir_json_member_str(json, "castToType", weir_type_name(dimension->type, name));
+        }
+        weir_json_end_object(json);
+        return;
+    }
     weir_json_member_text(json, "type", kinds[dimension->type.kind]);
     weir_json_member_str(json, "name", dimension->name);
     if (dimension->type.kind == WEIR_STRING) {

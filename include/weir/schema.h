@@ -10,6 +10,7 @@ typedef enum weir_multi { WEIR_MULTI_SORTED_ARRAY, WEIR_MULTI_ARRAY, WEIR_MULTI_
 typedef struct weir_dimension {
     weir_str name;
     weir_type type;
+    bool automatic;    /* auto and json: the type is found value by value; `type` is castToType, COMPLEX<json> of json, or UNKNOWN */
     bool bitmap_index; /* createBitmapIndex, strings only */
     uint8_t multi;     /* weir_multi: multiValueHandling */
 } weir_dimension;

@@ -47,6 +47,18 @@ bool weir_segment_put_float(weir_segment_writer *w, weir_str name, bool metric, 
  * offsets NULL: one id a row. Else row r holds ids[offsets[r]..offsets[r+1]) (offsets: row_count + 1), null rows have their bit in `nulls`, empty lists do not. */
 bool weir_segment_put_string(weir_segment_writer *w, weir_str name, bool index, uint32_t value_count, const weir_str *values,
                              const uint32_t *ids, const uint32_t *offsets, const uint64_t *nulls, weir_error *err);
+/* Arrays: row r holds items[offsets[r]..offsets[r + 1]); null rows have their bit in `nulls`, empty arrays do not. */
+typedef struct weir_arrays {
+    weir_kind elem;              /* LONG, DOUBLE, STRING */
+    const void *items;           /* int64_t, double; ids of STRING, 0 is a null element */
+    const uint64_t *item_nulls;  /* of numbers; NULL: none */
+    const uint32_t *offsets;     /* row_count + 1 */
+    const uint64_t *nulls;       /* NULL: none */
+    uint32_t value_count;        /* STRING: as of weir_segment_put_string */
+    const weir_str *values;
+} weir_arrays;
+bool weir_segment_put_array(weir_segment_writer *w, weir_str name, bool index, const weir_arrays *arrays, weir_error *err);
+/* Columns with names of weir/paths.h are hidden. json is a dimension, all other complex columns are metrics. */
 bool weir_segment_put_complex(weir_segment_writer *w, weir_str name, const weir_complex *type, const weir_str *values, const uint64_t *nulls, weir_error *err);
 /* Writes the footer. The writer is freed in any case. */
 bool weir_segment_writer_end(weir_segment_writer *w, weir_segment_info *out, weir_error *err);

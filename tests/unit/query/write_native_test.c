@@ -199,12 +199,12 @@ static void a_scan_gives_lists_compact_lists_or_vectors(void **state)
     assert_string_equal(
         answer(*state, SCAN("list"), columns, 3, 4, false),
         HEAD "[{\"m\":[\"a\",null],\"x\":1.0,\"no\":null},{\"m\":\"c\",\"x\":0.5,\"no\":null},"
-             "{\"m\":[],\"x\":\"NaN\",\"no\":null},{\"m\":null,\"x\":1.0E20,\"no\":null}]" TAIL);
+             "{\"m\":null,\"x\":\"NaN\",\"no\":null},{\"m\":null,\"x\":1.0E20,\"no\":null}]" TAIL);
     assert_string_equal(
         answer(*state, SCAN("compactedList"), columns, 3, 4, false), HEAD
-        "[[[\"a\",null],1.0,null],[\"c\",0.5,null],[[],\"NaN\",null],[null,1.0E20,null]]" TAIL);
+        "[[[\"a\",null],1.0,null],[\"c\",0.5,null],[null,\"NaN\",null],[null,1.0E20,null]]" TAIL);
     assert_string_equal(answer(*state, SCAN("valueVector"), columns, 3, 4, false),
-                        HEAD "{\"m\":[[\"a\",null],\"c\",[],null],\"x\":[1.0,0.5,\"NaN\",1.0E20],"
+                        HEAD "{\"m\":[[\"a\",null],\"c\",null,null],\"x\":[1.0,0.5,\"NaN\",1.0E20],"
                              "\"no\":[null,null,null,null]}" TAIL);
 }
 

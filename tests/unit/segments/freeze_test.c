@@ -30,6 +30,7 @@ static const twin_column kinds[] = {
     {.name = {"blob", 4}, .kind = WEIR_COMPLEX, .cardinality = 5, .nulls = 30},
     {.name = {"late", 4},
      .kind = WEIR_STRING,
+     .declared = true,
      .cardinality = 100,
      .nulls = 30,
      .lists = 10,

@@ -106,9 +106,12 @@ static void wrong_members_are_refused_by_their_path(void **state)
         {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[\"a\",{\"type\":\"lnog\","
          "\"name\":\"b\"}]}}",
          "dataSchema.dimensionsSpec.dimensions[1].type"},
-        {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"json\",\"name\":"
-         "\"deep\"}]}}",
-         "'deep'"},
+        {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"spatial\",\"name\":"
+         "\"place\"}]}}",
+         "'place'"},
+        {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"auto\",\"name\":"
+         "\"deep\",\"castToType\":\"ARRAY<COMPLEX<json>>\"}]}}",
+         "dataSchema.dimensionsSpec.dimensions[0].castToType"},
         {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[{\"type\":\"long\"}]}}",
          "dataSchema.dimensionsSpec.dimensions[0].name"},
         {"{\"dataSource\":\"t\",\"dimensionsSpec\":{\"dimensions\":[{\"name\":\"x\","
