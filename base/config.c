@@ -22,6 +22,8 @@ static const setting settings[] = {
     {"workers", AT(workers), NUMBER, "0", "query threads; 0: one per core"},
     {"query_memory_bytes", AT(query_memory_bytes), SIZE, "0", "memory of all queries together; 0: a quarter of the machine's"},
     {"query_timeout_ms", AT(query_timeout_ms), NUMBER, "300000", "default of context.timeout"},
+    {"segment_cache_bytes", AT(segment_cache_bytes), SIZE, "256M", "partial results kept of frozen segments; 0: none"},
+    {"result_cache_bytes", AT(result_cache_bytes), SIZE, "64M", "whole answers kept; 0: none"},
     {"ingest_memory_bytes", AT(ingest_memory_bytes), SIZE, "0", "memory of live rows; 0: a quarter of the machine's"},
     {"lookup_memory_bytes", AT(lookup_memory_bytes), SIZE, "0", "memory of lookups that follow topics; 0: an eighth of the machine's"},
     {"ingest_threads", AT(ingest_threads), NUMBER, "1", "ingest threads of a supervisor at most"},

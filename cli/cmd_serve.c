@@ -97,7 +97,8 @@ static bool start_service(service *s, weir_error *err)
     }
     s->engine = weir_engine_new(&(weir_engine_options){
         .catalog = s->catalog, .clock = &weir_clock_system, .worker_count = (uint32_t)s->config.workers,
-        .memory_bytes = (size_t)s->config.query_memory_bytes, .default_timeout_ms = s->config.query_timeout_ms});
+        .memory_bytes = (size_t)s->config.query_memory_bytes, .default_timeout_ms = s->config.query_timeout_ms,
+        .segment_cache_bytes = (size_t)s->config.segment_cache_bytes, .result_cache_bytes = (size_t)s->config.result_cache_bytes});
     s->ingest = weir_ingest_new(&(weir_ingest_options){
         .catalog = s->catalog, .clock = &weir_clock_system, .memory_bytes = (size_t)s->config.ingest_memory_bytes,
         .node = weir_str_of(node), .work_path = s->data.work_path, .thread_count = (uint32_t)s->config.ingest_threads}, err);

@@ -10,6 +10,7 @@ weir_answer *weir_answer_new(weir_engine *engine, const weir_request *request, w
     answer->pretty = request->pretty;
     answer->body = weir_str_dup(request->body);
     answer->remote = weir_str_dup(request->remote);
+    answer->if_none_match = weir_str_dup(request->if_none_match);
     answer->query_id = weir_str_dup(request->query_id);
     answer->wake = wake;
     answer->wake_wanted = true;
@@ -25,7 +26,9 @@ void weir_answer_unref(weir_answer *answer)
     }
     free((void *)answer->body.at);
     free((void *)answer->remote.at);
+    free((void *)answer->if_none_match.at);
     free((void *)answer->query_id.at);
+    weir_buf_done(&answer->kept);
     weir_buf_done(&answer->pending);
     weir_buf_done(&answer->fresh);
     weir_arena_free(answer->arena);
@@ -46,6 +49,12 @@ static void wake_and_unlock(weir_answer *answer)
 
 void weir_answer_flush(weir_answer *answer)
 {
+    if (answer->keep && answer->kept.size + answer->fresh.size > WEIR_ANSWER_KEEP_BYTES) {
+        answer->keep = false;
+        weir_buf_done(&answer->kept);
+    } else if (answer->keep) {
+        weir_buf_str(&answer->kept, weir_buf_view(&answer->fresh));
+    }
     pthread_mutex_lock(&answer->lock);
     weir_buf_str(&answer->pending, weir_buf_view(&answer->fresh));
     answer->fresh.size = 0;
@@ -128,7 +137,7 @@ weir_answer_state weir_answer_take(weir_answer *answer, weir_buf *out, weir_erro
 int weir_answer_status(weir_answer *answer)
 {
     pthread_mutex_lock(&answer->lock); /* a run whose first bytes were taken may fail right now */
-    int status = answer->broken ? 200 : weir_err_status(answer->error.code);
+    int status = answer->not_modified ? 304 : answer->broken ? 200 : weir_err_status(answer->error.code);
     pthread_mutex_unlock(&answer->lock);
     return status;
 }
@@ -136,6 +145,14 @@ int weir_answer_status(weir_answer *answer)
 weir_str weir_answer_query_id(const weir_answer *answer)
 {
     return answer->query_id;
+}
+
+const char *weir_answer_etag(weir_answer *answer)
+{
+    pthread_mutex_lock(&answer->lock);
+    bool failed = answer->error.code != WEIR_OK && !answer->broken;
+    pthread_mutex_unlock(&answer->lock);
+    return failed ? "" : answer->etag;
 }
 
 weir_str weir_answer_type(const weir_answer *answer)

@@ -4,11 +4,13 @@
 #define QUERY_ANSWER_H
 #include <pthread.h>
 #include "query/native.h"
+#include "query/result_memo.h"
 #include "query/run.h"
 #include "weir/query.h"
 
 #define WEIR_ANSWER_HEAD_BYTES (64u << 10)  /* nothing is given before so much is there, or the end */
 #define WEIR_ANSWER_FLIGHT_BYTES (256u << 10)
+#define WEIR_ANSWER_KEEP_BYTES (1u << 20)   /* larger answers are not kept */
 
 struct weir_answer {
     _Atomic uint32_t refs;
@@ -16,7 +18,7 @@ struct weir_answer {
     struct weir_answer *before, *after; /* in the engine's list, under its lock */
     int64_t start_us;
     bool pretty, refused; /* refused: too many wait already */
-    weir_str body, remote, query_id, type; /* owned */
+    weir_str body, remote, if_none_match, query_id, type; /* owned */
     weir_ctl ctl;
 
     pthread_mutex_t lock; /* guards down to the empty line */
@@ -25,6 +27,8 @@ struct weir_answer {
     bool ended, wake_wanted, run_waits;
     bool broken;      /* failed after bytes were given */
     weir_error error; /* code WEIR_OK: none */
+    bool not_modified; /* the client has this answer already */
+    char etag[33];
     weir_query_run *run;
     weir_answer_wake wake;
 
@@ -35,6 +39,9 @@ struct weir_answer {
     weir_view **views;
     uint32_t view_count;
     weir_buf fresh; /* what the writer appends to */
+    weir_memo_key key; /* of the whole answer */
+    bool keep;         /* put what is written into the memo of answers at the end */
+    weir_buf kept;     /* what was flushed of it */
 };
 
 weir_answer *weir_answer_new(weir_engine *engine, const weir_request *request, weir_answer_wake wake);

@@ -95,10 +95,12 @@ static bool init_tables(weir_bound *bound, weir_scan *scan, const weir_node_rows
     }
     weir_rows **rows = WEIR_ARENA_ARRAY(arena, weir_rows *, count + 1);
     weir_str *problems = WEIR_ARENA_ARRAY(arena, weir_str, count + 1);
+    uint64_t *revs = WEIR_ARENA_ARRAY(arena, uint64_t, count + 1);
     for (uint32_t t = 0; t < node->table_count; t++) {
         const weir_view *view = find_view(bound, node->tables[t]);
         for (uint32_t i = 0; view && i < view->count; i++) {
             rows[at] = view->rows[i];
+            revs[at] = view->revs ? view->revs[i] : 0;
             if (view->problems && view->problems[i].size) {
                 if (rows[at] && !in_intervals(node, &rows[at]->interval)) {
                     continue; /* not needed */
@@ -111,6 +113,9 @@ static bool init_tables(weir_bound *bound, weir_scan *scan, const weir_node_rows
     }
     weir_scan_init(scan, arena, bound->stage.lock, node, bound->stage.now_ms, bound->stage.budget,
                    rows, problems, at);
+    for (uint32_t i = 0; i < at; i++) {
+        scan->segs[i].rev = revs[i];
+    }
     return true;
 }
 

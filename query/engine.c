@@ -27,6 +27,7 @@ struct weir_engine {
     weir_sched *sched;
     weir_pool *planners;
     weir_budget budget; /* of all queries; parent of each query's */
+    weir_memo *segments, *results; /* partials of frozen segments; whole answers; NULL: none */
     pthread_t ticker;
 
     pthread_mutex_t lock; /* guards down to the empty line; taken before an answer's lock */
@@ -128,6 +129,41 @@ static void finish(weir_answer *answer, const weir_error *err)
     weir_answer_unref(answer);
 }
 
+/* Whether the answer is known already, here or to the client; then `fresh` holds it, or it has no body. */
+static bool is_known(weir_answer *answer)
+{
+    const weir_native_context *context = &answer->native->context;
+    weir_memo *memo = answer->engine->results;
+    bool asks = answer->if_none_match.size > 0;
+    if (!context->use_cache || (!memo && !asks) ||
+        !weir_result_key(answer->native, answer->views, answer->view_count, answer->pretty, memo, &answer->key)) {
+        return false;
+    }
+    weir_result_etag(answer->key, answer->etag);
+    if (asks && weir_result_etag_matches(answer->if_none_match, answer->etag)) {
+        answer->not_modified = true;
+        return true;
+    }
+    weir_memo_entry *known = context->use_result_cache ? weir_memo_get(memo, answer->key) : NULL;
+    if (known) {
+        weir_buf_str(&answer->fresh, weir_memo_bytes(known));
+        weir_memo_release(known);
+    }
+    answer->keep = !known && memo && context->populate_cache && context->populate_result_cache;
+    return known != NULL;
+}
+
+/* The answer is whole: its bytes into the memo, when they are worth their room. */
+static void keep(weir_answer *answer)
+{
+    int64_t took_us = weir_monotonic_us(answer->engine->options.clock) - answer->start_us;
+    size_t size = answer->kept.size + answer->fresh.size;
+    if (answer->keep && size <= WEIR_ANSWER_KEEP_BYTES && weir_result_is_worth_it(answer->engine->results, answer->key, size, took_us)) {
+        weir_buf_str(&answer->kept, weir_buf_view(&answer->fresh));
+        weir_memo_put(answer->engine->results, answer->key, weir_buf_view(&answer->kept));
+    }
+}
+
 static bool sink_batch(void *self, const weir_batch *batch, weir_error *err)
 {
     weir_answer *answer = self;
@@ -152,6 +188,8 @@ static void sink_end(void *self, const weir_error *err)
     bool ok = !err || err->code == WEIR_OK;
     if (ok && !weir_native_writer_end(answer->writer, &own)) {
         err = &own;
+    } else if (ok) {
+        keep(answer);
     }
     finish(answer, err);
 }
@@ -218,8 +256,11 @@ static void draw_query_id(weir_answer *answer)
 
 static bool run_meta(weir_answer *answer, weir_error *err)
 {
-    return weir_native_meta(answer->native, answer->views, answer->view_count, &answer->ctl, answer->pretty,
-                            &answer->fresh, err);
+    if (!weir_native_meta(answer->native, answer->views, answer->view_count, &answer->ctl, answer->pretty, &answer->fresh, err)) {
+        return false;
+    }
+    keep(answer);
+    return true;
 }
 
 static bool start_run(weir_answer *answer, weir_error *err)
@@ -230,7 +271,10 @@ static bool start_run(weir_answer *answer, weir_error *err)
         return false;
     }
     answer->writer = weir_native_writer_new(native, answer->views, answer->view_count, types, answer->pretty, &answer->fresh);
-    weir_run_options options = {.priority = native->context.priority};
+    weir_run_options options = {.priority = native->context.priority,
+                                .memo = answer->engine->segments,
+                                .use_cache = native->context.use_cache,
+                                .populate_cache = native->context.populate_cache};
     weir_sink sink = {answer, sink_batch, sink_ready, sink_end};
     atomic_fetch_add(&answer->refs, 1); /* for the line after start: the run may end before it */
     weir_query_run *run = weir_run_start(answer->engine->sched, native->plan, answer->views, answer->view_count, &answer->ctl,
@@ -267,6 +311,8 @@ static void plan_job(void *self)
     weir_error err = {0};
     if (!plan_query(answer, &err)) {
         finish(answer, &err);
+    } else if (is_known(answer)) {
+        finish(answer, NULL);
     } else if (!answer->native->plan) {
         finish(answer, run_meta(answer, &err) ? NULL : &err);
     } else if (!start_run(answer, &err)) {
@@ -388,6 +434,8 @@ weir_engine *weir_engine_new(const weir_engine_options *options)
     }
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
+    engine->segments = weir_memo_new(options->segment_cache_bytes, options->clock);
+    engine->results = weir_memo_new(options->result_cache_bytes, options->clock);
     engine->sched = weir_sched_new(engine->options.worker_count, engine->options.clock);
     engine->planners = weir_pool_new("plan", PLANNERS);
     if (pthread_create(&engine->ticker, NULL, tick, engine) != 0) {
@@ -405,6 +453,8 @@ void weir_engine_free(weir_engine *engine)
     pthread_join(engine->ticker, NULL);
     weir_pool_free(engine->planners);
     weir_sched_free(engine->sched);
+    weir_memo_free(engine->segments);
+    weir_memo_free(engine->results);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
     free(engine);
@@ -417,6 +467,12 @@ size_t weir_engine_stats(weir_engine *engine, weir_query_stats *out, size_t capa
     memcpy(out, engine->stats, n * sizeof(*out));
     pthread_mutex_unlock(&engine->lock);
     return n;
+}
+
+void weir_engine_memos_get(weir_engine *engine, weir_memo_stats *segments, weir_memo_stats *results)
+{
+    weir_memo_stats_get(engine->segments, segments);
+    weir_memo_stats_get(engine->results, results);
 }
 
 void weir_engine_load_get(weir_engine *engine, weir_engine_load *out)

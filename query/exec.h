@@ -35,6 +35,7 @@ bool weir_pred_uses(const weir_pred *pred, uint32_t slot);
 typedef struct weir_scan_seg {
     weir_rows *rows;
     weir_str problem;             /* why it cannot be read, or empty */
+    uint64_t rev;                 /* with rows->uid, what caches know it by */
     const weir_column **columns;  /* by slot; NULL: not in this segment */
 } weir_scan_seg;
 typedef struct weir_slice { /* chunks [chunk, chunk + count) of one segment: up to 65,536 rows */

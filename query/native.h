@@ -18,6 +18,7 @@ typedef struct weir_native_context {
     int32_t priority;     /* larger first; 0 */
     weir_str lane;        /* empty: none */
     bool use_cache, populate_cache; /* true unless said otherwise */
+    bool use_result_cache, populate_result_cache;
     bool by_segment;      /* accepted, not acted on yet */
     int64_t max_memory_bytes; /* 0: not given */
 } weir_native_context;
@@ -39,6 +40,9 @@ weir_native_query *weir_native_parse(weir_arena *arena, weir_str body, weir_erro
 bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_error *err);
 /* The whole answer of a query without a plan. Reads footers and zone maps; minmax and cardinality of live columns may read rows (ctl is looked at per block). */
 bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err);
+
+/* Appends the request's JSON, members sorted, without what shapes no answer (ids, limits of time and memory, caches). */
+void weir_native_identity(const weir_native_query *query, weir_buf *out);
 
 typedef struct weir_native_writer weir_native_writer;
 /* types: of the root's outputs, from weir_run_types. `out` is borrowed. Lives in query's arena; not thread-safe, one caller at a time. */

@@ -6,19 +6,64 @@
 
 static const char magic[4] = {'W', 'P', 'A', '1'};
 enum { PAGE_BYTES_MAX = 1 << 30 };
+enum { BY_VALUE, BY_ID, ALL_NULL }; /* how a page has a key */
 
 static bool damaged(weir_lane *lane)
 {
     return weir_fail(&lane->err, WEIR_ERR_CORRUPT, "a partial result is damaged");
 }
 
-static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, const uint64_t *packed,
-                     uint32_t n, weir_buf *out)
+/* How a key of a segment's partial is written, and the dictionary of its ids. */
+static int form_of(const weir_agg_run *agg, uint32_t k, uint32_t seg, const weir_dict **dict)
+{
+    const weir_key_code *key = &agg->keys.codes[k];
+    if (seg == WEIR_NO_ID || key->slot == WEIR_NO_ID || key->type.kind != WEIR_STRING) {
+        return BY_VALUE;
+    }
+    const weir_column *col = agg->scan->segs[seg].columns[key->slot];
+    *dict = col && col->type.kind == WEIR_STRING ? col->dict : NULL;
+    return !col ? ALL_NULL : *dict ? BY_ID : BY_VALUE;
+}
+
+static bool save_ids(const weir_vec *vec, const weir_dict *dict, weir_lane *lane, weir_buf *out)
+{
+    weir_vec flat;
+    bool same = vec->dict && vec->dict->uid == dict->uid;
+    if (!same && !weir_vec_flatten(vec, &lane->scratch, &flat, &lane->err)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < vec->n; i++) {
+        uint32_t id = vec->at.ids[i];
+        if (!same && id != 0) {
+            id = dict->ops->find(dict, flat.at.s[i]);
+        }
+        if (id == WEIR_NO_ID) {
+            return weir_fail(&lane->err, WEIR_ERR_INTERNAL,
+                             "a group of a segment is not in its dictionary");
+        }
+        weir_buf_u32(out, id);
+    }
+    return true;
+}
+
+static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t seg,
+                     const uint64_t *packed, uint32_t n, weir_buf *out)
 {
     weir_scratch *s = &lane->scratch;
     weir_vec vec, flat;
-    if (!weir_keys_decode(&agg->keys.codes[k], &agg->buckets, agg->keys.words, packed, n, s, &vec) ||
-        !weir_vec_flatten(&vec, s, &flat, &lane->err)) {
+    const weir_dict *dict = NULL;
+    int form = form_of(agg, k, seg, &dict);
+    weir_buf_byte(out, (char)form);
+    if (form == ALL_NULL) {
+        return true;
+    }
+    if (!weir_keys_decode(&agg->keys.codes[k], &agg->buckets, agg->keys.words, packed, n, s, &vec)) {
+        return false;
+    }
+    if (form == BY_ID) {
+        return save_ids(&vec, dict, lane, out);
+    }
+    if (!weir_vec_flatten(&vec, s, &flat, &lane->err)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -73,7 +118,8 @@ static bool put_page(const weir_buf *page, weir_lane *lane, weir_buf *out)
     return true;
 }
 
-bool weir_partial_save(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, weir_buf *out)
+bool weir_partial_save(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, uint32_t seg,
+                       weir_buf *out)
 {
     weir_buf page = {0};
     bool ok = true;
@@ -86,7 +132,7 @@ bool weir_partial_save(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, w
         ok = weir_ctl_check(lane->run.ctl, &lane->err);
         page.size = 0;
         for (uint32_t k = 0; ok && k < agg->keys.count; k++) {
-            ok = save_key(agg, k, lane, weir_groups_key(&own->groups, at), n, &page);
+            ok = save_key(agg, k, lane, seg, weir_groups_key(&own->groups, at), n, &page);
         }
         if (ok) {
             save_states(agg, own, at, n, &page);
@@ -96,6 +142,21 @@ bool weir_partial_save(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, w
     }
     weir_buf_done(&page);
     return ok;
+}
+
+/* Ids of a segment's dictionary. */
+static bool load_ids(const weir_dict *dict, weir_lane *lane, weir_reader *in, uint32_t n,
+                     weir_vec *out)
+{
+    uint32_t *ids = WEIR_SCRATCH_ARRAY(&lane->scratch, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!weir_take_u32(in, &ids[i]) || ids[i] >= dict->count) {
+            return false;
+        }
+    }
+    *out = (weir_vec){
+        .type = WEIR_TYPE(WEIR_STRING), .form = WEIR_DICT, .n = n, .dict = dict, .at.ids = ids};
+    return true;
 }
 
 /* Values of one key of a page, as a FLAT vector. */
@@ -182,8 +243,37 @@ static bool load_states(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, 
     return true;
 }
 
-static bool load_page(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, weir_reader in,
-                      uint32_t n)
+/* The codes of key k of n groups. */
+static bool load_codes(weir_agg_run *agg, weir_agg_lane *own, uint32_t k, weir_lane *lane,
+                       uint32_t seg, weir_reader *in, uint32_t n, uint64_t *codes, uint64_t *nulls)
+{
+    const weir_key_code *key = &agg->keys.codes[k];
+    const weir_dict *dict = NULL;
+    weir_vec vec;
+    uint8_t form;
+    if (!weir_take_u8(in, &form) || form != form_of(agg, k, seg, &dict)) {
+        return false;
+    }
+    if (form == ALL_NULL) {
+        memset(codes, 0, n * sizeof(*codes));
+        return true;
+    }
+    if (form == BY_VALUE) {
+        return load_key(key, lane, in, n, &vec) &&
+               code_loaded(agg, own, k, lane, &vec, n, codes, nulls);
+    }
+    const uint32_t *at_hand = own->maps[k].global; /* of the segment that the lane is at */
+    if (key->kind == WEIR_CODE_GLOBAL) {
+        own->maps[k].global = key->global.maps[seg];
+    }
+    bool ok = load_ids(dict, lane, in, n, &vec) &&
+              code_loaded(agg, own, k, lane, &vec, n, codes, nulls);
+    own->maps[k].global = at_hand;
+    return ok;
+}
+
+static bool load_page(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, uint32_t seg,
+                      weir_reader in, uint32_t n)
 {
     weir_scratch *s = &lane->scratch;
     uint32_t words = agg->keys.words;
@@ -192,9 +282,7 @@ static bool load_page(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, we
     uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
     memset(packed, 0, (size_t)n * words * sizeof(*packed));
     for (uint32_t k = 0; k < agg->keys.count; k++) {
-        weir_vec vec;
-        if (!load_key(&agg->keys.codes[k], lane, &in, n, &vec) ||
-            !code_loaded(agg, own, k, lane, &vec, n, codes, nulls)) {
+        if (!load_codes(agg, own, k, lane, seg, &in, n, codes, nulls)) {
             return lane->err.code != WEIR_OK ? false : damaged(lane);
         }
         weir_keys_pack(&agg->keys.codes[k], words, n, codes, nulls, packed);
@@ -203,7 +291,8 @@ static bool load_page(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, we
            load_states(agg, own, lane, &in, groups, n);
 }
 
-bool weir_partial_load(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, weir_str bytes)
+bool weir_partial_load(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, uint32_t seg,
+                       weir_str bytes)
 {
     weir_reader in = weir_reader_of(bytes);
     char head[sizeof(magic)];
@@ -235,7 +324,7 @@ bool weir_partial_load(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, w
         if (LZ4_decompress_safe((const char *)from, page, (int)packed, (int)size) != (int)size) {
             return damaged(lane);
         }
-        if (!load_page(agg, own, lane, weir_reader_of((weir_str){page, size}), n)) {
+        if (!load_page(agg, own, lane, seg, weir_reader_of((weir_str){page, size}), n)) {
             return false;
         }
         weir_scratch_rewind(&lane->scratch, mark);
@@ -247,12 +336,12 @@ bool weir_partial_round_trip(weir_agg_run *agg, weir_agg_lane *own, weir_lane *l
 {
     weir_buf bytes = {0};
     weir_heap *old = own->heap;
-    bool ok = weir_partial_save(agg, own, lane, &bytes);
+    bool ok = weir_partial_save(agg, own, lane, WEIR_NO_ID, &bytes);
     if (ok) {
         weir_groups_done(&own->groups);
         own->heap = weir_heap_new(agg->stage.budget);
         weir_heap_free(old);
-        ok = weir_partial_load(agg, own, lane, weir_buf_view(&bytes));
+        ok = weir_partial_load(agg, own, lane, WEIR_NO_ID, weir_buf_view(&bytes));
     }
     weir_buf_done(&bytes);
     return ok;

@@ -1,6 +1,7 @@
 /* query/run.c - one run of a plan: its pipelines one after the other, each on as many lanes as it is worth. A lane takes slices until its turn
  * (2 ms) is over; the last lane to finish a pipeline merges what they made and begins the next one. Whoever fails first says why. */
 #include "query/bind.h"
+#include "query/run_agg_cache.h"
 #include "query/run_agg_own.h"
 #include "query/sched.h"
 #include <assert.h>
@@ -14,6 +15,9 @@ typedef struct lane { /* a worker's lane and where it is */
     weir_query_run *run;
     weir_cursor cursor;
     bool in_slice;
+    const weir_agg_unit *unit; /* being worked at: slice_at of its slices are done; NULL: none */
+    uint32_t slice_at;
+    int64_t spent_us; /* on it, before this turn */
     bool opened; /* cursor is set up for the current pipe */
 } lane;
 
@@ -33,7 +37,7 @@ struct weir_query_run {
     bool begun;                  /* the pipe at hand */
     weir_table_rows *table;      /* that the last pipe into a table made */
     bool full;                   /* its changes let nothing more through */
-    _Atomic uint32_t next_slice; /* of it */
+    _Atomic uint32_t next_unit; /* of it */
     _Atomic uint64_t active;     /* lanes that have not finished it */
     _Atomic uint32_t out_lane;   /* lane that may wait for the sink */
     uint32_t lane_count;
@@ -177,22 +181,58 @@ static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wak
     return STATE_DONE;
 }
 
-/* One turn of a lane at slices that go straight into groups. */
-static state run_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
+/* The lane's next slice: of its unit, or of the next unit of the pipe. Units that are known join the groups at once. */
+static state next_slice(weir_query_run *run, weir_pipe *pipe, lane *l, int64_t *since_us)
 {
-    weir_lane *base = &l->base;
-    if (!l->opened) {
-        weir_cursor_init(&l->cursor, pipe->scan, base);
-        l->opened = true;
+    weir_agg_run *agg = pipe->to_agg;
+    uint32_t count;
+    uint64_t rows;
+    const weir_agg_unit *units = weir_agg_units(agg, &count, &rows);
+    while (!l->unit || l->slice_at == l->unit->count) {
+        int64_t now = l->unit && l->unit->keep ? weir_monotonic_us(l->base.run.ctl->clock) : 0;
+        if (l->unit && l->unit->keep &&
+            !weir_agg_unit_end(agg, &l->base, l->unit, l->spent_us + now - *since_us)) {
+            return STATE_FAILED;
+        }
+        uint32_t at = atomic_fetch_add(&run->next_unit, 1);
+        l->unit = NULL;
+        if (at >= count) {
+            return weir_agg_run_lane_end(agg, &l->base) ? STATE_DONE : STATE_FAILED;
+        }
+        if (units[at].done) {
+            if (!weir_agg_unit_load(agg, &l->base, &units[at])) {
+                return STATE_FAILED;
+            }
+            if (turn_is_over(l)) {
+                return STATE_WAIT; /* only here: the turn is over */
+            }
+            continue;
+        }
+        l->unit = &units[at];
+        l->slice_at = 0;
+        l->spent_us = 0;
+        if (l->unit->keep) {
+            *since_us = weir_monotonic_us(l->base.run.ctl->clock);
+            if (!weir_agg_unit_begin(agg, &l->base, l->unit)) {
+                return STATE_FAILED;
+            }
+        }
     }
+    weir_cursor_slice(&l->cursor, &pipe->scan->slices[l->unit->slice + l->slice_at++]);
+    l->in_slice = true;
+    return STATE_MORE;
+}
+
+/* One turn of a lane at slices that go straight into groups. */
+static state work_at_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake,
+                            int64_t *since_us)
+{
     while (true) {
         if (!l->in_slice) {
-            uint32_t slice = atomic_fetch_add(&run->next_slice, 1);
-            if (slice >= pipe->scan->slice_count) {
-                return weir_agg_run_lane_end(pipe->to_agg, base) ? STATE_DONE : STATE_FAILED;
+            state got = next_slice(run, pipe, l, since_us);
+            if (got != STATE_MORE) {
+                return got == STATE_WAIT ? STATE_MORE : got;
             }
-            weir_cursor_slice(&l->cursor, &pipe->scan->slices[slice]);
-            l->in_slice = true;
         }
         bool whole;
         switch (weir_cursor_next(&l->cursor, wake)) {
@@ -226,6 +266,20 @@ static state run_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake
     }
 }
 
+static state run_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
+{
+    if (!l->opened) {
+        weir_cursor_init(&l->cursor, pipe->scan, &l->base);
+        l->opened = true;
+    }
+    int64_t since_us = l->unit && l->unit->keep ? weir_monotonic_us(l->base.run.ctl->clock) : 0;
+    state got = work_at_slices(run, pipe, l, wake, &since_us);
+    if (l->unit && l->unit->keep && (got == STATE_MORE || got == STATE_WAIT)) {
+        l->spent_us += weir_monotonic_us(l->base.run.ctl->clock) - since_us;
+    }
+    return got;
+}
+
 /* Pipes. */
 
 /* As many rows as the changes and the sink can still ask for; -1: all. */
@@ -249,18 +303,20 @@ static uint32_t lanes_for(const weir_query_run *run, const weir_pipe *pipe)
     const weir_node_agg *node = pipe->to_agg->node;
     double per_row = 0.1 * (1 + node->agg_count) + (pipe->scan->filter ? 0.3 : 0) +
                      node->key_count * (1 + node->agg_count);
-    if (per_row * (double)pipe->scan->row_count < PARALLEL_NS && !run->options.force_lanes) {
+    uint32_t units;
+    uint64_t rows;
+    weir_agg_units(pipe->to_agg, &units, &rows);
+    if (per_row * (double)rows < PARALLEL_NS && !run->options.force_lanes) {
         return 1;
     }
-    uint32_t slices = pipe->scan->slice_count;
-    return slices < run->lane_count ? slices ? slices : 1 : run->lane_count;
+    return units < run->lane_count ? units ? units : 1 : run->lane_count;
 }
 
 static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
 {
     weir_lane *base = &l->base;
     run->full = false;
-    atomic_store(&run->next_slice, 0);
+    atomic_store(&run->next_unit, 0);
     if (pipe->from == WEIR_PIPE_SCAN) {
         if (!weir_scan_load(pipe->scan, base)) {
             return false;
@@ -285,6 +341,7 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     }
     for (uint32_t i = 0; i < run->lane_count; i++) {
         run->lanes[i].opened = run->lanes[i].in_slice = false;
+        run->lanes[i].unit = NULL;
     }
     run->begun = true;
     atomic_store(&run->active, mask);

@@ -2,6 +2,7 @@
  * The engine (engine.c) owns admission, deadline, budget and cancel; a front end owns the plan and the writer. */
 #ifndef QUERY_RUN_H
 #define QUERY_RUN_H
+#include "query/memo.h"
 #include "query/plan.h"
 
 typedef struct weir_sched weir_sched; /* the work-sharing pool: `worker_count` threads, least-served query first */
@@ -22,10 +23,13 @@ typedef struct weir_sink {
 
 typedef struct weir_run_options { /* forced strategies are for tests */
     int32_t priority;         /* Druid's: larger first; 0 */
+    weir_memo *memo;         /* of partial results of frozen segments; NULL: none. Outlives the run */
+    bool use_cache, populate_cache;
     bool force_bytes;         /* every merge goes through the byte form (save, load) */
     bool force_hash;          /* no dense grouping */
     bool force_scan;          /* no postings */
     bool force_lanes;         /* as many workers as there are slices, however little work there is */
+    bool force_keep;          /* every partial goes into the memo, however small */
     uint32_t block_rows;      /* 0: 4,096; a multiple of 64 */
 } weir_run_options;
 

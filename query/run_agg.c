@@ -1,4 +1,5 @@
 /* query/run_agg.c - an AGG node bound to its source: keys and arguments are wants of one port, states are laid out once for all lanes. */
+#include "query/run_agg_cache.h"
 #include "query/run_agg_own.h"
 #include <assert.h>
 
@@ -153,8 +154,9 @@ static bool needs_hulls(const weir_agg_run *agg)
            (!all || agg->scan->node->table_count > 0);
 }
 
-static bool init_lane(weir_agg_run *agg, weir_agg_lane *own)
+void weir_agg_run_lane_init(weir_agg_run *agg, weir_agg_lane *own)
 {
+    *own = (weir_agg_lane){0};
     weir_arena *arena = agg->stage.arena;
     uint32_t codes = agg->keys.count;
     own->heap = weir_heap_new(agg->stage.budget);
@@ -169,7 +171,16 @@ static bool init_lane(weir_agg_run *agg, weir_agg_lane *own)
         own->maps[k].capacity = WEIR_MAPS;
         own->maps[k].at = WEIR_ARENA_ARRAY(arena, weir_code_map, WEIR_MAPS);
     }
-    return true;
+}
+
+void weir_agg_run_lane_done(weir_agg_run *agg, weir_agg_lane *own)
+{
+    weir_heap_free(own->heap);
+    weir_cells_done(&own->cells);
+    weir_groups_done(&own->groups);
+    for (uint32_t k = 0; k < agg->keys.count; k++) {
+        weir_code_maps_done(&own->maps[k], agg->stage.budget);
+    }
 }
 
 /* Slots that only aggregators read which take SCALED vectors. */
@@ -230,12 +241,12 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
     agg->lane_count = lane_count;
     agg->lanes = WEIR_ARENA_ARRAY(arena, weir_agg_lane, lane_count);
     for (uint32_t i = 0; i < lane_count; i++) {
-        init_lane(agg, &agg->lanes[i]);
+        weir_agg_run_lane_init(agg, &agg->lanes[i]);
     }
     if (agg->scan) {
         allow_scaled(agg);
     }
-    return true;
+    return !agg->scan || weir_agg_units_init(agg, lane);
 }
 
 void weir_agg_run_done(weir_agg_run *agg)
@@ -248,14 +259,9 @@ void weir_agg_run_done(weir_agg_run *agg)
         weir_pred_done(agg->accept[k]);
     }
     for (uint32_t i = 0; agg->lanes && i < agg->lane_count; i++) {
-        weir_agg_lane *own = &agg->lanes[i];
-        weir_heap_free(own->heap);
-        weir_cells_done(&own->cells);
-        weir_groups_done(&own->groups);
-        for (uint32_t k = 0; k < agg->keys.count; k++) {
-            weir_code_maps_done(&own->maps[k], budget);
-        }
+        weir_agg_run_lane_done(agg, &agg->lanes[i]);
     }
+    weir_agg_units_done(agg);
     for (uint32_t i = 0; agg->sets && i < agg->node->set_count; i++) {
         weir_groups_done(&agg->sets[i]);
     }

@@ -162,7 +162,9 @@ static bool choose_cells(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg, do
         own->dims[k] = (uint32_t)count;
         total *= count;
     }
-    uint64_t rows = agg->direct && agg->scan ? agg->scan->row_count : segment_rows(agg->scan, seg);
+    uint64_t rows = own->apart_rows                ? own->apart_rows
+                    : agg->direct && agg->scan ? agg->scan->row_count
+                                               : segment_rows(agg->scan, seg);
     uint64_t bytes = total * agg->aggs.stride;
     *cells = (uint32_t)total;
     return bytes <= small_cells_bytes ||

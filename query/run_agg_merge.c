@@ -60,6 +60,12 @@ static bool add_cells(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into,
     return true;
 }
 
+bool weir_agg_run_add(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into,
+                      const weir_agg_lane *from)
+{
+    return add_table(agg, lane, &into->groups, into->heap, &from->groups, from->heap, NULL);
+}
+
 bool weir_agg_run_lane_end(weir_agg_run *agg, weir_lane *lane)
 {
     weir_agg_lane *own = &agg->lanes[lane->index];
@@ -121,7 +127,7 @@ bool weir_agg_run_merge(weir_agg_run *agg, weir_lane *lane)
     }
     for (uint32_t i = 0; i < agg->lane_count; i++) {
         const weir_agg_lane *own = &agg->lanes[i];
-        all_cells = all_cells && (own->in_cells || own->seg == WEIR_NO_ID);
+        all_cells = all_cells && (own->in_cells || own->seg == WEIR_NO_ID) && own->groups.count == 0;
         any = any || own->in_cells;
     }
     bool mixed = false;

@@ -16,6 +16,7 @@ typedef struct weir_agg_lane { /* what one lane has grouped so far */
     const weir_dict **dicts; /* per code: the segment's dictionary; NULL: global codes, or none */
     weir_groups groups;
     weir_code_maps *maps; /* per code */
+    uint64_t apart_rows;  /* > 0: these groups are of one unit of so many rows (run_agg_cache.h) */
 } weir_agg_lane;
 
 struct weir_agg_run {
@@ -39,6 +40,7 @@ struct weir_agg_run {
     bool compact;          /* cells may be 8 bytes per aggregator */
     uint32_t lane_count;
     weir_agg_lane *lanes;
+    struct weir_agg_units *units; /* run_agg_cache.c; NULL: none */
     weir_hull *hulls;
     uint32_t hull_count;
     int64_t all_ms;
@@ -54,6 +56,10 @@ struct weir_agg_run {
     bool emitted;
 };
 
+void weir_agg_run_lane_init(weir_agg_run *agg, weir_agg_lane *own);
+void weir_agg_run_lane_done(weir_agg_run *agg, weir_agg_lane *own);
+/* The groups of `from` are added to those of `into`; both have no cells. */
+bool weir_agg_run_add(weir_agg_run *agg, weir_lane *lane, weir_agg_lane *into, const weir_agg_lane *from);
 /* Cells of the current segment become groups of the lane's table. */
 bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane);
 #endif

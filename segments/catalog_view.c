@@ -3,6 +3,7 @@
  * that frozen and live fit together whatever happens meanwhile. */
 #include "segments/catalog_table.h"
 #include "weir/log.h"
+#include "weir/hash.h"
 #include "weir/uid.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,7 +196,7 @@ static weir_mask mask_of(const gen_state *g, bool *any_visible)
 /* The generation's rows as of now, of the sources that it had when it was published: a source that
  * was added since may hold rows that another one of this view holds too. Looked at after the
  * snapshot: a source is counted before its first row. */
-static weir_rows *snapshot_of(const gen_state *g, weir_mask mask, weir_str id)
+static weir_rows *snapshot_of(const gen_state *g, weir_mask mask, weir_str id, uint64_t *rev)
 {
     weir_rows *rows = weir_realtime_snapshot(g->gen->rows, &mask, id);
     if (atomic_load(&g->gen->sources) > g->source_count) {
@@ -205,6 +206,7 @@ static weir_rows *snapshot_of(const gen_state *g, weir_mask mask, weir_str id)
         }
         rows = weir_realtime_snapshot(g->gen->rows, &mask, id);
     }
+    *rev = weir_hash_bytes(&mask, sizeof(mask)); /* what it hides */
     return rows;
 }
 
@@ -249,7 +251,9 @@ static void add_live(view *v)
         weir_interval bucket = bucket_of(g->gen->schema, hull.start_ms, hull.end_ms);
         weir_str id =
             shown_id(v->arena, v->pub.table, bucket, weir_arena_printf(v->arena, "live_%u", i));
-        add_rows(v, snapshot_of(g, mask, id), 0, (weir_str){0});
+        uint64_t rev;
+        weir_rows *rows = snapshot_of(g, mask, id, &rev);
+        add_rows(v, rows, rev, (weir_str){0});
         v->pub.schema = g->gen->schema;
     }
 }

@@ -53,6 +53,36 @@ static void query_metrics(weir_engine *engine, weir_buf *out)
 static const struct {
     const char *name, *type, *help;
     size_t offset;
+} cache_metrics[] = {
+#define ROW(name, type, member, help) {name, type, help, offsetof(weir_memo_stats, member)}
+    ROW("weir_cache_hits_total", "counter", hits, "Partials of segments, or whole answers, that were found."),
+    ROW("weir_cache_misses_total", "counter", misses, "Those that were looked for and not there."),
+    ROW("weir_cache_puts_total", "counter", puts, "Those that were kept."),
+    ROW("weir_cache_evictions_total", "counter", evictions, "Those that made room for others."),
+    ROW("weir_cache_entries", "gauge", entries, "What is kept now."),
+    ROW("weir_cache_bytes", "gauge", used_bytes, "Memory of what is kept now."),
+    ROW("weir_cache_limit_bytes", "gauge", limit_bytes, "Memory that it may take."),
+#undef ROW
+};
+
+static void caches(weir_engine *engine, weir_buf *out)
+{
+    static const char *const names[2] = {"segment", "result"};
+    weir_memo_stats stats[2];
+    weir_engine_memos_get(engine, &stats[0], &stats[1]);
+    for (size_t m = 0; m < sizeof(cache_metrics) / sizeof(*cache_metrics); m++) {
+        head(out, cache_metrics[m].name, cache_metrics[m].type, cache_metrics[m].help);
+        for (int i = 0; i < 2; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&stats[i] + cache_metrics[m].offset, sizeof(value));
+            weir_buf_printf(out, "%s{cache=\"%s\"} %llu\n", cache_metrics[m].name, names[i], (unsigned long long)value);
+        }
+    }
+}
+
+static const struct {
+    const char *name, *type, *help;
+    size_t offset;
 } table_metrics[] = {
 #define ROW(name, type, member, help) {name, type, help, offsetof(weir_table_stats, member)}
     ROW("weir_table_frozen_segments", "gauge", frozen_segments, "Frozen segments in the table's state."),
@@ -131,6 +161,7 @@ static void process(weir_buf *out)
 void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
 {
     query_metrics(doors->engine, out);
+    caches(doors->engine, out);
     tables(doors->catalog, out);
     weir_ingest_metrics(doors->ingest, out);
     process(out);

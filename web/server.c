@@ -98,6 +98,7 @@ static void fill_call(weir_call *call, weir_server *server, h2o_req_t *req)
     call->path = path;
     call->body = str_of(req->entity);
     call->content_type = header(req, H2O_TOKEN_CONTENT_TYPE);
+    call->if_none_match = header(req, H2O_TOKEN_IF_NONE_MATCH);
     call->remote = remote_of(req, call->arena);
 }
 

@@ -75,23 +75,28 @@ static void send_head(stream *s, bool whole)
 {
     h2o_req_t *req = s->req;
     req->res.status = weir_answer_status(s->answer);
-    req->res.reason = req->res.status == 200 ? "OK" : "Error";
+    bool empty = req->res.status == 304; /* such an answer has no body, nor trailers */
+    req->res.reason = req->res.status == 200 ? "OK" : empty ? "Not Modified" : "Error";
     add_header(req, "content-type", WEIR_STR("application/json"));
     weir_str id = weir_answer_query_id(s->answer);
     add_header(req, "x-druid-query-id", header_text(req, id.at, id.size));
     add_header(req, "x-druid-response-context", WEIR_STR("{}"));
     add_header(req, "vary", WEIR_STR("Accept-Encoding, User-Agent"));
-    s->gzip = accepts_gzip(req) && !(whole && s->raw.size < GZIP_LEAST_BYTES) &&
+    weir_str etag = weir_str_of(weir_answer_etag(s->answer));
+    if (etag.size > 0) {
+        add_header(req, "etag", etag);
+    }
+    s->gzip = !empty && accepts_gzip(req) && !(whole && s->raw.size < GZIP_LEAST_BYTES) &&
               deflateInit2(&s->deflate, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK;
     if (s->gzip) {
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_ENCODING, NULL, H2O_STRLIT("gzip"));
     }
-    s->chunked = req->version == 0x101;
+    s->chunked = req->version == 0x101 && !empty;
     if (s->chunked) {
         add_header(req, "trailer", WEIR_STR("X-Druid-Response-Complete"));
         /* by its token, so that h2o sees it and does not frame again */
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL, H2O_STRLIT("chunked"));
-    } else {
+    } else if (!empty) {
         req->http1_is_persistent = 0; /* the connection's end is the answer's */
     }
     h2o_start_response(req, &s->generator);
@@ -212,6 +217,6 @@ void weir_stream_start(weir_loop *loop, h2o_req_t *req, weir_call *call)
     stream **guard = h2o_mem_alloc_shared(&req->pool, sizeof(*guard), on_gone);
     *guard = s;
     weir_str pretty;
-    weir_request request = {.body = call->body, .remote = call->remote, .pretty = weir_call_param(call, "pretty", &pretty)};
+    weir_request request = {.body = call->body, .remote = call->remote, .if_none_match = call->if_none_match, .pretty = weir_call_param(call, "pretty", &pretty)};
     s->answer = weir_engine_native(call->doors->engine, &request, (weir_answer_wake){wake, s});
 }

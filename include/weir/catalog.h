@@ -88,7 +88,7 @@ typedef struct weir_view {
     uint64_t version;          /* of the log */
     uint32_t count;
     weir_rows *const *rows;    /* frozen, by interval start; then live snapshots */
-    uint64_t *revs;            /* with rows[i]->uid the key of caches */
+    uint64_t *revs;            /* with rows[i]->uid the key of caches: what of the rows is hidden. Live rows: and how many there are */
     struct weir_schema *schema; /* of the newest rows; NULL: none */
     weir_str *problems;        /* per rows[i]: empty, or why it could not be opened (the query fails with it when it needs those rows) */
 } weir_view;

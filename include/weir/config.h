@@ -7,7 +7,7 @@
 
 typedef struct weir_config {
     const char *listen, *data, *node, *log_level, *log_format;
-    int64_t workers, query_memory_bytes, ingest_memory_bytes, lookup_memory_bytes, query_timeout_ms, ingest_threads;
+    int64_t workers, query_memory_bytes, ingest_memory_bytes, lookup_memory_bytes, query_timeout_ms, ingest_threads, segment_cache_bytes, result_cache_bytes;
     bool demo;
     int64_t demo_events_per_second;
 } weir_config;

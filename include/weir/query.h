@@ -13,6 +13,8 @@ typedef struct weir_engine_options {
     size_t query_memory_bytes;    /* of one query; 0: half of memory_bytes */
     int64_t default_timeout_ms;   /* context.timeout's default; 0: 300,000 */
     uint32_t max_queries;         /* at once; more wait; 0: 1,000 */
+    size_t segment_cache_bytes;   /* of partial results of frozen segments; 0: none */
+    size_t result_cache_bytes;    /* of whole answers; 0: none */
 } weir_engine_options;
 weir_engine *weir_engine_new(const weir_engine_options *options);
 void weir_engine_free(weir_engine *engine); /* cancels and waits for what runs */
@@ -22,6 +24,7 @@ typedef struct weir_request {
     bool pretty;            /* ?pretty */
     weir_str query_id;      /* from a header, or empty: context.queryId, else drawn */
     weir_str remote;        /* client address, for Druid's error bodies */
+    weir_str if_none_match; /* that header, or empty: when it names the answer's ETag, the status is 304 and there is no body */
 } weir_request;
 
 /* An answer under way: refcounted by the web (one reference) and the engine. The web calls take until it says done. */
@@ -42,6 +45,7 @@ typedef enum weir_answer_state {
 weir_answer_state weir_answer_take(weir_answer *answer, weir_buf *out, weir_error *broken);
 int weir_answer_status(weir_answer *answer);
 weir_str weir_answer_query_id(const weir_answer *answer);
+const char *weir_answer_etag(weir_answer *answer); /* "": none. Known with the status */
 weir_str weir_answer_type(const weir_answer *answer);  /* queryType, for metrics; "" when the request could not be read */
 void weir_answer_cancel(weir_answer *answer);          /* client hung up */
 void weir_answer_unref(weir_answer *answer);
@@ -67,6 +71,9 @@ typedef struct weir_query_stats { /* per query type */
 } weir_query_stats;
 extern const double weir_latency_bounds_ms[15];
 size_t weir_engine_stats(weir_engine *engine, weir_query_stats *out, size_t capacity);
+/* Of a cache: partials of frozen segments, or whole answers. */
+typedef struct weir_memo_stats { uint64_t hits, misses, puts, evictions, entries; size_t used_bytes, limit_bytes; } weir_memo_stats;
+void weir_engine_memos_get(weir_engine *engine, weir_memo_stats *segments, weir_memo_stats *results);
 typedef struct weir_engine_load { uint32_t running, waiting; size_t memory_used_bytes, memory_limit_bytes; } weir_engine_load;
 void weir_engine_load_get(weir_engine *engine, weir_engine_load *out);
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -89,7 +90,8 @@ static int begin(void **state)
     weir_generation_add_source(f->generation, &key, 1, 0);
     append_rows(weir_generation_rows(f->generation));
     f->engine = weir_engine_new(&(weir_engine_options){
-        .catalog = f->catalog, .clock = &weir_clock_system, .worker_count = 2, .max_queries = 1, .default_timeout_ms = 60000});
+        .catalog = f->catalog, .clock = &weir_clock_system, .worker_count = 2, .max_queries = 1, .default_timeout_ms = 60000,
+        .segment_cache_bytes = 1u << 20, .result_cache_bytes = 8u << 20});
     *state = f;
     return 0;
 }
@@ -212,6 +214,74 @@ static void the_context_limits_a_query_s_memory(void **state)
     drop(&a);
 }
 
+/* Slow enough to be kept: a group per row. */
+#define TOP(context)                                                                                                                        \
+    "{\"queryType\":\"topN\",\"dataSource\":\"t\",\"intervals\":\"2000/2100\",\"granularity\":\"all\",\"dimension\":\"__time\",\"threshold\":3,"   \
+    "\"metric\":\"n\",\"aggregations\":[{\"type\":\"count\",\"name\":\"n\"}],\"context\":{" context "}}"
+
+static void ask_with(fixture *f, asked *a, const char *body, const char *if_none_match)
+{
+    *a = (asked){0};
+    weir_request request = {.body = weir_str_of(body), .if_none_match = weir_str_of(if_none_match)};
+    a->answer = weir_engine_native(f->engine, &request, (weir_answer_wake){wake, &a->woken});
+    assert_int_equal(take_all(a), WEIR_ANSWER_DONE);
+}
+
+static uint64_t hits_of(fixture *f)
+{
+    weir_memo_stats segments, results;
+    weir_engine_memos_get(f->engine, &segments, &results);
+    return results.hits;
+}
+
+static void a_known_answer_is_given_again_until_rows_come(void **state)
+{
+    fixture *f = *state;
+    asked first, again, other, later;
+    ask_with(f, &first, TOP(""), "");
+    assert_int_equal(strlen(weir_answer_etag(first.answer)), 32);
+    ask_with(f, &again, TOP("\"queryId\":\"x\",\"priority\":3"), ""); /* what shapes no answer asks for the same one */
+    assert_int_equal(hits_of(f), 1);
+    assert_string_equal(weir_answer_etag(first.answer), weir_answer_etag(again.answer));
+    assert_true(weir_str_eq(weir_buf_view(&first.out), weir_buf_view(&again.out)));
+    ask_with(f, &other, TOP("\"useResultLevelCache\":false"), "");
+    assert_int_equal(hits_of(f), 1);
+    append_rows(weir_generation_rows(f->generation));
+    ask_with(f, &later, TOP(""), "");
+    assert_int_equal(hits_of(f), 1);
+    assert_string_not_equal(weir_answer_etag(first.answer), weir_answer_etag(later.answer));
+    assert_non_null(memmem(first.out.at, first.out.size, "\"n\":1", 5));
+    assert_non_null(memmem(later.out.at, later.out.size, "\"n\":2", 5));
+    drop(&first);
+    drop(&again);
+    drop(&other);
+    drop(&later);
+}
+
+static void an_answer_that_the_client_has_is_not_sent(void **state)
+{
+    fixture *f = *state;
+    asked first, again, quoted, stale;
+    ask_with(f, &first, TOP(""), "nothing");
+    assert_int_equal(weir_answer_status(first.answer), 200);
+    const char *etag = weir_answer_etag(first.answer);
+    char text[100];
+    snprintf(text, sizeof(text), "\"a\", W/\"%s\"", etag);
+    ask_with(f, &again, TOP(""), etag);
+    ask_with(f, &quoted, TOP(""), text);
+    assert_int_equal(weir_answer_status(again.answer), 304);
+    assert_int_equal(again.out.size, 0);
+    assert_int_equal(weir_answer_status(quoted.answer), 304);
+    append_rows(weir_generation_rows(f->generation));
+    ask_with(f, &stale, TOP(""), etag);
+    assert_int_equal(weir_answer_status(stale.answer), 200);
+    assert_true(stale.out.size > 0);
+    drop(&first);
+    drop(&again);
+    drop(&quoted);
+    drop(&stale);
+}
+
 static void an_engine_that_ends_ends_what_waits(void **state)
 {
     fixture *f = *state;
@@ -234,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_slow_reader_holds_its_turn_until_it_is_cancelled, begin, end),
         cmocka_unit_test_setup_teardown(a_query_cancelled_while_it_waits_ends_before_its_turn, begin, end),
         cmocka_unit_test_setup_teardown(the_context_limits_a_query_s_memory, begin, end),
+        cmocka_unit_test_setup_teardown(a_known_answer_is_given_again_until_rows_come, begin, end),
+        cmocka_unit_test_setup_teardown(an_answer_that_the_client_has_is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(an_engine_that_ends_ends_what_waits, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
