@@ -1,5 +1,6 @@
-/* query/native_agg.c - "aggregations". The aggregators themselves stand in compute's table; here is
- * only "filtered", which wraps any of them. */
+/* query/native_agg.c - "aggregations". The aggregators themselves stand in compute's table; here
+ * are those that are none: "filtered" wraps any of them, "grouping" follows from the grouping set.
+ */
 #include "query/native_json.h"
 
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out);
@@ -39,15 +40,39 @@ static bool parse_plain(weir_native *n, const weir_at *at, const json_t *json, w
     return weir_agg_spec_parse(json, path.at, n->arena, &out->spec, n->err);
 }
 
+static bool refuse_script(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
+{
+    (void)json, (void)out;
+    return weir_native_fail(n, at, "JavaScript is disabled");
+}
+
+static const struct own_type {
+    const char *type;
+    bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out);
+} own_types[] = {
+    {"filtered", parse_filtered},
+    {"grouping", weir_native_grouping_parse},
+    {"javascript", refuse_script},
+};
+
+static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_str type,
+                          weir_agg_use *out)
+{
+    for (size_t i = 0; i < sizeof(own_types) / sizeof(own_types[0]); i++) {
+        if (weir_str_is(type, own_types[i].type)) {
+            return own_types[i].parse(n, at, json, out);
+        }
+    }
+    return parse_plain(n, at, json, out);
+}
+
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
 {
     weir_str type;
     if (!weir_native_need_type(n, at, json, &type) || !weir_native_enter(n, at)) {
         return false;
     }
-    bool ok = weir_str_is(type, "javascript") ? weir_native_fail(n, at, "JavaScript is disabled")
-              : weir_str_is(type, "filtered") ? parse_filtered(n, at, json, out)
-                                              : parse_plain(n, at, json, out);
+    bool ok = parse_by_type(n, at, json, type, out);
     weir_native_leave(n);
     return ok;
 }
@@ -61,6 +86,7 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
         return false;
     }
     weir_agg_use *uses = WEIR_ARENA_ARRAY(n->arena, weir_agg_use, size + 1);
+    n->groupings = NULL;
     for (size_t i = 0; i < size; i++) {
         if (!parse(n, WEIR_AT_ITEM(WEIR_AT(at, "aggregations"), i), json_array_get(list, i),
                    &uses[i])) {

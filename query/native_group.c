@@ -192,7 +192,7 @@ bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
     group->agg.aggs = part->aggs;
     agg->as.agg = group->agg;
     weir_node_resolve(n->arena, agg);
-    group->root = project_postaggs(n, at, agg, part);
+    group->root = project_postaggs(n, at, weir_native_groupings(n, agg), part);
     if (!group->root) {
         return false;
     }

@@ -30,6 +30,7 @@ typedef struct weir_native {
     uint32_t inner;    /* queries around this one: their inner ones give states, not finalized */
     uint32_t agg_count; /* of the query whose post-aggregators are read */
     weir_agg_use *aggs;
+    struct weir_native_grouping *groupings; /* of that query */
     bool context_only; /* reading the context: bad values are BAD_CONTEXT */
 } weir_native;
 bool weir_native_fail(weir_native *n, const weir_at *at, const char *format, ...)
@@ -124,6 +125,15 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
                       weir_agg_use **out);
 /* Name of the aggregate's raw form as an output, which is then made; its own name where they do not differ, or where no aggregate has it. */
 weir_str weir_native_raw(weir_native *n, weir_str name);
+/* native_grouping.c: the aggregator of that type; and AGG's outputs with the numbers of all of them. */
+typedef struct weir_native_grouping {
+    const weir_agg_use *use;
+    uint32_t count;
+    const weir_str *names; /* dimensions */
+    struct weir_native_grouping *next;
+} weir_native_grouping;
+bool weir_native_grouping_parse(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out);
+weir_node *weir_native_groupings(weir_native *n, weir_node *agg);
 typedef struct weir_postagg {
     weir_str name;
     const weir_expr *expr;
