@@ -1,7 +1,10 @@
-/* compute/lookup.c - see lookup.h. One open-addressing table a lookup; the registry and the pins
- * are lists under a lock, as there are few. */
+/* compute/lookup.c - see lookup.h. A lookup is an open-addressing table of its own, or a version of
+ * one that grows (lookup_table.h); the registry and the pins are lists under a lock, as there are
+ * few. */
 #include "compute/lookup.h"
+#include "compute/lookup_table.h"
 #include "weir/hash.h"
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +17,11 @@ struct weir_lookup {
     weir_str *keys, *values;
     uint32_t *slots; /* entry + 1; 0: free */
     weir_arena *arena;
+    /* of a table that grows; else NULL */
+    weir_lookup_table *table;
+    uint64_t version;
+    uint32_t entry_count;      /* of the table then; more than `count` when keys were removed */
+    uint32_t *_Atomic entries; /* those with a value; made when first asked for */
 };
 
 static _Atomic uint64_t last_uid;
@@ -53,6 +61,21 @@ weir_lookup *weir_lookup_new(const weir_str *keys, const weir_str *values, uint3
     return lookup;
 }
 
+static weir_lookup *new_version(weir_lookup_table *table, uint64_t version, bool one_to_one)
+{
+    weir_arena *arena = weir_arena_new();
+    weir_lookup *lookup = WEIR_ARENA_NEW(arena, weir_lookup);
+    lookup->arena = arena;
+    atomic_init(&lookup->refs, 1);
+    lookup->uid = atomic_fetch_add_explicit(&last_uid, 1, memory_order_relaxed) + 1;
+    lookup->one_to_one = one_to_one;
+    lookup->table = weir_lookup_table_ref(table);
+    lookup->version = version;
+    lookup->count = weir_lookup_table_live(table);
+    lookup->entry_count = weir_lookup_table_entries(table);
+    return lookup;
+}
+
 weir_lookup *weir_lookup_ref(const weir_lookup *lookup)
 {
     weir_lookup *own = (weir_lookup *)(uintptr_t)lookup; /* only the count changes */
@@ -63,6 +86,8 @@ weir_lookup *weir_lookup_ref(const weir_lookup *lookup)
 void weir_lookup_unref(weir_lookup *lookup)
 {
     if (lookup && atomic_fetch_sub_explicit(&lookup->refs, 1, memory_order_acq_rel) == 1) {
+        free(atomic_load(&lookup->entries));
+        weir_lookup_table_unref(lookup->table);
         weir_arena_free(lookup->arena);
     }
 }
@@ -89,6 +114,9 @@ uint32_t weir_lookup_count(const weir_lookup *lookup)
 
 bool weir_lookup_get(const weir_lookup *lookup, weir_str key, weir_str *value)
 {
+    if (lookup->table) {
+        return weir_lookup_table_get(lookup->table, lookup->version, key, value);
+    }
     uint32_t entry = *find_slot(lookup, key);
     if (entry) {
         *value = lookup->values[entry - 1];
@@ -96,11 +124,105 @@ bool weir_lookup_get(const weir_lookup *lookup, weir_str key, weir_str *value)
     return entry != 0;
 }
 
+/* Numbers of the table's entries that have a value in this version. Two threads may make it at
+ * once: one is thrown away. */
+static const uint32_t *entries_of(const weir_lookup *lookup)
+{
+    weir_lookup *own = (weir_lookup *)(uintptr_t)lookup;
+    uint32_t *known = atomic_load(&own->entries), count = 0;
+    if (known) {
+        return known;
+    }
+    uint32_t *entries = weir_alloc((lookup->count + 1) * sizeof(*entries));
+    for (uint32_t i = 0; i < lookup->entry_count; i++) {
+        weir_str key, value;
+        if (weir_lookup_table_at(lookup->table, lookup->version, i, &key, &value)) {
+            assert(count < lookup->count);
+            entries[count++] = i;
+        }
+    }
+    assert(count == lookup->count);
+    if (!atomic_compare_exchange_strong(&own->entries, &known, entries)) {
+        free(entries);
+        return known;
+    }
+    return entries;
+}
+
 void weir_lookup_at(const weir_lookup *lookup, uint32_t i, weir_str *key, weir_str *value)
 {
+    if (lookup->table) {
+        bool whole = lookup->entry_count == lookup->count;
+        uint32_t entry = whole ? i : entries_of(lookup)[i];
+        weir_lookup_table_at(lookup->table, lookup->version, entry, key, value);
+        return;
+    }
     *key = lookup->keys[i];
     *value = lookup->values[i];
 }
+
+/* Live. */
+
+struct weir_lookup_live {
+    weir_lookup_table *table;
+    uint64_t version;         /* being written */
+    bool one_to_one, is_read; /* is_read: a version of `table` was given out */
+};
+
+weir_lookup_live *weir_lookup_live_new(bool one_to_one)
+{
+    weir_lookup_live *live = weir_calloc(1, sizeof(*live));
+    live->table = weir_lookup_table_new();
+    live->version = 1;
+    live->one_to_one = one_to_one;
+    return live;
+}
+
+void weir_lookup_live_free(weir_lookup_live *live)
+{
+    if (live) {
+        weir_lookup_table_unref(live->table);
+        free(live);
+    }
+}
+
+static void drop_waste(weir_lookup_live *live)
+{
+    if (weir_lookup_table_is_wasteful(live->table)) {
+        weir_lookup_table *copy = weir_lookup_table_copy(live->table, live->version);
+        weir_lookup_table_unref(live->table);
+        live->table = copy;
+        live->is_read = false;
+    }
+}
+
+void weir_lookup_live_put(weir_lookup_live *live, weir_str key, weir_str value)
+{
+    value.at = value.at ? value.at : "";
+    weir_lookup_table_put(live->table, live->version, key, value);
+    if (!live->is_read) {
+        drop_waste(live); /* a whole topic may be read before the first version */
+    }
+}
+
+void weir_lookup_live_remove(weir_lookup_live *live, weir_str key)
+{
+    weir_lookup_table_put(live->table, live->version, key, (weir_str){0});
+}
+
+weir_lookup *weir_lookup_live_publish(weir_lookup_live *live)
+{
+    drop_waste(live);
+    live->is_read = true;
+    return new_version(live->table, live->version++, live->one_to_one);
+}
+
+size_t weir_lookup_live_bytes(const weir_lookup_live *live)
+{
+    return weir_lookup_table_bytes(live->table);
+}
+
+/* The registry. */
 
 typedef struct registered {
     weir_str name;

@@ -22,6 +22,17 @@ bool weir_lookup_get(const weir_lookup *lookup, weir_str key, weir_str *value);
 /* Entry i < count, in the order given (without those that a later one replaced). */
 void weir_lookup_at(const weir_lookup *lookup, uint32_t i, weir_str *key, weir_str *value);
 
+/* A lookup that one thread changes: what it puts and removes is seen by nobody until publish()
+ * gives a version with all of it, in constant time (but for a copy of what is in use whenever more
+ * is old: amortised, still constant per change). Versions that queries hold stay as they are. */
+typedef struct weir_lookup_live weir_lookup_live;
+weir_lookup_live *weir_lookup_live_new(bool one_to_one);
+void weir_lookup_live_free(weir_lookup_live *live); /* versions live on */
+void weir_lookup_live_put(weir_lookup_live *live, weir_str key, weir_str value); /* copies */
+void weir_lookup_live_remove(weir_lookup_live *live, weir_str key);
+weir_lookup *weir_lookup_live_publish(weir_lookup_live *live);
+size_t weir_lookup_live_bytes(const weir_lookup_live *live); /* without what only queries hold */
+
 /* Registered lookups. Takes ownership of `lookup`, replaces what was there; NULL removes. */
 void weir_lookup_register(weir_str name, weir_lookup *lookup);
 weir_lookup *weir_lookup_find(weir_str name); /* a new reference; NULL: no such name */
