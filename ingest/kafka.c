@@ -4,6 +4,7 @@
  * then skip offsets now and then. Never seek: a partition begins anew by a new assignment.
  * docs/PROTOCOL.md, section 6. The batch call waits until it is full or the time is over; so one
  * message is waited for, then what is there is taken. */
+#include "ingest/kafka.h"
 #include "ingest/source.h"
 #include "weir/log.h"
 #include <jansson.h>
@@ -15,6 +16,7 @@
 #define BATCH 4096
 #define QUERY_MS 5000
 #define READ_MS 5000
+#define SPEC_PROPERTIES "ioConfig.consumerProperties"
 /* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
  * waits a second before it fetches again: less than a second's worth of a fast stream would hold it
  * back (142,000 events/s with 16 MiB, 450,000 with this, both on a busy machine). */
@@ -120,7 +122,7 @@ static char *property_text(const json_t *value)
 }
 
 /* user="x" and password="y" out of a JAAS line. */
-static bool set_jaas(rd_kafka_conf_t *conf, const char *line, weir_error *err)
+static bool set_jaas(rd_kafka_conf_t *conf, const char *where, const char *line, weir_error *err)
 {
     static const char *const members[][2] = {{"username=\"", "sasl.username"},
                                              {"password=\"", "sasl.password"}};
@@ -131,8 +133,9 @@ static bool set_jaas(rd_kafka_conf_t *conf, const char *line, weir_error *err)
         const char *to = from ? strchr(from, '"') : NULL;
         if (!to) {
             return weir_fail(err, WEIR_ERR_BAD_REQUEST,
-                             "ioConfig.consumerProperties.sasl.jaas.config must name "
-                             "username=\"...\" and password=\"...\"");
+                             "%s.sasl.jaas.config must name username=\"...\" and "
+                             "password=\"...\"",
+                             where);
         }
         char *text = (char *)weir_str_dup((weir_str){from, (size_t)(to - from)}).at;
         rd_kafka_conf_set(conf, members[i][1], text, why, sizeof(why));
@@ -141,55 +144,55 @@ static bool set_jaas(rd_kafka_conf_t *conf, const char *line, weir_error *err)
     return true;
 }
 
-static bool set_property(rd_kafka_conf_t *conf, const char *name, const json_t *value, bool quiet,
-                         weir_error *err)
+static bool set_property(rd_kafka_conf_t *conf, const char *where, const char *name,
+                         const json_t *value, bool quiet, weir_error *err)
 {
     char why[300];
     if (is_in(reserved, name)) {
-        weir_log(quiet ? WEIR_DEBUG : WEIR_WARN, "kafka",
-                 "consumerProperties.%s has no effect: it is set by weir", name);
+        weir_log(quiet ? WEIR_DEBUG : WEIR_WARN, "kafka", "%s.%s has no effect: it is set by weir",
+                 where, name);
         return true;
     }
     char *text = property_text(value);
     if (!text) {
         return weir_fail(err, WEIR_ERR_BAD_REQUEST,
-                         "ioConfig.consumerProperties.%s must be a string, or a password provider "
-                         "of type default or environment (with its variable set)",
-                         name);
+                         "%s.%s must be a string, or a password provider of type default or "
+                         "environment (with its variable set)",
+                         where, name);
     }
     bool ok = true;
     if (strcmp(name, "sasl.jaas.config") == 0) {
-        ok = set_jaas(conf, text, err);
+        ok = set_jaas(conf, where, text, err);
     } else if (!is_in(java_only, name)) {
         rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, text, why, sizeof(why));
         if (res == RD_KAFKA_CONF_INVALID) {
-            ok = weir_fail(err, WEIR_ERR_BAD_REQUEST, "ioConfig.consumerProperties.%s: %s", name,
-                           why);
+            ok = weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.%s: %s", where, name, why);
         } else if (res == RD_KAFKA_CONF_UNKNOWN) {
             weir_log(quiet ? WEIR_DEBUG : WEIR_WARN, "kafka",
-                     "consumerProperties.%s is not known to librdkafka and has no effect", name);
+                     "%s.%s is not known to librdkafka and has no effect", where, name);
         }
     }
     free(text);
     return ok;
 }
 
-static bool set_properties(rd_kafka_conf_t *conf, const json_t *properties, bool quiet,
-                           weir_error *err)
+static bool set_properties(rd_kafka_conf_t *conf, const char *where, const json_t *properties,
+                           bool quiet, weir_error *err)
 {
     for (void *it = json_object_iter((json_t *)properties); it;
          it = json_object_iter_next((json_t *)properties, it)) {
-        if (!set_property(conf, json_object_iter_key(it), json_object_iter_value(it), quiet, err)) {
+        if (!set_property(conf, where, json_object_iter_key(it), json_object_iter_value(it), quiet,
+                          err)) {
             return false;
         }
     }
     return true;
 }
 
-bool weir_kafka_check(const struct json_t *consumer_properties, weir_error *err)
+bool weir_kafka_check(const char *where, const struct json_t *consumer_properties, weir_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = set_properties(conf, consumer_properties, false, err);
+    bool ok = set_properties(conf, where, consumer_properties, false, err);
     rd_kafka_conf_destroy(conf);
     return ok;
 }
@@ -202,7 +205,7 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
     }
 }
 
-static rd_kafka_conf_t *new_conf(const json_t *properties, weir_error *err)
+rd_kafka_conf_t *weir_kafka_conf(const char *where, const json_t *properties, weir_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "fetch.message.max.bytes",
@@ -212,7 +215,7 @@ static rd_kafka_conf_t *new_conf(const json_t *properties, weir_error *err)
     set(conf, "heartbeat.interval.ms", "1500");
     set(conf, "queued.min.messages", "1000000");
     set(conf, "client.id", "weir");
-    if (!set_properties(conf, properties, true, err)) {
+    if (!set_properties(conf, where, properties, true, err)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -282,15 +285,13 @@ static void drop_messages(kafka_source *k)
     k->message_count = 0;
 }
 
-/* The topic's partitions, 0 when the broker does not say. */
-static uint32_t count_partitions(kafka_source *k)
+uint32_t weir_kafka_partitions(rd_kafka_t *client, const char *name, int wait_ms)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(k->consumer, k->topic, NULL);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
     uint32_t count = 0;
     if (topic &&
-        rd_kafka_metadata(k->consumer, 0, topic, &metadata, QUERY_MS) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_metadata(client, 0, topic, &metadata, wait_ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
         metadata->topic_cnt == 1) {
         count = (uint32_t)metadata->topics[0].partition_cnt;
     }
@@ -314,7 +315,7 @@ static void take_rebalance(kafka_source *k, rd_kafka_event_t *event, weir_source
     }
     bool assign = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if (assign) {
-        uint32_t all = count_partitions(k);
+        uint32_t all = weir_kafka_partitions(k->consumer, k->topic, QUERY_MS);
         k->member_count = all > count ? 2 : 1;
     }
     out->kind = (uint8_t)(assign                                  ? WEIR_SOURCE_ASSIGNED
@@ -543,7 +544,7 @@ static bool open_reader(kafka_source *k, weir_error *err)
     if (k->reader) {
         return true;
     }
-    rd_kafka_conf_t *conf = new_conf(k->properties, err);
+    rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, k->properties, err);
     if (!conf) {
         return false;
     }
@@ -676,7 +677,7 @@ static const weir_event_source_ops kafka_ops = {
 static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_error *err)
 {
     char text[32];
-    rd_kafka_conf_t *conf = new_conf(options->consumer_properties, err);
+    rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, options->consumer_properties, err);
     if (!conf) {
         return NULL;
     }
@@ -721,7 +722,7 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     k->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (!k->consumer) {
         rd_kafka_conf_destroy(conf);
-        weir_fail(err, WEIR_ERR_BAD_REQUEST, "ioConfig.consumerProperties: %s", why);
+        weir_fail(err, WEIR_ERR_BAD_REQUEST, SPEC_PROPERTIES ": %s", why);
         kafka_close(&k->base, false);
         return NULL;
     }

@@ -7,7 +7,7 @@ static bool not_supported(const json_t *json, weir_error *err)
 {
     return weir_fail(err, WEIR_ERR_UNSUPPORTED,
                      "lookupExtractorFactory.type: lookups of type '%s' are not supported: post "
-                     "their entries as a map",
+                     "their entries as a map, or have them follow a Kafka topic",
                      json_string_value(json_object_get(json, "type")));
 }
 
@@ -17,8 +17,8 @@ static const weir_lookup_factory cached_namespace = {.type = "cachedNamespace",
                                  loading = {.type = "loadingLookup", .check = not_supported},
                                  polling = {.type = "pollingLookup", .check = not_supported};
 
-static const weir_lookup_factory *const factories[] = {&weir_lookup_map, &cached_namespace,
-                                                       &loading, &polling};
+static const weir_lookup_factory *const factories[] = {&weir_lookup_map, &weir_lookup_kafka,
+                                                       &cached_namespace, &loading, &polling};
 
 const weir_lookup_factory *weir_lookup_factory_of(const json_t *json, weir_error *err)
 {
@@ -34,6 +34,7 @@ const weir_lookup_factory *weir_lookup_factory_of(const json_t *json, weir_error
         }
     }
     weir_fail(err, WEIR_ERR_BAD_REQUEST,
-              "lookupExtractorFactory.type: '%.*s' is no type of lookup (map)", WEIR_STR_ARG(type));
+              "lookupExtractorFactory.type: '%.*s' is no type of lookup (map, kafka)",
+              WEIR_STR_ARG(type));
     return NULL;
 }

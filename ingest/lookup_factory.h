@@ -18,10 +18,11 @@ typedef struct weir_lookup_factory {
      */
     void *(*start)(const weir_lookup_start *start, weir_error *err);
     bool (*is_loaded)(void *self); /* any thread */
+    void (*quit)(void *self); /* stop() will be called soon; does not wait */
     /* Ends it and frees; what it registered stays until it is replaced or removed. */
     void (*stop)(void *self);
 } weir_lookup_factory;
-extern const weir_lookup_factory weir_lookup_map;
+extern const weir_lookup_factory weir_lookup_map, weir_lookup_kafka;
 
 /* By "type", the spec checked: BAD_REQUEST, or UNSUPPORTED for what Druid has and weir has not. */
 const weir_lookup_factory *weir_lookup_factory_of(const struct json_t *json, weir_error *err);

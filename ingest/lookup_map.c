@@ -95,7 +95,7 @@ static bool is_loaded(void *self)
     return true;
 }
 
-static void stop_map(void *self)
+static void end_map(void *self)
 {
     (void)self;
 }
@@ -104,4 +104,5 @@ const weir_lookup_factory weir_lookup_map = {.type = "map",
                                              .check = check_map,
                                              .start = start_map,
                                              .is_loaded = is_loaded,
-                                             .stop = stop_map};
+                                             .quit = end_map,
+                                             .stop = end_map};

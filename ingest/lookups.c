@@ -120,6 +120,11 @@ static void load_tier(weir_lookups *lookups, const weir_lookup_tier *tier)
         }
     }
     set_held(lookups, stay, kept);
+    for (uint32_t i = 0; i < gone; i++) {
+        if (leave[i]->self) {
+            leave[i]->factory->quit(leave[i]->self);
+        }
+    }
     for (uint32_t i = 0, k = 0; i < gone; i++) {
         weir_str name = leave[i]->spec.name;
         while (k < count && weir_str_cmp(tier->specs[k].name, name) < 0) {

@@ -54,8 +54,8 @@ typedef struct weir_source_options {
     const struct json_t *consumer_properties; /* the spec's */
     size_t prefetch_bytes;
 } weir_source_options;
-/* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "ioConfig.consumerProperties.X". No I/O. */
-bool weir_kafka_check(const struct json_t *consumer_properties, weir_error *err);
+/* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "<where>.X". No I/O. */
+bool weir_kafka_check(const char *where, const struct json_t *consumer_properties, weir_error *err);
 weir_event_source *weir_kafka_open(const weir_source_options *options, weir_error *err);
 /* What opens sources; the simulation has its own. */
 typedef weir_event_source *(*weir_source_open)(void *self, const weir_source_options *options, weir_error *err);

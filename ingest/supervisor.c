@@ -349,7 +349,7 @@ static bool change_spec(weir_supervisor *s, weir_table *table, weir_spec *spec, 
 /* Refuses at once what a worker could not start with. */
 static bool check_spec(weir_spec *spec, weir_error *err)
 {
-    if (!weir_kafka_check(spec->consumer_properties, err)) {
+    if (!weir_kafka_check("ioConfig.consumerProperties", spec->consumer_properties, err)) {
         return false;
     }
     weir_fields *fields = weir_spec_fields(spec);

@@ -208,11 +208,11 @@ static void wrong_properties_are_refused_by_name(void **state)
     json_t *bad =
         json_loads("{\"bootstrap.servers\":\"x:1\",\"fetch.wait.max.ms\":\"many\"}", 0, NULL);
     json_t *worse = json_loads("{\"bootstrap.servers\":[\"x:1\"]}", 0, NULL);
-    assert_true(weir_kafka_check(good, &err));
-    assert_false(weir_kafka_check(bad, &err));
+    assert_true(weir_kafka_check("ioConfig.consumerProperties", good, &err));
+    assert_false(weir_kafka_check("ioConfig.consumerProperties", bad, &err));
     assert_non_null(strstr(err.message, "ioConfig.consumerProperties.fetch.wait.max.ms"));
     assert_int_equal(err.code, WEIR_ERR_BAD_REQUEST);
-    assert_false(weir_kafka_check(worse, &err));
+    assert_false(weir_kafka_check("ioConfig.consumerProperties", worse, &err));
     assert_non_null(strstr(err.message, "ioConfig.consumerProperties.bootstrap.servers"));
     json_decref(good);
     json_decref(bad);

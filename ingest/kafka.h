@@ -1,0 +1,15 @@
+/* ingest/kafka.h - what consumers of Kafka share: how properties that a user gives become
+ * librdkafka's configuration. */
+#ifndef INGEST_KAFKA_H
+#define INGEST_KAFKA_H
+#include "weir/error.h"
+#include <librdkafka/rdkafka.h>
+
+struct json_t;
+/* Reads committed records with checked CRCs, tells partitions' ends, stores no offsets; unknown
+ * properties and those that weir sets have no effect. `where` is the object's path, for errors. */
+rd_kafka_conf_t *weir_kafka_conf(const char *where, const struct json_t *properties,
+                                 weir_error *err);
+/* The topic's partitions, 0 when the broker does not say within `wait_ms`. */
+uint32_t weir_kafka_partitions(rd_kafka_t *client, const char *topic, int wait_ms);
+#endif
