@@ -16,6 +16,7 @@ extern const weir_agg weir_agg_hll_sketch_build, weir_agg_hll_sketch_merge;
 
 extern const weir_agg weir_agg_quantiles, weir_agg_quantiles_merge, weir_agg_kll_doubles, weir_agg_kll_doubles_merge,
     weir_agg_kll_floats, weir_agg_kll_floats_merge;
+extern const weir_agg weir_agg_variance, weir_agg_variance_fold;
 
 /* Pairs of time and value (agg_first.c) as {"lhs": time, "rhs": value}. */
 void weir_pair_print_long(weir_json *json, weir_str bytes);

@@ -11,7 +11,7 @@
     X(compare)                                                                                     \
     X(cond)                                                                                        \
     X(cast)                                                                                        \
-    X(postagg) X(quantiles)                                                                        \
+    X(postagg) X(quantiles) X(variance)                                                            \
     X(concat) X(math) X(reduce) X(string) X(lambda) X(array) X(time) X(regexp) X(like) X(ip)       \
         X(format) X(lookup) X(json) X(theta) X(mv) X(hll)
 

@@ -167,6 +167,7 @@ static const weir_postagg_set *const sets[] = {
     &plain,
     &weir_postaggs_theta,
     &weir_postaggs_quantiles,
+    &weir_postaggs_variance,
     &weir_postaggs_hll,
 };
 
