@@ -210,6 +210,24 @@ static weir_str of_text(rows *r, weir_str text)
     return image;
 }
 
+/* The one item of a row: numbers or text; a list of several is neither. */
+static weir_str of_row(rows *r, const weir_vec *flat, uint32_t i)
+{
+    const weir_vec *items = flat->form == WEIR_LIST ? flat->items : flat;
+    uint32_t at = flat->form == WEIR_LIST ? flat->at.offsets[i] : i;
+    bool one = flat->form != WEIR_LIST || flat->at.offsets[i + 1] - at == 1;
+    if (one && !weir_vec_is_null(flat, i) && !weir_vec_is_null(items, at)) {
+        if (items->type.kind == WEIR_STRING) {
+            return of_text(r, items->at.s[at]);
+        }
+        if (items->type.kind == WEIR_DOUBLE || items->type.kind == WEIR_FLOAT) {
+            return of_value(r, items->type.kind == WEIR_FLOAT ? (double)items->at.f[at]
+                                                              : items->at.d[at]);
+        }
+    }
+    return of_value(r, (double)NAN);
+}
+
 static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_scratch *s,
                 weir_vec *out, weir_error *err)
 {
@@ -223,17 +241,8 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
         return false;
     }
     weir_str *strings = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
-    weir_str empty = of_value(&r, (double)NAN);
-    bool text = flat.form == WEIR_FLAT && flat.type.kind == WEIR_STRING;
     for (uint32_t i = 0; i < n; i++) {
-        if (weir_vec_is_null(&flat, i) || (!text && !is_read(&flat))) {
-            strings[i] = empty;
-        } else if (text) {
-            strings[i] = of_text(&r, flat.at.s[i]);
-        } else {
-            strings[i] =
-                of_value(&r, flat.type.kind == WEIR_FLOAT ? (double)flat.at.f[i] : flat.at.d[i]);
-        }
+        strings[i] = of_row(&r, &flat, i);
     }
     weir_heap_free(r.heap);
     *out = (weir_vec){.type = b->raw_type, .form = WEIR_FLAT, .n = n, .at.s = strings};
