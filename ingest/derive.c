@@ -1,4 +1,5 @@
-/* ingest/derive.c - see ingest/derive.h. A program is typed for the kinds that its inputs have in a batch and kept: a stream has few such shapes. */
+/* ingest/derive.c - see ingest/derive.h. A program is typed for the kinds that its inputs have in a
+ * batch and kept: a stream has few such shapes. */
 #include "ingest/derive.h"
 #include "compute/expr.h"
 #include "weir/members.h"
@@ -8,21 +9,25 @@
 
 /* The spec. */
 
-static bool parse_transform(const json_t *json, uint32_t i, weir_arena *arena, weir_str *name, const weir_expr **expr, weir_error *err)
+static bool parse_transform(const json_t *json, uint32_t i, weir_arena *arena, weir_str *name,
+                            const weir_expr **expr, weir_error *err)
 {
     char path[80];
     weir_members m;
     weir_str type = {0}, text = {0};
     snprintf(path, sizeof(path), "dataSchema.transformSpec.transforms[%u]", i);
-    if (!weir_members_of(json, path, &m, err) || !weir_member_text(&m, "type", &type, err) || !weir_member_text(&m, "name", name, err) ||
+    if (!weir_members_of(json, path, &m, err) || !weir_member_text(&m, "type", &type, err) ||
+        !weir_member_text(&m, "name", name, err) ||
         !weir_member_text(&m, "expression", &text, err)) {
         return false;
     }
     if (!weir_str_is(type, "expression")) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.type must be expression, not '%.*s'", path, WEIR_STR_ARG(type));
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.type must be expression, not '%.*s'", path,
+                         WEIR_STR_ARG(type));
     }
     if (name->size == 0 || text.size == 0) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.%s is missing", path, name->size == 0 ? "name" : "expression");
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.%s is missing", path,
+                         name->size == 0 ? "name" : "expression");
     }
     *name = weir_arena_str(arena, *name);
     *expr = weir_expr_parse(arena, text, err);
@@ -43,7 +48,8 @@ static bool parse_filter(const weir_members *m, const json_t **out, weir_error *
     }
     const weir_row_filter_ops *ops = weir_row_filters();
     if (!ops) {
-        return weir_fail(err, WEIR_ERR_UNSUPPORTED, "dataSchema.transformSpec.filter: this program has no filters");
+        return weir_fail(err, WEIR_ERR_UNSUPPORTED,
+                         "dataSchema.transformSpec.filter: this program has no filters");
     }
     weir_row_filter *filter = ops->parse(*out, "dataSchema.transformSpec.filter", err);
     ops->free(filter);
@@ -53,12 +59,14 @@ static bool parse_filter(const weir_members *m, const json_t **out, weir_error *
     return filter != NULL;
 }
 
-bool weir_transform_spec_parse(const json_t *json, weir_arena *arena, weir_transform_spec *out, weir_error *err)
+bool weir_transform_spec_parse(const json_t *json, weir_arena *arena, weir_transform_spec *out,
+                               weir_error *err)
 {
     weir_members m;
     const json_t *list;
     *out = (weir_transform_spec){0};
-    if (!weir_members_of(json, "dataSchema.transformSpec", &m, err) || !weir_member_array(&m, "transforms", &list, err) || !parse_filter(&m, &out->filter, err)) {
+    if (!weir_members_of(json, "dataSchema.transformSpec", &m, err) ||
+        !weir_member_array(&m, "transforms", &list, err) || !parse_filter(&m, &out->filter, err)) {
         return false;
     }
     uint32_t count = (uint32_t)json_array_size(list);
@@ -70,7 +78,9 @@ bool weir_transform_spec_parse(const json_t *json, weir_arena *arena, weir_trans
         }
         for (uint32_t k = 0; k < i; k++) {
             if (weir_str_eq(names[i], names[k])) {
-                return weir_fail(err, WEIR_ERR_BAD_REQUEST, "dataSchema.transformSpec: there are two transforms '%.*s'", WEIR_STR_ARG(names[i]));
+                return weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                                 "dataSchema.transformSpec: there are two transforms '%.*s'",
+                                 WEIR_STR_ARG(names[i]));
             }
         }
     }
@@ -80,14 +90,17 @@ bool weir_transform_spec_parse(const json_t *json, weir_arena *arena, weir_trans
     return true;
 }
 
-bool weir_transform_spec_columns(const weir_transform_spec *spec, void (*see)(void *self, weir_str name), void *self, weir_error *err)
+bool weir_transform_spec_columns(const weir_transform_spec *spec,
+                                 void (*see)(void *self, weir_str name), void *self,
+                                 weir_error *err)
 {
     for (uint32_t i = 0; i < spec->count; i++) {
         weir_expr_columns(spec->exprs[i], see, self);
     }
     if (spec->filter) {
         const weir_row_filter_ops *ops = weir_row_filters();
-        weir_row_filter *filter = ops ? ops->parse(spec->filter, "dataSchema.transformSpec.filter", err) : NULL;
+        weir_row_filter *filter =
+            ops ? ops->parse(spec->filter, "dataSchema.transformSpec.filter", err) : NULL;
         if (!filter) {
             return false;
         }
@@ -141,11 +154,13 @@ static void add_input(void *self, weir_str name)
         d->columns = columns;
         d->input_capacity = capacity;
     }
-    d->columns[d->input_count] = weir_str_is(name, "__time") ? WEIR_NO_COLUMN : weir_fields_column(d->fields, name);
+    d->columns[d->input_count] =
+        weir_str_is(name, "__time") ? WEIR_NO_COLUMN : weir_fields_column(d->fields, name);
     d->inputs[d->input_count++] = name;
 }
 
-weir_derive *weir_derive_new(const weir_expr *const *exprs, const uint8_t *wanted, uint32_t count, weir_fields *fields)
+weir_derive *weir_derive_new(const weir_expr *const *exprs, const uint8_t *wanted, uint32_t count,
+                             weir_fields *fields)
 {
     weir_derive *d = weir_calloc(1, sizeof(weir_derive));
     d->arena = weir_arena_new();
@@ -180,7 +195,8 @@ void weir_derive_free(weir_derive *d)
 
 void weir_derive_field(const weir_convert *events, uint32_t column, weir_vec *out)
 {
-    uint32_t kinds = column < events->events->column_count ? events->events->columns[column].kinds : 0;
+    uint32_t kinds =
+        column < events->events->column_count ? events->events->columns[column].kinds : 0;
     uint32_t values = kinds & ~(WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL));
     weir_kind kind = values ? weir_convert_natural(events, column) : WEIR_UNKNOWN;
     if (kind == WEIR_UNKNOWN) {
@@ -190,7 +206,8 @@ void weir_derive_field(const weir_convert *events, uint32_t column, weir_vec *ou
     } else {
         weir_convert_string(events, column, out);
         if (values == WEIR_CELL_BIT(WEIR_CELL_JSON)) {
-            out->type = (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("json"))};
+            out->type =
+                (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("json"))};
         }
     }
 }
@@ -202,7 +219,8 @@ static weir_type type_of(const weir_vec *vec)
     return type;
 }
 
-static void read_inputs(weir_derive *d, const weir_convert *events, const int64_t *times, const weir_named_vecs *known, weir_vec *vecs, weir_type *types)
+static void read_inputs(weir_derive *d, const weir_convert *events, const int64_t *times,
+                        const weir_named_vecs *known, weir_vec *vecs, weir_type *types)
 {
     for (uint32_t i = 0; i < d->input_count; i++) {
         const weir_vec *found = NULL;
@@ -212,7 +230,8 @@ static void read_inputs(weir_derive *d, const weir_convert *events, const int64_
         if (found) {
             vecs[i] = *found;
         } else if (d->columns[i] == WEIR_NO_COLUMN) {
-            vecs[i] = (weir_vec){.type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = events->n, .at.l = times};
+            vecs[i] = (weir_vec){
+                .type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = events->n, .at.l = times};
         } else {
             weir_convert c = *events;
             c.column = d->inputs[i];
@@ -223,7 +242,8 @@ static void read_inputs(weir_derive *d, const weir_convert *events, const int64_
 }
 
 /* The program, with casts around what gives JSON where something else is wanted. */
-static const weir_program *make_program(const weir_derive *d, weir_arena *arena, const weir_shape *shape, weir_error *err)
+static const weir_program *make_program(const weir_derive *d, weir_arena *arena,
+                                        const weir_shape *shape, weir_error *err)
 {
     int64_t now_ms = weir_wall_ms(&weir_clock_system);
     const weir_program *program = weir_program_new(arena, d->exprs, d->count, shape, now_ms, err);
@@ -231,10 +251,12 @@ static const weir_program *make_program(const weir_derive *d, weir_arena *arena,
     bool cast = false;
     for (uint32_t i = 0; program && i < d->count; i++) {
         exprs[i] = d->exprs[i];
-        if (d->wanted && d->wanted[i] != WEIR_UNKNOWN && weir_program_type(program, i).kind == WEIR_COMPLEX) {
+        if (d->wanted && d->wanted[i] != WEIR_UNKNOWN &&
+            weir_program_type(program, i).kind == WEIR_COMPLEX) {
             char name[64] = {0};
             weir_str type = weir_type_name(WEIR_TYPE(d->wanted[i]), name);
-            const weir_expr *args[] = {exprs[i], weir_expr_const(arena, weir_value_str(weir_arena_str(arena, type)))};
+            const weir_expr *args[] = {
+                exprs[i], weir_expr_const(arena, weir_value_str(weir_arena_str(arena, type)))};
             exprs[i] = weir_expr_call(arena, "cast", 2, args);
             cast = true;
         }
@@ -246,7 +268,8 @@ static const weir_program *program_for(weir_derive *d, const weir_type *types, w
 {
     for (typed *t = d->programs; t; t = t->next) {
         uint32_t same = 0;
-        while (same < d->input_count && weir_type_eq(types[same], t->types[same]) && types[same].multi == t->types[same].multi) {
+        while (same < d->input_count && weir_type_eq(types[same], t->types[same]) &&
+               types[same].multi == t->types[same].multi) {
             same++;
         }
         if (same == d->input_count) {
@@ -279,7 +302,9 @@ bool weir_derive_is_untyped(const weir_derive *d)
     return d->untyped;
 }
 
-bool weir_derive_run(weir_derive *d, const weir_convert *events, const int64_t *times, const weir_named_vecs *known, const weir_sel *only, weir_vec *out, weir_error *err)
+bool weir_derive_run(weir_derive *d, const weir_convert *events, const int64_t *times,
+                     const weir_named_vecs *known, const weir_sel *only, weir_vec *out,
+                     weir_error *err)
 {
     weir_vec *vecs = WEIR_SCRATCH_ARRAY(events->scratch, weir_vec, d->input_count + 1);
     weir_type *types = WEIR_SCRATCH_ARRAY(events->scratch, weir_type, d->input_count + 1);

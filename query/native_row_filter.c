@@ -1,5 +1,6 @@
-/* query/native_row_filter.c - Druid's filters over events that are no rows yet (weir/row_filter.h). A filter is bound anew for each set of column types that it meets:
- * events of one column come as numbers in one batch and as text in the next. */
+/* query/native_row_filter.c - Druid's filters over events that are no rows yet (weir/row_filter.h).
+ * A filter is bound anew for each set of column types that it meets: events of one column come as
+ * numbers in one batch and as text in the next. */
 #include "query/exec.h"
 #include "query/native_json.h"
 #include "weir/query.h"

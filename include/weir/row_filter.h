@@ -1,5 +1,6 @@
-/* include/weir/row_filter.h - filters of events that are no rows yet (transformSpec, filtered metrics). What a filter means is query's business and the rows are
- * ingest's: the program hands the one to the other, once, before anything starts. */
+/* include/weir/row_filter.h - filters of events that are no rows yet (transformSpec, filtered
+ * metrics). What a filter means is query's business and the rows are ingest's: the program hands
+ * the one to the other, once, before anything starts. */
 #ifndef WEIR_ROW_FILTER_H
 #define WEIR_ROW_FILTER_H
 #include "compute/vec.h"
@@ -18,9 +19,11 @@ typedef struct weir_row_filter_ops {
     /* A Druid filter. `json` must outlive it. Errors name the member below `path`. */
     weir_row_filter *(*parse)(const struct json_t *json, const char *path, weir_error *err);
     void (*free)(weir_row_filter *filter); /* NULL is fine */
-    void (*columns)(const weir_row_filter *filter, void (*see)(void *self, weir_str name), void *self);
+    void (*columns)(const weir_row_filter *filter, void (*see)(void *self, weir_str name),
+                    void *self);
     /* The rows that are true; memory from `s`. */
-    bool (*run)(weir_row_filter *filter, const weir_named_vecs *rows, weir_scratch *s, weir_sel *out, weir_error *err);
+    bool (*run)(weir_row_filter *filter, const weir_named_vecs *rows, weir_scratch *s,
+                weir_sel *out, weir_error *err);
 } weir_row_filter_ops;
 /* Not thread-safe: before threads start. */
 void weir_row_filters_install(const weir_row_filter_ops *ops);
