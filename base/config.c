@@ -17,7 +17,14 @@ typedef struct setting {
 #define AT(member) offsetof(weir_config, member)
 static const setting settings[] = {
     {"listen", AT(listen), TEXT, "127.0.0.1:8888", "address and port of the HTTP API; port 0 takes a free one"},
-    {"data", AT(data), TEXT, "weir-data", "directory of the store: table logs, segments, and work files"},
+    {"data", AT(data), TEXT, "weir-data", "directory for work files and, unless store says otherwise, of the store"},
+    {"store", AT(store), TEXT, "", "where tables are kept: empty: in data; or s3://bucket/prefix"},
+    {"s3_endpoint", AT(s3_endpoint), TEXT, "", "http(s)://host[:port]; empty: AWS_ENDPOINT_URL, else AWS's own of the region"},
+    {"s3_region", AT(s3_region), TEXT, "", "empty: AWS_REGION, else us-east-1"},
+    {"s3_path_style", AT(s3_path_style), FLAG, "false", "the bucket in the path and not in the host's name"},
+    {"s3_access_key", AT(s3_access_key), TEXT, "", "empty: AWS_ACCESS_KEY_ID, else the shared credentials file"},
+    {"s3_secret_key", AT(s3_secret_key), TEXT, "", "empty: AWS_SECRET_ACCESS_KEY, else the shared credentials file"},
+    {"store_cache_bytes", AT(store_cache_bytes), SIZE, "16G", "segments of an s3 store that are kept in data"},
     {"node", AT(node), TEXT, "", "advertised host:port; empty: the listening address"},
     {"workers", AT(workers), NUMBER, "0", "query threads; 0: one per core"},
     {"query_memory_bytes", AT(query_memory_bytes), SIZE, "0", "memory of all queries together; 0: a quarter of the machine's"},

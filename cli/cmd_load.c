@@ -18,6 +18,7 @@ static int print_help(FILE *to)
     fprintf(to, "usage: weir load --data DIR --spec SPEC [--label LABEL] [FILE...]\n"
                 "  Reads files of JSON lines (plain, .gz, .zst, .lz4) as the spec says, and commits them in one step.\n\n"
                 "  --data DIR     the folder that `weir serve --data` has\n"
+                "  --store URL    s3://bucket/prefix, when the tables are there; with --s3-endpoint, --s3-region ... as in `weir serve`\n"
                 "  --spec SPEC    file with an index_parallel task, or with a Kafka supervisor spec (its dataSchema and inputFormat are used)\n"
                 "  --label LABEL  a load with a label that was committed before does nothing; default: the spec's id, else drawn\n"
                 "  FILE...        default: the spec's inputSource (local or inline)\n");
@@ -85,7 +86,7 @@ static bool load_into(const weir_data_dir *data, weir_load_options *options, wei
     weir_load_result result;
     progress p = {.bar = isatty(STDERR_FILENO) == 1, .begun_us = weir_monotonic_us(&weir_clock_system)};
     weir_catalog_options catalog_options = {
-        .store = data->store, .clock = &weir_clock_system, .node = WEIR_STR("load"), .work_path = data->work_path, .threads = true};
+        .store = data->store, .clock = &weir_clock_system, .node = WEIR_STR("load"), .work_path = data->work_path, .cache_path = data->cache_path, .threads = true};
     options->catalog = weir_catalog_open(&catalog_options, err);
     if (!options->catalog) {
         return false;
@@ -104,12 +105,12 @@ static bool load_into(const weir_data_dir *data, weir_load_options *options, wei
     return ok;
 }
 
-static bool run(const char *data_path, const char *spec_path, weir_load_options *options, weir_error *err)
+static bool run(const weir_config *config, const char *spec_path, weir_load_options *options, weir_error *err)
 {
     weir_arena *arena = weir_arena_new();
     weir_buf spec = {0};
     weir_data_dir data;
-    bool ok = read_text(spec_path, &spec, err) && weir_data_dir_open(data_path, arena, &data, err);
+    bool ok = read_text(spec_path, &spec, err) && weir_data_dir_open(config, arena, &data, err);
     if (ok) {
         options->spec_json = weir_buf_view(&spec);
         ok = load_into(&data, options, err);
@@ -120,9 +121,17 @@ static bool run(const char *data_path, const char *spec_path, weir_load_options 
     return ok;
 }
 
+static bool is_of_the_store(const char *name)
+{
+    return strcmp(name, "store") == 0 || strncmp(name, "s3-", 3) == 0;
+}
+
 int weir_cmd_load(int argc, char **argv)
 {
-    const char *data = NULL, *spec = NULL;
+    const char *spec = NULL;
+    bool placed = false;
+    weir_config config;
+    weir_config_defaults(&config);
     weir_load_options options = {0};
     weir_error err;
     int i = 1;
@@ -132,23 +141,29 @@ int weir_cmd_load(int argc, char **argv)
             return print_help(stdout);
         }
         if (value && strcmp(argv[i], "--data") == 0) {
-            data = value;
+            config.data = value;
+            placed = true;
         } else if (value && strcmp(argv[i], "--spec") == 0) {
             spec = value;
         } else if (value && strcmp(argv[i], "--label") == 0) {
             options.label = weir_str_of(value);
+        } else if (value && is_of_the_store(argv[i] + 2)) {
+            if (!weir_config_set(&config, argv[i] + 2, value, &err)) {
+                fprintf(stderr, "weir load: %s\n", err.message);
+                return 2;
+            }
         } else {
             fprintf(stderr, "weir load: %s is no flag, or lacks its value\n", argv[i]);
             return print_help(stderr);
         }
     }
-    if (!data || !spec) {
+    if (!placed || !spec) {
         return print_help(stderr);
     }
     options.file_count = (uint32_t)(argc - i);
     options.files = (const char *const *)argv + i;
     weir_log_setup(WEIR_WARN, false);
-    if (!run(data, spec, &options, &err)) {
+    if (!run(&config, spec, &options, &err)) {
         fprintf(stderr, "weir load: %s\n", err.message);
         return 1;
     }

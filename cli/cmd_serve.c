@@ -77,12 +77,13 @@ static bool setup_log(const weir_config *config, weir_error *err)
 static bool start_storage(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
-    if (!weir_data_dir_open(s->config.data, s->arena, &s->data, err) ||
+    if (!weir_data_dir_open(&s->config, s->arena, &s->data, err) ||
         !weir_store_probe(s->data.store, &weir_clock_system, err)) {
         return false;
     }
     weir_catalog_options options = {.store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node),
-                                    .work_path = s->data.work_path, .threads = true};
+                                    .work_path = s->data.work_path, .cache_path = s->data.cache_path,
+                                    .cache_bytes = (size_t)s->config.store_cache_bytes, .threads = true};
     s->catalog = weir_catalog_open(&options, err);
     return s->catalog != NULL;
 }

@@ -1,11 +1,14 @@
 /* cli/data_dir.c - see data_dir.h. */
 #include "cli/data_dir.h"
+#include "weir/store_s3.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,11 +46,32 @@ static void clear_dead(const char *work, weir_arena *arena)
     }
 }
 
-bool weir_data_dir_open(const char *path, weir_arena *arena, weir_data_dir *out, weir_error *err)
+static weir_store *open_store(const weir_config *config, weir_arena *arena, weir_error *err)
 {
+    if (!config->store[0]) {
+        return weir_store_dir_open(weir_arena_printf(arena, "%s/store", config->data).at, err);
+    }
+    weir_s3_options options = {.url = weir_str_of(config->store), .endpoint = weir_str_of(config->s3_endpoint), .region = weir_str_of(config->s3_region),
+                               .access_key = weir_str_of(config->s3_access_key), .secret_key = weir_str_of(config->s3_secret_key),
+                               .path_style = config->s3_path_style, .clock = &weir_clock_system};
+    return weir_s3_options_fill(&options, arena, err) ? weir_store_s3_open(&options, err) : NULL;
+}
+
+/* The cache outlives the process; two processes would throw each other's files away. */
+static void choose_cache(const char *path, weir_data_dir *out)
+{
+    out->cache_path = path;
+    out->cache_lock = open(weir_arena_printf(out->arena, "%s/cache.lock", path).at, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (out->cache_lock < 0 || flock(out->cache_lock, LOCK_EX | LOCK_NB) != 0) {
+        out->cache_path = out->work_path;
+    }
+}
+
+bool weir_data_dir_open(const weir_config *config, weir_arena *arena, weir_data_dir *out, weir_error *err)
+{
+    const char *path = config->data;
     const char *work = weir_arena_printf(arena, "%s/work", path).at;
     const char *own = weir_arena_printf(arena, "%s/%ld", work, (long)getpid()).at;
-    const char *store = weir_arena_printf(arena, "%s/store", path).at;
     if (!make_folder(path, err) || !make_folder(work, err)) {
         return false;
     }
@@ -56,13 +80,21 @@ bool weir_data_dir_open(const char *path, weir_arena *arena, weir_data_dir *out,
     if (!make_folder(own, err)) {
         return false;
     }
-    out->store = weir_store_dir_open(store, err);
-    out->work_path = own;
-    return out->store != NULL;
+    *out = (weir_data_dir){.arena = arena, .work_path = own, .cache_lock = -1};
+    out->store = open_store(config, arena, err);
+    if (!out->store) {
+        remove_tree(own);
+        return false;
+    }
+    choose_cache(path, out);
+    return true;
 }
 
 void weir_data_dir_close(weir_data_dir *dir)
 {
     weir_store_free(dir->store);
     remove_tree(dir->work_path);
+    if (dir->cache_lock >= 0) {
+        close(dir->cache_lock);
+    }
 }

@@ -252,7 +252,7 @@ weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error 
     pthread_condattr_t monotonic;
     catalog->options = *options;
     catalog->node = weir_str_dup(options->node);
-    catalog->cache = weir_cache_new(options->work_path, options->cache_bytes);
+    catalog->cache = weir_cache_new(options->cache_path, options->cache_bytes);
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -1,5 +1,5 @@
 /* segments/catalog_cache.c - frozen segments on the local disk, for stores that cannot map:
- * <work>/cache/<table id>/<segment id>, whole files, bounded. A name holds the table's id, so that
+ * <path>/cache/<table id>/<segment id>, whole files, bounded. A name holds the table's id, so that
  * a file never answers for another table of that name. What was read last goes last; a file that is
  * deleted while a query has it mapped lives on for that query. */
 #include "segments/catalog_table.h"
@@ -115,10 +115,10 @@ static void scan(struct weir_cache *cache, const char *folder, int depth)
     }
 }
 
-struct weir_cache *weir_cache_new(const char *work_path, size_t limit_bytes)
+struct weir_cache *weir_cache_new(const char *path, size_t limit_bytes)
 {
     struct weir_cache *cache = weir_calloc(1, sizeof(*cache));
-    cache->folder = work_path ? path_of(work_path, WEIR_STR("cache")) : NULL;
+    cache->folder = path ? path_of(path, WEIR_STR("cache")) : NULL;
     cache->limit_bytes = limit_bytes ? limit_bytes : (size_t)16 << 30;
     pthread_mutex_init(&cache->lock, NULL);
     if (cache->folder) {

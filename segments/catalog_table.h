@@ -141,7 +141,7 @@ void weir_table_free(weir_table *table);
 void weir_table_set_trouble(weir_table *table, const weir_error *err);
 
 /* catalog_cache.c: local copies of frozen segments, for stores that cannot map. */
-struct weir_cache *weir_cache_new(const char *work_path, size_t limit_bytes);
+struct weir_cache *weir_cache_new(const char *path, size_t limit_bytes);
 void weir_cache_free(struct weir_cache *cache);
 /* The segment's bytes: mapped in the store, or from the cache, fetched if need be. `fetched`: they
  * came over the wire just now and nobody has looked at them. */

@@ -13,7 +13,8 @@ typedef struct weir_catalog_options {
     weir_store *store;        /* borrowed */
     const weir_clock *clock;  /* borrowed */
     weir_str node;            /* advertised host:port, for `node` in commits */
-    const char *work_path;    /* folder for local files under way and cached segments; NULL: segments that cannot be mapped are kept in memory */
+    const char *work_path;    /* folder for local files under way; NULL: none can be made */
+    const char *cache_path;   /* folder for cached segments; NULL: segments that cannot be mapped are kept in memory */
     bool threads;             /* false: the simulation calls weir_catalog_step itself */
     int32_t poll_ms;          /* how often the log's end is asked for others' commits; 0: 1000 */
     size_t cache_bytes;       /* of cached segments, for stores that cannot map; 0: 16 GiB */
