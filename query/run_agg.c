@@ -1,4 +1,5 @@
-/* query/run_agg.c - an AGG node bound to its source: keys and arguments are wants of one port, states are laid out once for all lanes. */
+/* query/run_agg.c - an AGG node bound to its source: keys and arguments are wants of one port,
+ * states are laid out once for all lanes. */
 #include "query/run_agg_cache.h"
 #include "query/run_agg_own.h"
 #include <assert.h>
@@ -34,8 +35,8 @@ static bool bind_filters(weir_agg_run *agg, weir_error *err)
     for (uint32_t k = 0; k < node->key_count; k++) {
         if (node->keys[k].list_filter) {
             weir_slots *names = &agg->accept_names[k];
-            *names = (weir_slots){
-                .arena = arena, .lock = agg->stage.lock, .now_ms = agg->stage.now_ms};
+            *names =
+                (weir_slots){.arena = arena, .lock = agg->stage.lock, .now_ms = agg->stage.now_ms};
             weir_slots_add(names, node->keys[k].name, WEIR_TYPE(WEIR_STRING));
             agg->accept[k] =
                 weir_pred_new(names, node->keys[k].list_filter, agg->stage.budget, err);
@@ -45,6 +46,18 @@ static bool bind_filters(weir_agg_run *agg, weir_error *err)
         }
     }
     return true;
+}
+
+static bool check_sketches(const weir_agg_spec *spec, const weir_type *types, weir_error *err)
+{
+    char name[64];
+    if (!spec->agg->needs_sketches || types[0].kind == WEIR_COMPLEX ||
+        types[0].kind == WEIR_UNKNOWN) {
+        return true;
+    }
+    return weir_fail(
+        err, WEIR_ERR_RUN, "aggregator '%.*s': %s needs a column of sketches, not %.*s",
+        WEIR_STR_ARG(spec->name), spec->agg->type, WEIR_STR_ARG(weir_type_name(types[0], name)));
 }
 
 static bool bind_aggs(weir_agg_run *agg, weir_error *err)
@@ -60,7 +73,8 @@ static bool bind_aggs(weir_agg_run *agg, weir_error *err)
         for (uint32_t k = 0; k < spec->arg_count; k++) {
             types[k] = weir_port_type(agg->port, at + k);
         }
-        if (!weir_agg_bind(spec, types, arena, &agg->aggs.bound[i], err)) {
+        if (!check_sketches(spec, types, err) ||
+            !weir_agg_bind(spec, types, arena, &agg->aggs.bound[i], err)) {
             return false;
         }
         agg->arg_from[i] = at;
