@@ -184,7 +184,7 @@ static void readers_on_other_threads_see_whole_versions(void **state)
     pthread_t threads[2];
     reader r = {0};
     char key[64], value[64];
-    for (int version = 0; version < 3000; version++) {
+    for (int version = 0; version < 3000 || r.read < 100; version++) {
         for (int k = 0; k < 40; k++) {
             weir_lookup_live_put(live, text_of(key, "key", k), text_of(value, "v", version));
         }
@@ -200,7 +200,6 @@ static void readers_on_other_threads_see_whole_versions(void **state)
         pthread_join(threads[i], NULL);
     }
     assert_int_equal(r.torn, 0);
-    assert_true(r.read > 0);
     weir_lookup_register(WEIR_STR("torn"), NULL);
     weir_lookup_live_free(live);
 }

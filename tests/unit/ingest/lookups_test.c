@@ -416,7 +416,7 @@ static void readers_see_one_version_while_others_are_posted(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, read_pairs, &r), 0);
     }
-    for (int i = 1000; i < 1200; i++) {
+    for (int i = 100000; i < 100200 || r.read < 1000; i++) {
         snprintf(spec, sizeof(spec), MAP("v%d", "'a':'%d','b':'%d'"), i, i, i);
         assert_true(post_one(w, "l", spec));
     }
@@ -425,7 +425,6 @@ static void readers_see_one_version_while_others_are_posted(void **state)
         pthread_join(threads[i], NULL);
     }
     assert_int_equal(r.torn, 0);
-    assert_true(r.read > 0);
 }
 
 int main(void)
