@@ -70,6 +70,8 @@ typedef struct weir_agg {
     bool finalizes;        /* raw and finalized forms differ (sketches): post-aggregators read the raw one */
     bool needs_sketches;   /* a query's first argument must be a column of sketches; an event's may be text (base64) */
     const char *combining; /* type that merges stored rows of this metric: "longSum" for count; NULL: cannot be a metric column */
+    /* Optional, once a spec's parameters are read: checks, and defaults that depend on other parameters (`values` are the spec's). */
+    bool (*settle)(const weir_agg_spec *spec, weir_value *values, weir_error *err);
     /* argument types -> state_size, types, prepared. Memory from `arena`. b->agg, spec, arg_count, arg_types are set. */
     bool (*plan)(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
     void (*init)(const weir_agg_bound *b, void *state);

@@ -3,11 +3,9 @@
  * "" do not count. As a metric it makes sketches of an event's values, or reads them as base64.
  * Zero rows: 0. Not finalized it is COMPLEX<thetaSketch>, DataSketches' bytes. */
 #include "compute/agg_table.h"
+#include "compute/sketch.h"
 #include "compute/sketch_theta.h"
 #include "compute/theta_values.h"
-#include "weir/base64.h"
-#include "weir/buf.h"
-#include "weir/hash.h"
 
 enum { FIELD, SIZE, SHOULD_FINALIZE, IS_INPUT, STD_DEVS };
 static const weir_param params[] = {
@@ -27,22 +25,26 @@ static const prepared *of(const weir_agg_bound *b)
     return b->prepared;
 }
 
+static bool settle(const weir_agg_spec *spec, weir_value *values, weir_error *err)
+{
+    const weir_value *std_devs = &values[STD_DEVS];
+    uint32_t lg_k;
+    (void)spec;
+    if (!weir_theta_lg_k(values[SIZE].as.l, &lg_k)) {
+        return weir_fail(err, WEIR_ERR_BAD_QUERY,
+                         "size must be a power of 2 between 16 and 67108864");
+    }
+    return std_devs->is_null || (std_devs->as.l >= 1 && std_devs->as.l <= 3) ||
+           weir_fail(err, WEIR_ERR_BAD_QUERY, "errorBoundsStdDev must be 1, 2 or 3");
+}
+
 static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err)
 {
     prepared *own = WEIR_ARENA_NEW(arena, prepared);
     weir_type type = b->arg_types[0];
     const weir_complex *theta = weir_complex_find(WEIR_STR("thetaSketch"));
     const weir_value *std_devs = &spec->values[STD_DEVS];
-    if (!weir_theta_lg_k(spec->values[SIZE].as.l, &own->lg_k)) {
-        return weir_fail(err, WEIR_ERR_BAD_QUERY,
-                         "aggregator '%.*s': size must be a power of 2 between 16 and 67108864",
-                         WEIR_STR_ARG(spec->name));
-    }
-    if (!std_devs->is_null && (std_devs->as.l < 1 || std_devs->as.l > 3)) {
-        return weir_fail(err, WEIR_ERR_BAD_QUERY,
-                         "aggregator '%.*s': errorBoundsStdDev must be 1, 2 or 3",
-                         WEIR_STR_ARG(spec->name));
-    }
+    weir_theta_lg_k(spec->values[SIZE].as.l, &own->lg_k);
     if (type.kind == WEIR_COMPLEX && type.complex != theta) {
         char name[64];
         return weir_fail(err, WEIR_ERR_BAD_QUERY,
@@ -212,10 +214,8 @@ static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *s
 static weir_str stored(weir_str text, weir_scratch *s)
 {
     weir_theta_view view;
-    size_t size;
-    char *bytes = weir_scratch_take(s, text.size + 1);
-    if (!weir_base64_decode(text, bytes, &size) ||
-        !weir_theta_open((weir_str){bytes, size}, s, &view)) {
+    weir_str image;
+    if (!weir_sketch_decode(text, s, &image) || !weir_theta_open(image, s, &view)) {
         view = WEIR_THETA_NONE;
     }
     return weir_theta_image_str(&view, s);
@@ -267,10 +267,12 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
 }
 
 const weir_agg weir_agg_theta_sketch = {.type = "thetaSketch",
+                                        .sql_name = "DS_THETA",
                                         .params = params,
                                         .param_count = sizeof(params) / sizeof(params[0]),
                                         .combining = "thetaSketch",
                                         .finalizes = true,
+                                        .settle = settle,
                                         .plan = plan,
                                         .init = init,
                                         .add_one = add_one,

@@ -7,9 +7,8 @@
  * n is the number of words before the hashes: 1 for none or a single one, 2 without theta, 3 with
  * it. Version 4 has theta in word 1, then the count in 1 to 4 bytes, then differences of `bits`
  * bits each, the highest bit first. */
+#include "compute/sketch.h"
 #include "compute/sketch_theta.h"
-#include "weir/reader.h"
-#include <stdlib.h>
 
 enum { FLAG_READ_ONLY = 2, FLAG_EMPTY = 4, FLAG_COMPACT = 8, FLAG_ORDERED = 16, FLAG_SINGLE = 32 };
 enum { FAMILY_ALPHA = 1, FAMILY_QUICK_SELECT = 2, FAMILY_COMPACT = 3 };
@@ -180,13 +179,6 @@ bool weir_theta_open(weir_str image, weir_scratch *s, weir_theta_view *out)
     return ok;
 }
 
-static uint8_t *put_word(uint8_t *at, uint64_t word)
-{
-    word = htole64(word);
-    memcpy(at, &word, sizeof(word));
-    return at + sizeof(word);
-}
-
 static uint32_t words_of(uint64_t theta, uint32_t count)
 {
     return theta < WEIR_THETA_ALL ? 3 : count > 1 ? 2 : 1;
@@ -198,12 +190,12 @@ static uint8_t *put_preamble(uint8_t *at, uint64_t theta, uint32_t count, bool o
     flags |= empty ? FLAG_EMPTY | FLAG_ORDERED : 0;
     flags |= words == 1 && count == 1 ? FLAG_SINGLE | FLAG_ORDERED : ordered ? FLAG_ORDERED : 0;
     uint64_t seed_hash = empty ? 0 : WEIR_THETA_SEED_HASH;
-    at = put_word(at,
-                  words | 3u << 8 | FAMILY_COMPACT << 16 | (uint64_t)flags << 40 | seed_hash << 48);
+    at = weir_put_u64(at, words | 3u << 8 | FAMILY_COMPACT << 16 | (uint64_t)flags << 40 |
+                              seed_hash << 48);
     if (words > 1) {
-        at = put_word(at, count | 0x3f80000000000000u); /* p is 1.0f */
+        at = weir_put_u64(at, count | 0x3f80000000000000u); /* p is 1.0f */
     }
-    return words > 2 ? put_word(at, theta) : at;
+    return words > 2 ? weir_put_u64(at, theta) : at;
 }
 
 size_t weir_theta_image(const weir_theta_view *view, uint8_t *out)
@@ -213,7 +205,7 @@ size_t weir_theta_image(const weir_theta_view *view, uint8_t *out)
         bool empty = view->count == 0 && view->theta == WEIR_THETA_ALL;
         uint8_t *at = put_preamble(out, view->theta, view->count, true, empty);
         for (uint32_t i = 0; i < view->count; i++) {
-            at = put_word(at, view->hashes[i]);
+            at = weir_put_u64(at, view->hashes[i]);
         }
     }
     return size;
@@ -235,7 +227,7 @@ size_t weir_theta_save(const weir_heap *heap, const weir_theta *theta, uint8_t *
         uint8_t *at = put_preamble(out, below, theta->count, false, empty);
         const uint64_t *table = theta->handle ? weir_heap_at(heap, theta->handle) : NULL;
         for (uint32_t i = 0; table && i < 1u << theta->lg_table; i++) {
-            at = table[i] ? put_word(at, table[i]) : at;
+            at = table[i] ? weir_put_u64(at, table[i]) : at;
         }
     }
     return ((size_t)words_of(below, theta->count) + theta->count) * sizeof(uint64_t);
