@@ -12,7 +12,7 @@ static const weir_agg *const aggregators[] = {
     &weir_agg_quantiles, &weir_agg_quantiles_merge, &weir_agg_kll_doubles, &weir_agg_kll_doubles_merge, &weir_agg_kll_floats,
     &weir_agg_kll_floats_merge, &weir_agg_variance, &weir_agg_variance_fold,
     &weir_agg_double_mean, &weir_agg_cardinality, &weir_agg_hyper_unique,
-    &weir_agg_theta_sketch,
+    &weir_agg_theta_sketch, &weir_agg_tuple_sketch,
     &weir_agg_hll_sketch_build, &weir_agg_hll_sketch_merge,
 };
 #define AGG_COUNT (sizeof(aggregators) / sizeof(*aggregators))

@@ -149,7 +149,7 @@ typedef struct weir_postagg_set {
     const weir_postagg_type *types;
     size_t count;
 } weir_postagg_set;
-extern const weir_postagg_set weir_postaggs_theta, weir_postaggs_quantiles, weir_postaggs_variance, weir_postaggs_hll; /* native_postagg_<name>.c */
+extern const weir_postagg_set weir_postaggs_theta, weir_postaggs_tuple, weir_postaggs_quantiles, weir_postaggs_variance, weir_postaggs_hll; /* native_postagg_<name>.c */
 bool weir_native_postaggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
                           const weir_postagg **out);
 const weir_expr *weir_native_cast(weir_native *n, const weir_expr *expr,

@@ -166,6 +166,7 @@ static const weir_postagg_set plain = {plain_types, sizeof(plain_types) / sizeof
 static const weir_postagg_set *const sets[] = {
     &plain,
     &weir_postaggs_theta,
+    &weir_postaggs_tuple,
     &weir_postaggs_quantiles,
     &weir_postaggs_variance,
     &weir_postaggs_hll,

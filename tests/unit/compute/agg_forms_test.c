@@ -654,6 +654,59 @@ static void theta_sketches_keep_the_least_hashes(void **state)
     }
 }
 
+/* Keys count by their text, in rows whose numbers are all there; rolled up from rows they are the
+ * same. */
+static void tuple_sketches_keep_the_least_keys(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        for (int kind = 0; kind < TEST_VECS; kind++) {
+            test_random r = {seed * 100 + (uint64_t)kind};
+            fixture f, g;
+            weir_arena *arena = weir_arena_new();
+            weir_error err = {0};
+            uint32_t n = 1 + test_below(&r, seed % 2 ? 200 : 2000), *groups;
+            weir_vec args[3] = {test_vec(arena, &r, (test_vec_kind)kind, n),
+                                test_vec(arena, &r, TEST_DOUBLE_NULLS, n),
+                                test_vec(arena, &r, TEST_LONG_NULLS, n)};
+            weir_type types[3] = {args[0].type, args[1].type, args[2].type}, stored;
+            begin(&f, "arrayOfDoublesSketch",
+                  "\"fieldName\":\"a\",\"metricColumns\":[\"b\",\"c\"],\"nominalEntries\":32",
+                  types);
+            weir_sel sel = random_sel(&f, &r, n);
+            deal(&f, &r, &sel, n, &groups);
+            hash_list lists[GROUPS] = {{0}};
+            weir_value want[GROUPS];
+            for (uint32_t i = 0; i < n; i++) {
+                weir_value v;
+                assert_true(weir_vec_value(&args[0], i, arena, &v, NULL));
+                if (groups[i] == WEIR_NO_ID || weir_vec_is_null(&args[1], i) ||
+                    weir_vec_is_null(&args[2], i) || v.is_null) {
+                    continue;
+                }
+                if (v.type.kind != WEIR_ARRAY && v.type.kind != WEIR_STRING) {
+                    v = weir_value_cast(arena, v, WEIR_STRING);
+                }
+                list_value(&lists[groups[i]], &v);
+            }
+            for (uint32_t i = 0; i < GROUPS; i++) {
+                want[i] = weir_value_double(list_estimate(&lists[i], 32));
+            }
+            all_ways(&f, args, n, &sel, groups, want);
+            weir_vec column;
+            assert_true(weir_agg_stored_type(&f.spec, &stored, &err));
+            assert_true(f.bound.agg->row(&f.bound, args, n, &f.scratch, &column, &err));
+            assert_true(weir_type_eq(column.type, stored));
+            g = f;
+            assert_true(weir_agg_combining(&f.spec, f.arena, &g.spec, &err));
+            assert_true(weir_agg_bind(&g.spec, &stored, f.arena, &g.bound, &err));
+            all_ways(&g, &column, n, &sel, groups, want);
+            end(&f);
+            weir_arena_free(arena);
+        }
+    }
+}
+
 static void rows_of_several_columns_count_by_row(void **state)
 {
     (void)state;
@@ -845,6 +898,7 @@ int main(void)
         cmocka_unit_test(any_gives_the_value_or_null),
         cmocka_unit_test(cardinality_counts_each_value_once),
         cmocka_unit_test(theta_sketches_keep_the_least_hashes),
+        cmocka_unit_test(tuple_sketches_keep_the_least_keys),
         cmocka_unit_test(rows_of_several_columns_count_by_row),
         cmocka_unit_test(stored_rows_merge_to_the_same_answer),
         cmocka_unit_test(stored_pairs_of_time_and_value_merge_by_time),
