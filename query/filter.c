@@ -469,7 +469,8 @@ static bool leaf_chunk(weir_pred *pred, weir_lane *lane, const weir_block *chunk
         *out = all_or_none(in, weir_judge_null(pred, WEIR_UNKNOWN));
         return true;
     }
-    if (!col || col->type.kind != type.kind) {
+    bool mixed = col && col->type.kind == WEIR_STRING && !col->dict; /* live, of several kinds */
+    if (!col || mixed || col->type.kind != type.kind) {
         return scan(pred, lane, chunk, in, false, 0, 0, out);
     }
     switch ((weir_kind)type.kind) {
