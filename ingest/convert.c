@@ -1,6 +1,6 @@
 /* ingest/convert.c - see ingest/convert.h. Frequent shapes (all strings, all longs) are one loop
  * without a decision per row but null. */
-#include "ingest/convert.h"
+#include "ingest/convert_java.h"
 #include "compute/text.h"
 #include "weir/buf.h"
 #include <math.h>
@@ -91,13 +91,20 @@ static bool only_strings(const weir_cells *cells)
                              WEIR_CELL_BIT(WEIR_CELL_ABSENT))) == 0;
 }
 
-static void convert_scalars(const weir_convert *c, uint32_t column, weir_vec *out)
+/* Row i of the batch; `told`: cells of all rows, where JSON became something else. */
+static weir_cell cell_at(const weir_convert *c, uint32_t column, const weir_cell *told, uint32_t i)
+{
+    return told ? told[i] : weir_events_at(c->events, column, c->rows[i]);
+}
+
+static void convert_scalars(const weir_convert *c, uint32_t column, const weir_cell *told,
+                            weir_vec *out)
 {
     weir_str *values = WEIR_SCRATCH_ARRAY(c->scratch, weir_str, c->n + 1);
     uint64_t *nulls = new_nulls(c, c->n);
     bool simple = only_strings(&c->events->columns[column]), any_null = false;
     for (uint32_t i = 0; i < c->n; i++) {
-        weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
+        weir_cell cell = cell_at(c, column, told, i);
         if (is_null(cell)) {
             values[i] = (weir_str){"", 0};
             weir_bit_set(nulls, i);
@@ -111,25 +118,26 @@ static void convert_scalars(const weir_convert *c, uint32_t column, weir_vec *ou
     out->nulls = any_null ? nulls : NULL;
 }
 
-static uint32_t count_items(const weir_convert *c, uint32_t column)
+static uint32_t count_items(const weir_convert *c, uint32_t column, const weir_cell *told)
 {
     uint32_t total = 0;
     for (uint32_t i = 0; i < c->n; i++) {
-        weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
+        weir_cell cell = cell_at(c, column, told, i);
         total += cell.kind == WEIR_CELL_LIST ? cell.size : 1;
     }
     return total;
 }
 
 /* Lists in the order of the event; the live segment orders them (multiValueHandling). */
-static void convert_lists(const weir_convert *c, uint32_t column, weir_vec *out)
+static void convert_lists(const weir_convert *c, uint32_t column, const weir_cell *told,
+                          weir_vec *out)
 {
-    uint32_t total = count_items(c, column), at = 0;
+    uint32_t total = count_items(c, column, told), at = 0;
     uint32_t *offsets = WEIR_SCRATCH_ARRAY(c->scratch, uint32_t, c->n + 1);
     uint64_t *nulls = new_nulls(c, c->n), *item_nulls = new_nulls(c, total);
     weir_str *values = WEIR_SCRATCH_ARRAY(c->scratch, weir_str, total + 1);
     for (uint32_t i = 0; i < c->n; i++) {
-        weir_cell cell = weir_events_at(c->events, column, c->rows[i]);
+        weir_cell cell = cell_at(c, column, told, i);
         uint32_t count = cell.kind == WEIR_CELL_LIST ? cell.size : !is_null(cell);
         const weir_cell *elements =
             cell.kind == WEIR_CELL_LIST && cell.size > 0 ? c->events->items + cell.as.first : &cell;
@@ -157,12 +165,25 @@ static void convert_lists(const weir_convert *c, uint32_t column, weir_vec *out)
     out->at.offsets = offsets;
 }
 
+static bool has_lists(const weir_cell *cells, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (cells[i].kind == WEIR_CELL_LIST) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void weir_convert_string(const weir_convert *c, uint32_t column, weir_vec *out)
 {
-    if (c->events->columns[column].kinds & WEIR_CELL_BIT(WEIR_CELL_LIST)) {
-        convert_lists(c, column, out);
+    uint32_t kinds = c->events->columns[column].kinds;
+    const weir_cell *told =
+        kinds & WEIR_CELL_BIT(WEIR_CELL_JSON) ? weir_convert_java(c, column) : NULL;
+    if (told ? has_lists(told, c->n) : kinds & WEIR_CELL_BIT(WEIR_CELL_LIST)) {
+        convert_lists(c, column, told, out);
     } else {
-        convert_scalars(c, column, out);
+        convert_scalars(c, column, told, out);
     }
 }
 

@@ -16,7 +16,7 @@ typedef struct weir_convert {
     void *self;
 } weir_convert;
 
-/* A dimension: strings of anything (numbers as Java prints them, booleans as true and false, objects as JSON), lists as multi-values. */
+/* A dimension: strings of anything (numbers as Java prints them, booleans as true and false, objects as Java prints maps), lists as multi-values. */
 void weir_convert_string(const weir_convert *c, uint32_t column, weir_vec *out);
 /* A numeric dimension: text only if it is exactly such a number, booleans as 1 and 0. */
 void weir_convert_number(const weir_convert *c, uint32_t column, weir_kind kind, weir_vec *out);
@@ -24,6 +24,10 @@ void weir_convert_number(const weir_convert *c, uint32_t column, weir_kind kind,
 void weir_convert_metric(const weir_convert *c, uint32_t column, weir_kind kind, weir_vec *out);
 /* An auto or json column: LONG (booleans too), DOUBLE or STRING where all values are such, else COMPLEX<json> text; UNKNOWN: nothing but nulls. */
 void weir_convert_auto(const weir_convert *c, uint32_t column, weir_vec *out);
+/* The cells as JSON text, compact. */
+void weir_convert_json(const weir_convert *c, uint32_t column, weir_vec *out);
+/* A derived column as such: JSON becomes compact. */
+void weir_convert_auto_vec(const weir_vec *vec, weir_scratch *scratch, weir_vec *out);
 /* LONG, DOUBLE or STRING: what holds all values of the batch. */
 weir_kind weir_convert_natural(const weir_convert *c, uint32_t column);
 #endif

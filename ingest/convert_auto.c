@@ -1,5 +1,6 @@
-/* ingest/convert_auto.c - cells of an auto or json column: values of one kind as a vector of that kind, anything else as JSON text, compact and with numbers
- * as Java prints them, which the live segment takes apart. */
+/* ingest/convert_auto.c - cells of an auto or json column: values of one kind as a vector of that
+ * kind, anything else as JSON text, compact and with numbers as Java prints them, which the live
+ * segment takes apart. */
 #include "compute/json_text.h"
 #include "ingest/convert.h"
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static bool is_null(weir_cell cell)
     return cell.kind == WEIR_CELL_NULL || cell.kind == WEIR_CELL_ABSENT;
 }
 
-static void convert_texts(const weir_convert *c, uint32_t column, weir_vec *out)
+void weir_convert_json(const weir_convert *c, uint32_t column, weir_vec *out)
 {
     weir_str *values = WEIR_SCRATCH_ARRAY(c->scratch, weir_str, c->n + 1);
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(c->scratch, uint64_t, weir_words(c->n) + 1);
@@ -67,7 +68,8 @@ static void convert_texts(const weir_convert *c, uint32_t column, weir_vec *out)
             c->bad(c->self, i, "a nested value is not JSON, or deeper than 100 levels");
             continue;
         }
-        values[i] = (weir_str){memcpy(weir_events_text(c->events, text.size), text.at, text.size), text.size};
+        values[i] = (weir_str){memcpy(weir_events_text(c->events, text.size), text.at, text.size),
+                               text.size};
     }
     weir_buf_done(&text);
     *out = (weir_vec){.type = weir_type_json(), .form = WEIR_FLAT, .n = c->n, .nulls = nulls};
@@ -76,8 +78,10 @@ static void convert_texts(const weir_convert *c, uint32_t column, weir_vec *out)
 
 void weir_convert_auto(const weir_convert *c, uint32_t column, weir_vec *out)
 {
-    uint32_t kinds = c->events->columns[column].kinds & ~(WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL));
-    uint32_t longs = WEIR_CELL_BIT(WEIR_CELL_LONG) | WEIR_CELL_BIT(WEIR_CELL_TRUE) | WEIR_CELL_BIT(WEIR_CELL_FALSE);
+    uint32_t kinds = c->events->columns[column].kinds &
+                     ~(WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL));
+    uint32_t longs = WEIR_CELL_BIT(WEIR_CELL_LONG) | WEIR_CELL_BIT(WEIR_CELL_TRUE) |
+                     WEIR_CELL_BIT(WEIR_CELL_FALSE);
     if (kinds == 0) {
         *out = weir_vec_null(WEIR_TYPE(WEIR_UNKNOWN), c->n);
     } else if ((kinds & ~longs) == 0) {
@@ -87,6 +91,35 @@ void weir_convert_auto(const weir_convert *c, uint32_t column, weir_vec *out)
     } else if (kinds == WEIR_CELL_BIT(WEIR_CELL_STRING)) {
         weir_convert_string(c, column, out);
     } else {
-        convert_texts(c, column, out);
+        weir_convert_json(c, column, out);
     }
+}
+
+void weir_convert_auto_vec(const weir_vec *vec, weir_scratch *scratch, weir_vec *out)
+{
+    weir_vec flat;
+    weir_error err;
+    *out = weir_vec_null(WEIR_TYPE(WEIR_UNKNOWN), vec->n);
+    if (!weir_vec_flatten(vec, scratch, &flat, &err)) {
+        return; /* cannot be: derived vectors have no dictionaries that may be damaged */
+    }
+    if (!weir_type_is_json(flat.type)) {
+        *out = flat.type.kind == WEIR_COMPLEX ? *out : flat; /* a sketch has no place here */
+        return;
+    }
+    weir_str *values = WEIR_SCRATCH_ARRAY(scratch, weir_str, flat.n + 1);
+    weir_buf text = {0};
+    for (uint32_t i = 0; i < flat.n; i++) {
+        bool null = weir_vec_is_null(&flat, i);
+        text.size = 0;
+        if (!null) {
+            weir_json_normalize(flat.at.s[i], &text);
+        }
+        char *copy = weir_scratch_take(scratch, text.size + 1);
+        memcpy(copy, text.at ? text.at : "", text.size);
+        values[i] = (weir_str){copy, text.size};
+    }
+    weir_buf_done(&text);
+    *out = flat;
+    out->at.s = values;
 }

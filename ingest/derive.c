@@ -203,12 +203,10 @@ void weir_derive_field(const weir_convert *events, uint32_t column, weir_vec *ou
         *out = weir_vec_null(WEIR_TYPE(WEIR_UNKNOWN), events->n);
     } else if (kind == WEIR_LONG || kind == WEIR_DOUBLE) {
         weir_convert_number(events, column, kind, out);
+    } else if (values == WEIR_CELL_BIT(WEIR_CELL_JSON)) {
+        weir_convert_json(events, column, out);
     } else {
         weir_convert_string(events, column, out);
-        if (values == WEIR_CELL_BIT(WEIR_CELL_JSON)) {
-            out->type =
-                (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("json"))};
-        }
     }
 }
 

@@ -28,10 +28,9 @@ typedef struct load {
     weir_lines *lines;
     size_t memory_bytes;
     uint32_t worker_count;
-    pthread_mutex_t turn; /* to append: of the live segment and its kinds; long */
+    pthread_mutex_t turn; /* to append: of the live segment; long */
     weir_budget budget;
     weir_realtime *rt;
-    weir_append_kinds *kinds;
     pthread_cond_t ended; /* the last worker has */
     pthread_mutex_t
         lock; /* of the figures, uploads and the failure; short, taken within a turn too */
@@ -153,7 +152,6 @@ static void freeze(load *l)
     weir_arena_free(arena);
     weir_realtime_unref(l->rt);
     l->rt = weir_realtime_new(l->spec->schema, &l->budget);
-    weir_append_kinds_reset(l->kinds);
 }
 
 /* Decoding. */
@@ -187,10 +185,6 @@ static void append_batch(worker *w, const weir_input *input)
     pthread_mutex_lock(&l->turn);
     if (is_full(l)) {
         freeze(l);
-    }
-    if (l->spec->schema->discover_typed && !weir_append_kinds_fit(l->kinds, input)) {
-        freeze(l);
-        weir_append_kinds_fit(l->kinds, input);
     }
     uint32_t kept = weir_append(l->rt, input, 0, weir_transform_records(w->transform),
                                 (weir_reject_sink){see_reject, w});
@@ -456,7 +450,6 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
     pthread_mutex_init(&l.lock, NULL);
     pthread_cond_init(&l.ended, NULL);
     l.arena = weir_arena_new();
-    l.kinds = weir_append_kinds_new();
     l.rt = weir_realtime_new(l.spec->schema, &l.budget);
     bool ok = run_load(&l, out, err);
     if (l.table) {
@@ -465,7 +458,6 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
         weir_log_state_unref(state);
     }
     weir_realtime_unref(l.rt);
-    weir_append_kinds_free(l.kinds);
     weir_arena_free(l.arena);
     weir_spec_unref(l.spec);
     free(l.uploads);

@@ -32,8 +32,6 @@ struct weir_transform {
     uint32_t input_count, input_capacity;
     const weir_expr **input_exprs;
     weir_row_filter *filter; /* NULL: none */
-    uint8_t *discovered;     /* per column of fields: weir_kind that it has by now */
-    uint32_t discovered_count;
     /* Run under way. */
     weir_events *events;
     weir_reject_sink sink;
@@ -175,7 +173,6 @@ void weir_transform_free(weir_transform *t)
         weir_scratch_done(&t->scratch);
         weir_arena_free(t->arena);
         weir_spec_unref(t->spec);
-        free(t->discovered);
         free(t);
     }
 }
@@ -458,31 +455,7 @@ static void put_dimension(weir_transform *t, const weir_dimension *dimension, ui
     }
 }
 
-/* The kind of a discovered column only ever widens: LONG, DOUBLE, STRING. UNKNOWN: nothing but
- * nulls and objects so far. */
-static weir_kind discovered_kind(weir_transform *t, uint32_t column)
-{
-    while (t->discovered_count < t->fields->column_count) {
-        uint32_t capacity = t->discovered_count * 2 + 64;
-        capacity = capacity < t->fields->column_count ? t->fields->column_count : capacity;
-        t->discovered = weir_realloc(t->discovered, capacity);
-        memset(t->discovered + t->discovered_count, WEIR_UNKNOWN, capacity - t->discovered_count);
-        t->discovered_count = capacity;
-    }
-    weir_convert c = converter(t, t->fields->columns[column].name);
-    uint32_t values = t->events->columns[column].kinds &
-                      ~(WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL) |
-                        WEIR_CELL_BIT(WEIR_CELL_JSON));
-    weir_kind now = values == 0                       ? WEIR_UNKNOWN
-                    : t->spec->schema->discover_typed ? weir_convert_natural(&c, column)
-                                                      : WEIR_STRING;
-    if (now > (weir_kind)t->discovered[column]) {
-        t->discovered[column] = (uint8_t)now;
-    }
-    return values == 0 ? WEIR_UNKNOWN : (weir_kind)t->discovered[column];
-}
-
-/* Objects are not discovered: their cells count as null. */
+/* Objects are discovered only with types: else their cells count as null. */
 static void hide_objects(weir_transform *t, uint32_t column)
 {
     weir_cells *cells = &t->events->columns[column];
@@ -494,20 +467,23 @@ static void hide_objects(weir_transform *t, uint32_t column)
     }
 }
 
+/* With useSchemaDiscovery as auto columns, else as strings. */
 static void put_discovered(weir_transform *t, weir_input *out, weir_str *names, weir_vec *columns)
 {
+    bool typed = t->spec->schema->discover_typed;
+    uint32_t nothing = WEIR_CELL_BIT(WEIR_CELL_ABSENT) | WEIR_CELL_BIT(WEIR_CELL_NULL) |
+                       (typed ? 0 : WEIR_CELL_BIT(WEIR_CELL_JSON));
     for (uint32_t i = 0; i < t->events->column_count; i++) {
-        weir_kind kind = t->fields->columns[i].discovered ? discovered_kind(t, i) : WEIR_UNKNOWN;
-        if (kind == WEIR_UNKNOWN) {
+        if (!t->fields->columns[i].discovered || !(t->events->columns[i].kinds & ~nothing)) {
             continue;
         }
         weir_convert c = converter(t, t->fields->columns[i].name);
         names[out->column_count] = c.column;
-        hide_objects(t, i);
-        if (kind == WEIR_STRING) {
-            weir_convert_string(&c, i, &columns[out->column_count++]);
+        if (typed) {
+            weir_convert_auto(&c, i, &columns[out->column_count++]);
         } else {
-            weir_convert_number(&c, i, kind, &columns[out->column_count++]);
+            hide_objects(t, i);
+            weir_convert_string(&c, i, &columns[out->column_count++]);
         }
     }
 }
@@ -610,6 +586,8 @@ bool weir_transform_run(weir_transform *t, weir_events *events, weir_time_window
         weir_vec *column = &columns[out->column_count++];
         if (t->dimension_derived[i] == WEIR_NO_COLUMN) {
             put_dimension(t, dimension, t->dimension_columns[i], column);
+        } else if (dimension->automatic) {
+            weir_convert_auto_vec(&t->derived[t->dimension_derived[i]], &t->scratch, column);
         } else if (!cast_derived(t, t->dimension_derived[i], dimension->type, column, err)) {
             return weir_fail_in(err, "dimension '%.*s'", WEIR_STR_ARG(dimension->name));
         }

@@ -23,7 +23,6 @@ weir_worker *weir_worker_new(const weir_worker_options *options, weir_spec *spec
     w->arena = weir_arena_new();
     w->fields = weir_spec_fields(spec);
     w->decoder = weir_decoder_json_new(w->fields);
-    w->kinds = weir_append_kinds_new();
     weir_events_init(&w->events);
     pthread_mutex_init(&w->lock, NULL);
     w->transform = weir_transform_new(spec, w->fields, err);
@@ -65,7 +64,6 @@ void weir_worker_free(weir_worker *w)
     free_shown(w->shown, w->shown_count);
     weir_transform_free(w->transform);
     weir_events_done(&w->events);
-    weir_append_kinds_free(w->kinds);
     weir_decoder_free(w->decoder);
     weir_fields_free(w->fields);
     weir_spec_unref(w->spec);
@@ -127,7 +125,6 @@ void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s)
         w->gen = weir_generation_begin(w->options.table, w->options.holder, w->spec->schema,
                                        w->options.budget);
         w->gen_begun_us = 0;
-        weir_append_kinds_reset(w->kinds);
     }
     s->number = weir_generation_add_source(w->gen, &s->key, s->epoch, s->position);
     s->in_generation = true;

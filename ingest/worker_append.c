@@ -39,15 +39,6 @@ static weir_reject_sink sink_of(weir_worker *w)
     return (weir_reject_sink){see_reject, w};
 }
 
-/* A column that discovery typed too narrowly for these rows: they go to the next generation. */
-static void begin_wider(weir_worker *w, const weir_input *input)
-{
-    if (w->spec->schema->discover_typed && !weir_append_kinds_fit(w->kinds, input)) {
-        weir_worker_seal(w, true);
-        weir_append_kinds_fit(w->kinds, input);
-    }
-}
-
 /* Batch to rows; returns how many. */
 static uint32_t append_batch(weir_worker *w)
 {
@@ -66,7 +57,6 @@ static uint32_t append_batch(weir_worker *w)
     if (input.n == 0) {
         return 0;
     }
-    begin_wider(w, &input);
     return weir_append(weir_generation_rows(w->gen), &input, w->batch_source->number,
                        weir_transform_records(w->transform), sink_of(w));
 }

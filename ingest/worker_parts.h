@@ -67,7 +67,6 @@ struct weir_worker {
     weir_decoder *decoder;
     weir_transform *transform;
     weir_events events;
-    weir_append_kinds *kinds;
     weir_generation *gen;  /* growing; NULL: none */
     int64_t gen_begun_us;  /* its first record; 0: none yet */
     bool fatal;

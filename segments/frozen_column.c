@@ -4,6 +4,7 @@
 #include "segments/encode_lists.h"
 #include "segments/frozen.h"
 #include "weir/hash.h"
+#include "weir/paths.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -426,14 +427,27 @@ static bool sum(const weir_column *base, uint32_t chunk, uint32_t from, uint32_t
     return enc != NULL;
 }
 
-static uint64_t bytes(const weir_column *base)
+static uint64_t own_bytes(const frozen_column *col)
 {
-    const frozen_column *col = (const frozen_column *)base;
     uint64_t total = col->dict ? weir_dict_frozen_bytes(col->dict) : 0;
     for (uint32_t c = 0; c < col->seg->chunk_count; c++) {
         const frozen_chunk *chunk = &col->chunks[c];
         total += chunk->values.ref.size + (chunk->items ? chunk->items->ref.size : 0) +
                  (chunk->postings ? chunk->postings->ref.size : 0);
+    }
+    return total;
+}
+
+/* Of a json column with its paths, which are hidden and come last. */
+static uint64_t bytes(const weir_column *base)
+{
+    const frozen_column *col = (const frozen_column *)base;
+    const weir_segment *seg = col->seg;
+    uint64_t total = own_bytes(col);
+    for (uint32_t i = seg->column_count - seg->hidden_count; i < seg->column_count; i++) {
+        if (weir_path_is_of(seg->columns[i]->base.name, base->name)) {
+            total += own_bytes(seg->columns[i]);
+        }
     }
     return total;
 }

@@ -98,6 +98,27 @@ static void describe_encodings(const frozen_column *col, weir_json *json)
     weir_json_end_object(json);
 }
 
+/* Of a hidden column what people can read: "doc $.a.b", and of arrays "doc $.a.b[]". */
+static void name_members(weir_json *json, const frozen_column *col)
+{
+    weir_str name = col->base.name;
+    const char *mark = memchr(name.at, '\001', name.size);
+    if (!mark) {
+        weir_json_member_str(json, "name", name);
+        return;
+    }
+    weir_buf text = {0};
+    weir_str rest = {mark + 1, (size_t)(name.at + name.size - mark) - 1};
+    bool array = rest.size && rest.at[0] == 'a';
+    weir_buf_str(&text, (weir_str){name.at, (size_t)(mark - name.at)});
+    weir_buf_byte(&text, ' ');
+    weir_buf_str(&text, rest.size > 1 ? (weir_str){rest.at + 1, rest.size - 1} : WEIR_STR("rest"));
+    weir_buf_text(&text, array ? "[]" : "");
+    weir_json_member_str(json, "name", weir_buf_view(&text));
+    weir_json_member_bool(json, "hidden", true);
+    weir_buf_done(&text);
+}
+
 static void describe_column(const frozen_column *col, bool per_chunk, weir_json *json)
 {
     uint64_t values = 0, index = 0, nulls = 0,
@@ -109,7 +130,7 @@ static void describe_column(const frozen_column *col, bool per_chunk, weir_json 
         nulls += chunk->zone.null_count;
     }
     weir_json_begin_object(json);
-    weir_json_member_str(json, "name", col->base.name);
+    name_members(json, col);
     type_member(json, col);
     weir_json_member_bool(json, "metric", col->base.metric);
     weir_json_member_long(json, "bytes", (int64_t)(values + index + dictionary));

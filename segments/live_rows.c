@@ -200,6 +200,12 @@ static uint64_t column_bytes(const weir_column *base)
 {
     const pinned_column *col = column_of(base);
     uint64_t bytes = 0;
+    for (uint32_t i = 1; col->col && col->col->automatic && i <= col->of->name_count; i++) {
+        const weir_live_leaf *leaf = col->of->columns[i].col->leaf; /* a json column's paths */
+        bytes += leaf && leaf->of == col->col && !leaf->root
+                     ? column_bytes(&col->of->columns[i].base)
+                     : 0;
+    }
     for (uint32_t i = 0; i < col->of->chunk_count; i++) {
         const pinned_chunk *at = &col->of->chunks[i];
         const weir_live_sealed_column *sealed =

@@ -28,3 +28,9 @@ bool weir_path_is_hidden(weir_str name)
 {
     return name.size > 0 && memchr(name.at, '\001', name.size);
 }
+
+bool weir_path_is_of(weir_str name, weir_str column)
+{
+    return name.size > column.size && name.at[column.size] == '\001' &&
+           weir_str_starts(name, column);
+}

@@ -20,4 +20,5 @@ weir_str weir_path_column_name(weir_arena *arena, weir_str column, weir_str path
 weir_str weir_path_rest_name(weir_arena *arena, weir_str column);
 /* A name made by the two above. */
 bool weir_path_is_hidden(weir_str name);
+bool weir_path_is_of(weir_str name, weir_str column); /* made for this column */
 #endif

@@ -136,8 +136,8 @@ static void a_string_dimension_takes_anything_as_java_prints_it(void **state)
         "{\"ts\":1,\"s\":true}", "{\"ts\":1,\"s\":null}", "{\"ts\":1}",
         "{\"ts\":1,\"s\":{\"k\":[1, 2]}}", "{\"ts\":1,\"s\":\"\"}");
     assert_int_equal(b.input.n, 8);
-    static const char *const want[] = {"s=\"x\"", "s=\"5\"", "s=\"1.0E7\"",         "s=\"true\"",
-                                       "s=null",  "s=null",  "s=\"{\"k\":[1,2]}\"", "s=\"\""};
+    static const char *const want[] = {"s=\"x\"", "s=\"5\"", "s=\"1.0E7\"",      "s=\"true\"",
+                                       "s=null",  "s=null",  "s=\"{k=[1, 2]}\"", "s=\"\""};
     for (uint32_t i = 0; i < 8; i++) {
         assert_string_equal(row_text(&b, i), want[i]);
     }
@@ -155,7 +155,7 @@ static void lists_are_multi_values_and_keep_their_nulls(void **state)
     RUN(&b, "{\"ts\":1,\"m\":[\"b\",null,3]}", "{\"ts\":1,\"m\":[]}", "{\"ts\":1}",
         "{\"ts\":1,\"m\":\"one\"}", "{\"ts\":1,\"m\":[[1],2]}");
     static const char *const want[] = {"m=[\"b\",null,\"3\"]", "m=[]", "m=null", "m=[\"one\"]",
-                                       "m=[\"[[1],2]\"]"};
+                                       "m=[\"[1]\",\"2\"]"};
     for (uint32_t i = 0; i < 5; i++) {
         assert_string_equal(row_text(&b, i), want[i]);
     }
@@ -270,20 +270,51 @@ static void undeclared_columns_are_discovered_as_strings(void **state)
     end(&b);
 }
 
-static void typed_discovery_keeps_numbers_and_only_widens(void **state)
+static void json_of(weir_str name, const char *text, bench *b, uint32_t row)
+{
+    for (uint32_t c = 0; c < b->input.column_count; c++) {
+        weir_value v;
+        if (weir_str_eq(b->input.names[c], name)) {
+            assert_true(weir_type_is_json(b->input.columns[c].type));
+            assert_true(weir_vec_value(&b->input.columns[c], row, b->arena, &v, NULL));
+            assert_string_equal(weir_arena_text(b->arena, v.as.s), text);
+            return;
+        }
+    }
+    fail_msg("no column %.*s", WEIR_STR_ARG(name));
+}
+
+static void typed_discovery_gives_values_of_one_kind_or_json(void **state)
 {
     (void)state;
     bench b;
     begin(&b, SPEC("\"useSchemaDiscovery\":true", ""));
-    RUN(&b, "{\"ts\":1,\"a\":5,\"b\":true,\"c\":\"x\"}");
+    RUN(&b, "{\"ts\":1,\"a\":5,\"b\":true,\"c\":\"x\",\"d\":null}");
     assert_string_equal(row_text(&b, 0), "a=5 b=1 c=\"x\"");
     RUN(&b, "{\"ts\":1,\"a\":2.5}");
     assert_string_equal(row_text(&b, 0), "a=2.5");
-    RUN(&b, "{\"ts\":1,\"a\":3}");
-    assert_string_equal(row_text(&b, 0), "a=3.0");
-    RUN(&b, "{\"ts\":1,\"a\":\"t\"}");
-    RUN(&b, "{\"ts\":1,\"a\":3}");
-    assert_string_equal(row_text(&b, 0), "a=\"3\"");
+    RUN(&b, "{\"ts\":1,\"a\":3,\"d\":[1, null]}",
+        "{\"ts\":1,\"a\":\"t\\n\",\"d\":{\"k\" : 1e2, \"l\":[ {} ]}}");
+    json_of(WEIR_STR("a"), "3", &b, 0);
+    json_of(WEIR_STR("a"), "\"t\\n\"", &b, 1);
+    json_of(WEIR_STR("d"), "[1,null]", &b, 0);
+    json_of(WEIR_STR("d"), "{\"k\":100.0,\"l\":[{}]}", &b, 1);
+    end(&b);
+}
+
+static void json_columns_refuse_what_is_too_deep(void **state)
+{
+    (void)state;
+    bench b;
+    char deep[300] = "{\"ts\":1,\"j\":";
+    begin(&b, SPEC("\"dimensions\":[{\"type\":\"json\",\"name\":\"j\"}]", ""));
+    memset(deep + strlen(deep), '[', 120);
+    memset(deep + strlen(deep), ']', 120);
+    strcat(deep, "}");
+    RUN(&b, deep, "{\"ts\":1,\"j\":[[\"x\"]]}");
+    assert_int_equal(b.input.n, 2);
+    assert_non_null(strstr(weir_arena_text(b.arena, weir_buf_view(&b.rejects)), "100 levels"));
+    json_of(WEIR_STR("j"), "[[\"x\"]]", &b, 1);
     end(&b);
 }
 
@@ -394,7 +425,8 @@ int main(void)
         cmocka_unit_test(events_without_a_time_or_outside_the_window_are_rejected_by_reason),
         cmocka_unit_test(a_missing_value_stands_for_times_that_are_not_there),
         cmocka_unit_test(undeclared_columns_are_discovered_as_strings),
-        cmocka_unit_test(typed_discovery_keeps_numbers_and_only_widens),
+        cmocka_unit_test(typed_discovery_gives_values_of_one_kind_or_json),
+        cmocka_unit_test(json_columns_refuse_what_is_too_deep),
         cmocka_unit_test(transforms_see_the_event_as_it_was_and_may_replace_a_field),
         cmocka_unit_test(a_transform_reads_into_nested_objects_and_lists),
         cmocka_unit_test(an_event_that_a_transform_fails_on_is_unparseable_and_the_others_stay),
