@@ -227,6 +227,12 @@ void weir_vec_gather(const weir_vec *vec, const uint16_t *rows, uint32_t n, weir
     gather(vec, rows, NULL, n, s, out);
 }
 
+void weir_vec_pick(const weir_vec *vec, const uint32_t *rows, uint32_t n, weir_scratch *s,
+                   weir_vec *out)
+{
+    gather(vec, NULL, rows, n, s, out);
+}
+
 void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch *s, weir_vec *out)
 {
     assert(from + n <= vec->n);

@@ -74,6 +74,8 @@ weir_vec weir_vec_const(weir_scratch *s, const weir_value *value, uint32_t n);
 bool weir_vec_flatten(const weir_vec *vec, weir_scratch *s, weir_vec *out, weir_error *err);
 /* Rows `rows[0..n)` of `vec`, in that order; keeps DICT and CONST. */
 void weir_vec_gather(const weir_vec *vec, const uint16_t *rows, uint32_t n, weir_scratch *s, weir_vec *out);
+/* The same with numbers of any size: elements of lists. */
+void weir_vec_pick(const weir_vec *vec, const uint32_t *rows, uint32_t n, weir_scratch *s, weir_vec *out);
 /* Rows [from, from + n). No copy where it can be helped. */
 void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch *s, weir_vec *out);
 /* Druid's cast of a column to another kind (fn_cast of expressions, columns of another type). Never fails per row: unparsable = null.

@@ -24,6 +24,7 @@ static const char *category_of(weir_err code)
         return "INVALID_INPUT";
     case WEIR_OK:
     case WEIR_ERR_RUN:
+    case WEIR_ERR_ARGUMENT:
     case WEIR_ERR_CORRUPT:
     case WEIR_ERR_STORE:
     case WEIR_ERR_KAFKA:

@@ -68,7 +68,9 @@ void weir_scan_init_child(weir_scan *scan, weir_arena *arena, pthread_mutex_t *l
 bool weir_scan_filter(weir_scan *scan, weir_error *err);
 /* Given rows become a table; a node that reads something else needs nothing. After it `own` is the holder's to free. */
 bool weir_scan_load(weir_scan *scan, weir_lane *lane);
-/* After everything that asks for slots was bound: finds columns, cuts chunks away by time, deals slices. */
+/* Whether its rows are there: all but a child's that did not run yet. */
+bool weir_scan_is_ready(const weir_scan *scan);
+/* After everything that asks for slots was bound: finds columns, cuts chunks away by time, deals slices. More than once is fine. */
 void weir_scan_prepare(weir_scan *scan);
 void weir_scan_done(weir_scan *scan);
 

@@ -31,6 +31,7 @@ typedef struct weir_native_query {
     uint32_t table_count; /* distinct names of all tables, nested ones too */
     const weir_str *tables;
     weir_plan *plan;      /* NULL: a metadata query. Rewritten and checked by bind */
+    struct weir_native_later *later; /* what bind does before the outermost type's own */
     void *own;            /* what the type's writer needs to know */
 } weir_native_query;
 

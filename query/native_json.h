@@ -21,6 +21,14 @@ typedef struct weir_at {
 weir_str weir_at_path(weir_arena *arena,
                       const weir_at *at); /* "aggregations[1].fieldName"; "" at the top */
 
+struct weir_native;
+/* What waits for the views; parts of inner queries come before those of outer ones. */
+typedef struct weir_native_later {
+    bool (*call)(struct weir_native *n, void *self, weir_view *const *views, uint32_t view_count);
+    void *self;
+    struct weir_native_later *next;
+} weir_native_later;
+
 /* One request being lowered. */
 typedef struct weir_native {
     weir_arena *arena;
@@ -33,6 +41,10 @@ typedef struct weir_native {
     struct weir_native_grouping *groupings; /* of that query */
     bool context_only; /* reading the context: bad values are BAD_CONTEXT */
 } weir_native;
+void weir_native_wait(weir_native *n,
+                      bool (*call)(weir_native *n, void *self, weir_view *const *views,
+                                   uint32_t view_count),
+                      void *self); /* at the end of query->later */
 bool weir_native_fail(weir_native *n, const weir_at *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool weir_native_unsupported(weir_native *n, const weir_at *at, const char *format, ...)
@@ -103,7 +115,8 @@ bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *j
                               const weir_expr *input, const weir_expr **out);
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
                              const char *name, weir_type *out);
-/* native_virtual.c: "virtualColumns". */
+/* native_virtual.c: one virtual column, and "virtualColumns". */
+bool weir_native_virtual(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out);
 bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,
                           const weir_virtual **out);
 /* native_extract.c: an extraction function over `input` as an expression. */
@@ -213,6 +226,28 @@ bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, wei
                       bool need_intervals, weir_node **out);
 bool weir_native_source(weir_native *n, const weir_at *at, const json_t *json,
                         const weir_native_part *part, weir_node_rows *rows); /* native_source.c */
+/* A data source under another one, as a node: its leftmost rows have the intervals of `over` (NULL:
+ * eternity). NULL: n->err says why. */
+weir_node *weir_native_source_node(weir_native *n, const weir_at *at, const json_t *json,
+                                   const weir_native_part *part, const weir_node_rows *over);
+/* native_join.c */
+bool weir_native_join(weir_native *n, const weir_at *at, const json_t *json,
+                      const weir_native_part *part, weir_node_rows *rows);
+bool weir_native_unnest(weir_native *n, const weir_at *at, const json_t *json,
+                        const weir_native_part *part, weir_node_rows *rows);
+bool weir_native_filtered(weir_native *n, const weir_at *at, const json_t *json,
+                          const weir_native_part *part, weir_node_rows *rows);
+bool weir_native_union_node(weir_native *n, const weir_at *at, const json_t *list,
+                            const weir_native_part *part, weir_node_rows *rows);
+/* The columns that rows have of themselves, in order: what a scan over all columns shows. Types are
+ * UNKNOWN where only a run knows them. Once the views are there and what was open below is bound. */
+typedef struct weir_native_signature {
+    weir_names names;
+    weir_type *types; /* by name; `metric` likewise */
+    bool *metric;
+} weir_native_signature;
+void weir_native_signature_of(weir_native *n, const weir_node_rows *rows, weir_view *const *views,
+                              uint32_t view_count, weir_native_signature *out);
 /* native_given.c */
 bool weir_native_inline(weir_native *n, const weir_at *at, const json_t *json,
                         weir_node_rows *rows);

@@ -71,6 +71,20 @@ bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *jso
     return weir_native_options_read(n, json, &out->options) && out->type->parse(n, at, json, out);
 }
 
+void weir_native_wait(weir_native *n,
+                      bool (*call)(weir_native *n, void *self, weir_view *const *views,
+                                   uint32_t view_count),
+                      void *self)
+{
+    weir_native_later *later = WEIR_ARENA_NEW(n->arena, weir_native_later),
+                      **end = &n->query->later;
+    *later = (weir_native_later){.call = call, .self = self};
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = later;
+}
+
 static void drop_json(void *json)
 {
     json_decref(json);
@@ -158,6 +172,11 @@ bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_
 {
     weir_native n = {.arena = query->arena, .err = err, .query = query};
     weir_native_part *part = query->own;
+    for (weir_native_later *later = query->later; later; later = later->next) {
+        if (!later->call(&n, later->self, views, view_count)) {
+            return false;
+        }
+    }
     if (part->type->bind && !part->type->bind(&n, part, views, view_count)) {
         return false;
     }

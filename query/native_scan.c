@@ -2,7 +2,6 @@
  * learns them from the views: dimensions and metrics of every segment, __time first. A column to
  * order by that is not asked for is read behind the shown ones. */
 #include "query/native_json.h"
-#include "query/given.h"
 
 static bool parse_format(weir_native *n, const weir_at *at, const json_t *json, uint32_t *out)
 {
@@ -156,16 +155,6 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     }
     open->limit = open->limit == 0 || open->limit == INT64_MAX ? -1 : open->limit;
     weir_granularity_simple(WEIR_STR("all"), &part->granularity);
-    if (columns.count == 0 && rows->as.rows.child) {
-        for (uint32_t i = 0; i < rows->as.rows.child->output_count; i++) {
-            weir_names_add(&columns, rows->as.rows.child->output_names[i]);
-        }
-    }
-    const weir_given *given = rows->as.rows.given;
-    bool all = columns.count == 0;
-    for (uint32_t i = 0; all && given && i < given->column_count; i++) {
-        weir_names_add(&columns, given->names[i]);
-    }
     open->rows = rows;
     if (columns.count == 0) {
         part->meta = open;
@@ -186,17 +175,9 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
         return true;
     }
     weir_node_rows *rows = &open->rows->as.rows;
-    weir_names columns = {.arena = n->arena};
-    weir_names_add(&columns, WEIR_STR("__time"));
-    for (uint32_t v = 0; v < view_count; v++) {
-        for (uint32_t r = 0; r < views[v]->count; r++) {
-            const weir_rows *segment = views[v]->rows[r];
-            for (uint32_t i = 0; segment && i < segment->ops->column_count(segment); i++) {
-                weir_names_add(&columns,
-                               weir_arena_str(n->arena, segment->ops->column_at(segment, i)->name));
-            }
-        }
-    }
+    weir_native_signature signature = {0};
+    weir_native_signature_of(n, rows, views, view_count, &signature);
+    weir_names columns = signature.names;
     for (uint32_t i = 0; i < rows->virtual_count; i++) {
         weir_names_add(&columns, rows->virtuals[i].name);
     }

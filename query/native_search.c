@@ -28,7 +28,7 @@ static bool has_lists(const search *what, const weir_names *columns, weir_view *
             }
         }
     }
-    return what->rows->as.rows.child != NULL;
+    return what->rows->as.rows.table_count == 0;
 }
 
 static const weir_expr *distinct(weir_native *n, const weir_expr *list)
@@ -167,15 +167,13 @@ static bool bind(weir_native *n, weir_native_part *part, weir_view *const *views
     if (what->dimension_count > 0) {
         return lower(n, part, what, views, view_count);
     }
-    for (uint32_t v = 0; v < view_count; v++) {
-        for (uint32_t r = 0; r < views[v]->count; r++) {
-            const weir_rows *segment = views[v]->rows[r];
-            for (uint32_t i = 0; segment && i < segment->ops->column_count(segment); i++) {
-                const weir_column *column = segment->ops->column_at(segment, i);
-                if (!column->metric && column->type.kind == WEIR_STRING) {
-                    weir_names_add(&names, weir_arena_str(n->arena, column->name));
-                }
-            }
+    weir_native_signature signature = {0};
+    weir_native_signature_of(n, &what->rows->as.rows, views, view_count, &signature);
+    for (uint32_t i = 0; i < signature.names.count; i++) {
+        weir_kind kind = signature.types[i].kind;
+        bool text = kind == WEIR_STRING || (kind == WEIR_UNKNOWN && what->rows->as.rows.child);
+        if (text && !signature.metric[i] && !weir_str_is(signature.names.at[i], "__time")) {
+            weir_names_add(&names, signature.names.at[i]);
         }
     }
     if (names.count == 0) {

@@ -249,7 +249,7 @@ static const struct virtual_type {
     {"fallback", NULL},
 };
 
-static bool parse_virtual(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out)
+bool weir_native_virtual(weir_native *n, const weir_at *at, const json_t *json, weir_virtual *out)
 {
     weir_str type;
     if (!weir_native_need_type(n, at, json, &type)) {
@@ -280,7 +280,7 @@ bool weir_native_virtuals(weir_native *n, const weir_at *at, const json_t *query
     weir_names names = {.arena = n->arena};
     for (size_t i = 0; i < size; i++) {
         const weir_at *item = WEIR_AT_ITEM(WEIR_AT(at, "virtualColumns"), i);
-        if (!parse_virtual(n, item, json_array_get(list, i), &virtuals[i])) {
+        if (!weir_native_virtual(n, item, json_array_get(list, i), &virtuals[i])) {
             return false;
         }
         if (weir_str_is(virtuals[i].name, "__time")) {

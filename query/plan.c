@@ -81,6 +81,38 @@ uint32_t weir_node_agg_outputs(const weir_node_agg *agg)
     return count;
 }
 
+bool weir_node_streams(const weir_node *child)
+{
+    return child->kind == WEIR_NODE_JOIN || child->kind == WEIR_NODE_UNNEST ||
+           child->kind == WEIR_NODE_UNION || child->kind == WEIR_NODE_ROWS;
+}
+
+bool weir_join_is_right(const weir_node_join *join, weir_str name, weir_str *stripped)
+{
+    size_t size = join->prefix.size;
+    if (name.size <= size || memcmp(name.at, join->prefix.at, size) != 0) {
+        return false;
+    }
+    *stripped = (weir_str){name.at + size, name.size - size};
+    return true;
+}
+
+static weir_type join_type(const weir_node_join *join, weir_str name)
+{
+    weir_str stripped;
+    return weir_join_is_right(join, name, &stripped) ? column_type(join->right, stripped)
+                                                     : column_type(join->left, name);
+}
+
+static weir_type unnest_type(const weir_node_unnest *unnest, weir_str name)
+{
+    if (!weir_str_eq(name, unnest->list.name)) {
+        return column_type(unnest->child, name);
+    }
+    weir_type type = unnest->list.type;
+    return type.kind == WEIR_ARRAY ? WEIR_TYPE(type.elem) : WEIR_TYPE(type.kind);
+}
+
 static void resolve_agg(weir_arena *arena, weir_node *node)
 {
     const weir_node_agg *agg = &node->as.agg;
@@ -142,7 +174,19 @@ void weir_node_resolve(weir_arena *arena, weir_node *node)
         outputs_of(node, node->as.merge.children[0]);
         break;
     case WEIR_NODE_JOIN:
+        outputs(arena, node, node->as.join.column_count, &names, &types);
+        for (uint32_t i = 0; i < node->output_count; i++) {
+            names[i] = node->as.join.columns[i];
+            types[i] = join_type(&node->as.join, names[i]);
+        }
+        break;
     case WEIR_NODE_UNNEST:
+        outputs(arena, node, node->as.unnest.column_count, &names, &types);
+        for (uint32_t i = 0; i < node->output_count; i++) {
+            names[i] = node->as.unnest.columns[i];
+            types[i] = unnest_type(&node->as.unnest, names[i]);
+        }
+        break;
     case WEIR_NODE_WINDOW:
         assert(!"no such node yet");
     }
@@ -190,11 +234,14 @@ static bool check_children(weir_arena *arena, weir_node *node, weir_error *err)
         }
         return true;
     case WEIR_NODE_JOIN:
+        return check_node(arena, node->as.join.left, err) &&
+               check_node(arena, node->as.join.right, err);
     case WEIR_NODE_UNNEST:
+        return check_node(arena, node->as.unnest.child, err);
     case WEIR_NODE_WINDOW:
         break;
     }
-    return weir_fail(err, WEIR_ERR_UNSUPPORTED, "joins, unnest and windows are not supported yet");
+    return weir_fail(err, WEIR_ERR_UNSUPPORTED, "windows are not supported yet");
 }
 
 static bool check_node(weir_arena *arena, weir_node *node, weir_error *err)
@@ -269,7 +316,7 @@ static void print_rows(const weir_node_rows *rows, weir_buf *out, uint32_t inden
 {
     weir_buf_text(out, "ROWS ");
     if (rows->child) {
-        weir_buf_text(out, "of query");
+        weir_buf_text(out, weir_node_streams(rows->child) ? "of what follows" : "of query");
     }
     if (rows->given) {
         weir_buf_printf(out, "%u given rows %016llx ", rows->given->row_count,
@@ -403,6 +450,46 @@ static void print_sort(const weir_node *node, weir_buf *out)
     weir_buf_byte(out, '\n');
 }
 
+static void print_join(const weir_node *node, weir_buf *out, uint32_t indent)
+{
+    static const char *const kinds[] = {"inner", "left", "right", "full"};
+    const weir_node_join *join = &node->as.join;
+    weir_buf_printf(out, "JOIN %s ", kinds[join->kind]);
+    put_name(out, join->prefix);
+    weir_buf_text(out, join->never ? " never" : join->pair_count ? " on" : " always");
+    for (uint32_t i = 0; i < join->pair_count; i++) {
+        weir_buf_text(out, i ? ", " : " ");
+        put_expr(out, join->pairs[i].left);
+        weir_buf_text(out, join->pairs[i].nulls ? " is " : " = ");
+        put_name(out, join->pairs[i].right);
+    }
+    weir_buf_text(out, " [");
+    put_names(out, join->columns, join->column_count);
+    weir_buf_text(out, "]\n");
+    weir_node_print(join->left, out, indent + 1);
+    weir_node_print(join->right, out, indent + 1);
+}
+
+static void print_unnest(const weir_node *node, weir_buf *out, uint32_t indent)
+{
+    const weir_node_unnest *unnest = &node->as.unnest;
+    weir_buf_text(out, "UNNEST ");
+    put_name(out, unnest->list.name);
+    weir_buf_text(out, " = ");
+    put_expr(out, unnest->list.expr);
+    put_type(out, unnest->list.type);
+    weir_buf_text(out, " [");
+    put_names(out, unnest->columns, unnest->column_count);
+    weir_buf_text(out, "]");
+    weir_buf_text(out, unnest->keep_empty ? " keep_empty" : "");
+    if (unnest->filter) {
+        weir_buf_text(out, " where ");
+        weir_filter_print(unnest->filter, out);
+    }
+    weir_buf_byte(out, '\n');
+    weir_node_print(unnest->child, out, indent + 1);
+}
+
 void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent)
 {
     for (uint32_t i = 0; i < indent; i++) {
@@ -452,7 +539,11 @@ void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent)
         }
         return;
     case WEIR_NODE_JOIN:
+        print_join(node, out, indent);
+        return;
     case WEIR_NODE_UNNEST:
+        print_unnest(node, out, indent);
+        return;
     case WEIR_NODE_WINDOW:
         break;
     }

@@ -1,6 +1,6 @@
 /* query/plan.h - what a query does: a tree of nodes over batches. Front ends (native_*.c, sql) lower to it, run_*.c runs it, write_*.c print from it.
  * Read-only after weir_plan_check: every name is resolved to a number, so a plan can be run by many threads, printed and cached.
- * Nodes here: ROWS FILTER PROJECT AGG SORT UNION. JOIN, UNNEST and WINDOW have their place in the enum and come later. */
+ * WINDOW has its place in the enum and comes later. */
 #ifndef QUERY_PLAN_H
 #define QUERY_PLAN_H
 #include "compute/agg.h"
@@ -26,7 +26,8 @@ typedef enum weir_row_order { WEIR_ORDER_NONE, WEIR_ORDER_TIME_ASC, WEIR_ORDER_T
 typedef struct weir_node_rows {
     uint32_t table_count;          /* tables are concatenated (union data source) */
     const weir_str *tables;
-    weir_node *child;              /* a subquery instead of tables */
+    weir_node *child;              /* a subquery instead of tables; or what streams (JOIN, UNNEST, UNION, ROWS): its leftmost ROWS cuts the time, and
+                                    * the intervals here only say which buckets there are */
     const struct weir_given *given; /* or inline rows, or a lookup's entries (query/given.h) */
     uint32_t interval_count;
     const weir_interval *intervals; /* merged, ascending; time outside is cut away. Over a child: of its "__time". They also say which buckets are filled and what
@@ -99,6 +100,32 @@ typedef struct weir_node_union {
     weir_node *const *children;    /* same output columns */
 } weir_node_union;
 
+typedef enum weir_join_kind { WEIR_JOIN_INNER, WEIR_JOIN_LEFT, WEIR_JOIN_RIGHT, WEIR_JOIN_FULL } weir_join_kind;
+typedef struct weir_join_pair {    /* left expression = right column; the left is cast to the column's type */
+    const weir_expr *left;         /* over the left's outputs */
+    weir_str right;                /* among the right's outputs */
+    bool nulls;                    /* null equals null; else null equals nothing */
+} weir_join_pair;
+typedef struct weir_node_join {    /* rows of the left with every equal row of the right; RIGHT and FULL: then the right's rows that were equal to none */
+    weir_node *left, *right;
+    uint8_t kind;                  /* weir_join_kind */
+    bool never;                    /* no row equals any; else, without pairs, every row equals every row */
+    uint32_t pair_count;
+    const weir_join_pair *pairs;
+    weir_str prefix;               /* of the right's columns among the outputs; a left column that begins so is hidden */
+    uint32_t column_count;
+    const weir_str *columns;       /* outputs; set by rewrite from what is read above */
+} weir_node_join;
+
+typedef struct weir_node_unnest {  /* a row per element of a list; rows whose list is null or empty go, unless keep_empty */
+    weir_node *child;
+    weir_virtual list;             /* over the child's outputs; its name is the element's column and hides the child's */
+    bool keep_empty;               /* the list is a table's own column: if it is of text, its null and empty rows are one null (as Druid has it) */
+    weir_filter *filter;           /* over the outputs; normal form, or NULL */
+    uint32_t column_count;
+    const weir_str *columns;       /* outputs, as in JOIN */
+} weir_node_unnest;
+
 struct weir_node {
     uint8_t kind;
     uint32_t output_count;         /* set by weir_plan_check */
@@ -111,6 +138,8 @@ struct weir_node {
         weir_node_agg agg;
         weir_node_sort sort;
         weir_node_union merge;
+        weir_node_join join;
+        weir_node_unnest unnest;
     } as;
 };
 
@@ -119,6 +148,10 @@ weir_node *weir_node_new(weir_arena *arena, weir_node_kind kind);
 void weir_node_resolve(weir_arena *arena, weir_node *node);
 uint32_t weir_node_agg_outputs(const weir_node_agg *agg); /* how many */
 bool weir_node_find(const weir_node *node, weir_str name, uint32_t *column); /* among the outputs */
+/* Whether rows over this child take its batches as they come (else the child's result becomes a table first). */
+bool weir_node_streams(const weir_node *child);
+/* Whether a name is one of the right's columns; *stripped is then its name there. */
+bool weir_join_is_right(const weir_node_join *join, weir_str name, weir_str *stripped);
 void weir_node_print(const weir_node *node, weir_buf *out, uint32_t indent);
 
 typedef struct weir_plan {

@@ -51,7 +51,9 @@ static bool find_rows(reach *r, const weir_node *node)
         }
         return true;
     case WEIR_NODE_JOIN:
+        return find_rows(r, node->as.join.left) && find_rows(r, node->as.join.right);
     case WEIR_NODE_UNNEST:
+        return find_rows(r, node->as.unnest.child);
     case WEIR_NODE_WINDOW:
         break;
     }

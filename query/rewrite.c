@@ -1,8 +1,8 @@
 /* query/rewrite.c - rules that make a plan cheaper without changing its answer, in place, each a
  * function. Now: filters in normal form; a FILTER that is always true goes; a filter that is never
- * true needs no other part. */
+ * true needs no other part. Rules for joins and their like: rewrite_sources.c. */
 #include "query/filter_types.h"
-#include "query/plan.h"
+#include "query/rewrite.h"
 
 static weir_filter *settle(weir_arena *arena, weir_filter *filter)
 {
@@ -57,7 +57,13 @@ static weir_node *rewrite(weir_arena *arena, weir_node *node)
         break;
     }
     case WEIR_NODE_JOIN:
+        node->as.join.left = rewrite(arena, node->as.join.left);
+        node->as.join.right = rewrite(arena, node->as.join.right);
+        break;
     case WEIR_NODE_UNNEST:
+        node->as.unnest.child = rewrite(arena, node->as.unnest.child);
+        node->as.unnest.filter = settle(arena, node->as.unnest.filter);
+        break;
     case WEIR_NODE_WINDOW:
         break;
     }
@@ -68,5 +74,6 @@ bool weir_plan_rewrite(weir_plan *plan, weir_error *err)
 {
     (void)err;
     plan->root = rewrite(plan->arena, plan->root);
+    weir_rewrite_sources(plan->arena, plan->root);
     return true;
 }

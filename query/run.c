@@ -1,5 +1,6 @@
-/* query/run.c - one run of a plan: its pipelines one after the other, each on as many lanes as it is worth. A lane takes slices until its turn
- * (2 ms) is over; the last lane to finish a pipeline merges what they made and begins the next one. Whoever fails first says why. */
+/* query/run.c - one run of a plan: its pipelines one after the other, each on as many lanes as it
+ * is worth. A lane takes slices until its turn (2 ms) is over; the last lane to finish a pipeline
+ * merges what they made and begins the next one. Whoever fails first says why. */
 #include "query/bind.h"
 #include "query/run_agg_cache.h"
 #include "query/run_agg_own.h"
@@ -8,7 +9,15 @@
 #include <stdlib.h>
 
 enum { BATCH_CELLS = 1 << 20 };
-enum { PARALLEL_NS = 200000 }; /* waking a second worker costs 10-30 us: not for less work than this */
+enum { SPREAD_NS = 20 }; /* of a row that is copied, probed and grouped */
+enum {
+    PARALLEL_NS = 200000
+}; /* waking a second worker costs 10-30 us: not for less work than this */
+
+typedef struct level { /* a batch in the middle of a pipe, at a change that makes several of it */
+    weir_expand expand;
+    uint32_t change;
+} level;
 
 typedef struct lane { /* a worker's lane and where it is */
     weir_lane base;
@@ -18,7 +27,12 @@ typedef struct lane { /* a worker's lane and where it is */
     const weir_agg_unit *unit; /* being worked at: slice_at of its slices are done; NULL: none */
     uint32_t slice_at;
     int64_t spent_us; /* on it, before this turn */
-    bool opened; /* cursor is set up for the current pipe */
+    bool opened;      /* cursor is set up for the current pipe */
+    uint32_t depth;   /* levels that hold a batch */
+    level *levels;    /* of the current pipe, by how many changes before it make several */
+    bool marked; /* source_mark is where the scratch goes back to before the next batch is asked for
+                  */
+    weir_mark source_mark;
 } lane;
 
 struct weir_query_run {
@@ -34,12 +48,12 @@ struct weir_query_run {
     bool is_bound;
     weir_bound bound;
     uint32_t pipe_at;
-    bool begun;                  /* the pipe at hand */
-    weir_table_rows *table;      /* that the last pipe into a table made */
-    bool full;                   /* its changes let nothing more through */
+    bool begun;                 /* the pipe at hand */
+    weir_table_rows *table;     /* that the last pipe into a table made */
+    bool full;                  /* its changes let nothing more through */
     _Atomic uint32_t next_unit; /* of it */
-    _Atomic uint64_t active;     /* lanes that have not finished it */
-    _Atomic uint32_t out_lane;   /* lane that may wait for the sink */
+    _Atomic uint64_t active;    /* lanes that have not finished it */
+    _Atomic uint32_t out_lane;  /* lane that may wait for the sink */
     uint32_t lane_count;
     lane lanes[];
 };
@@ -86,21 +100,53 @@ static bool put_into_sink(weir_query_run *run, weir_pipe *pipe, lane *l, weir_ba
         return weir_table_rows_append(run->table, batch->columns, batch->n, &base->scratch,
                                       &base->err);
     case WEIR_PIPE_SCAN:
+    case WEIR_PIPE_REST:
         break;
     }
     assert(!"a scan is no sink");
     return false;
 }
 
-static bool push(weir_query_run *run, weir_pipe *pipe, lane *l, weir_batch *batch)
+/* A batch through the changes from `from` on: into the sink, or to the next change that makes
+ * several batches of it, where it waits. */
+static bool push(weir_query_run *run, weir_pipe *pipe, lane *l, uint32_t from, weir_batch *batch)
 {
-    for (uint32_t i = 0; i < pipe->change_count && batch->n; i++) {
-        if (!weir_change_run(pipe->changes[i], &l->base, batch)) {
+    for (uint32_t i = from; i < pipe->change_count && batch->n; i++) {
+        weir_change *change = pipe->changes[i];
+        if (weir_change_expands(change)) {
+            level *at = &l->levels[l->depth];
+            *at = (level){.expand = {.in = *batch}, .change = i};
+            if (!weir_change_open(change, &l->base, &at->expand)) {
+                return false;
+            }
+            at->expand.mark = weir_scratch_mark(&l->base.scratch);
+            l->depth++;
+            return true;
+        }
+        if (!weir_change_run(change, &l->base, batch)) {
             return false;
         }
-        run->full = run->full || pipe->changes[i]->full;
+        if (change->full) {
+            run->full = true;
+        }
     }
     return batch->n == 0 || put_into_sink(run, pipe, l, batch);
+}
+
+/* One more batch of the one that waits innermost. */
+static bool pump(weir_query_run *run, weir_pipe *pipe, lane *l)
+{
+    level *at = &l->levels[l->depth - 1];
+    weir_batch batch;
+    weir_scratch_rewind(&l->base.scratch, at->expand.mark);
+    if (!weir_change_next(pipe->changes[at->change], &l->base, &at->expand, &batch)) {
+        return false;
+    }
+    if (batch.n == 0) {
+        l->depth--;
+        return true;
+    }
+    return push(run, pipe, l, at->change + 1, &batch);
 }
 
 static bool sink_is_ready(weir_query_run *run, const weir_pipe *pipe, const lane *l)
@@ -117,15 +163,16 @@ static bool turn_is_over(const lane *l)
     return weir_monotonic_us(l->base.run.ctl->clock) >= l->base.until_us;
 }
 
-/* A limited sort over groups: the sort's first key as a column of the groups, where only plain projections lie between. */
+/* A limited sort over groups: the sort's first key as a column of the groups, where only plain
+ * projections lie between. */
 static uint32_t lead_column(void *self)
 {
     const weir_pipe *pipe = self;
     uint32_t column = weir_sort_run_lead(pipe->to_sort);
     for (uint32_t i = pipe->change_count; column != WEIR_NO_ID && i-- > 0;) {
         const weir_change *change = pipe->changes[i];
-        column = change->kind == WEIR_NODE_PROJECT ? weir_port_plain(change->port, column)
-                                                   : WEIR_NO_ID;
+        column =
+            change->kind == WEIR_NODE_PROJECT ? weir_port_plain(change->port, column) : WEIR_NO_ID;
     }
     return column;
 }
@@ -137,11 +184,29 @@ static bool can_win(void *self, weir_lane *base, const weir_vec *values, uint32_
     return weir_sort_run_can_win(pipe->to_sort, base, values, n, rows, count);
 }
 
+/* The next batch of a source that makes it anew: groups, sorted rows, the rest of a join. */
+static bool next_made(weir_pipe *pipe, lane *l, weir_batch *batch)
+{
+    weir_lane *base = &l->base;
+    weir_agg_hint hint = {pipe, lead_column, can_win};
+    if (l->marked) {
+        weir_scratch_rewind(&base->scratch, l->source_mark);
+    }
+    l->source_mark = weir_scratch_mark(&base->scratch);
+    l->marked = true;
+    if (pipe->from == WEIR_PIPE_REST) {
+        return weir_join_run_rest(pipe->from_join, base, batch);
+    }
+    return pipe->from == WEIR_PIPE_AGG
+               ? weir_agg_run_next(pipe->from_agg, base, pipe->to == WEIR_PIPE_SORT ? &hint : NULL,
+                                   batch)
+               : weir_sort_run_next(pipe->from_sort, base, batch);
+}
+
 /* One turn at a pipe that yields batches. */
 static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
 {
     weir_lane *base = &l->base;
-    weir_agg_hint hint = {pipe, lead_column, can_win};
     for (uint32_t i = 0; i < pipe->change_count; i++) {
         run->full = run->full || pipe->changes[i]->full;
     }
@@ -150,7 +215,11 @@ static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wak
             return weir_ctl_check(run->ctl, &base->err) ? STATE_WAIT : STATE_FAILED;
         }
         weir_batch batch = {0};
-        if (pipe->from == WEIR_PIPE_SCAN) {
+        if (l->depth) {
+            if (!pump(run, pipe, l)) {
+                return STATE_FAILED;
+            }
+        } else if (pipe->from == WEIR_PIPE_SCAN) {
             weir_cursor_state got = weir_scan_run_next(pipe->scan_run, base, wake, &batch);
             if (got == WEIR_CURSOR_END) {
                 return STATE_DONE;
@@ -158,20 +227,14 @@ static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wak
             if (got == WEIR_CURSOR_WAIT) {
                 return STATE_WAIT;
             }
-            if (got == WEIR_CURSOR_FAILED || (batch.n && !push(run, pipe, l, &batch))) {
+            if (got == WEIR_CURSOR_FAILED || (batch.n && !push(run, pipe, l, 0, &batch))) {
                 return STATE_FAILED;
             }
         } else {
-            weir_mark mark = weir_scratch_mark(&base->scratch);
-            bool ok = pipe->from == WEIR_PIPE_AGG
-                          ? weir_agg_run_next(pipe->from_agg, base,
-                                                pipe->to == WEIR_PIPE_SORT ? &hint : NULL, &batch)
-                          : weir_sort_run_next(pipe->from_sort, base, &batch);
-            bool done = ok && batch.n == 0;
-            ok = ok && push(run, pipe, l, &batch);
-            weir_scratch_rewind(&base->scratch, mark);
-            if (!ok || done) {
-                return ok ? STATE_DONE : STATE_FAILED;
+            bool ok = next_made(pipe, l, &batch);
+            if (!ok || batch.n == 0 || !push(run, pipe, l, 0, &batch)) {
+                weir_scratch_rewind(&base->scratch, l->source_mark);
+                return ok && batch.n == 0 ? STATE_DONE : STATE_FAILED;
             }
         }
         if (turn_is_over(l)) {
@@ -181,7 +244,8 @@ static state run_batches(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wak
     return STATE_DONE;
 }
 
-/* The lane's next slice: of its unit, or of the next unit of the pipe. Units that are known join the groups at once. */
+/* The lane's next slice: of its unit, or of the next unit of the pipe. Units that are known join
+ * the groups at once. */
 static state next_slice(weir_query_run *run, weir_pipe *pipe, lane *l, int64_t *since_us)
 {
     weir_agg_run *agg = pipe->to_agg;
@@ -280,6 +344,56 @@ static state run_slices(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake
     return got;
 }
 
+/* One turn of a lane at slices whose batches go through changes into groups. */
+static state run_spread(weir_query_run *run, weir_pipe *pipe, lane *l, weir_wake wake)
+{
+    weir_lane *base = &l->base;
+    if (!l->opened) {
+        weir_cursor_init(&l->cursor, pipe->scan, base);
+        l->opened = true;
+    }
+    while (true) {
+        weir_batch batch;
+        if (l->depth) {
+            if (!pump(run, pipe, l)) {
+                return STATE_FAILED;
+            }
+            if (turn_is_over(l)) {
+                return STATE_MORE;
+            }
+            continue;
+        }
+        if (!l->in_slice) {
+            uint32_t at = atomic_fetch_add(&run->next_unit, 1);
+            if (at >= pipe->scan->slice_count) {
+                return STATE_DONE;
+            }
+            weir_cursor_slice(&l->cursor, &pipe->scan->slices[at]);
+            l->in_slice = true;
+        }
+        switch (weir_cursor_next(&l->cursor, wake)) {
+        case WEIR_CURSOR_END:
+            l->in_slice = false;
+            break;
+        case WEIR_CURSOR_CHUNK:
+            break;
+        case WEIR_CURSOR_BLOCK:
+            if (!weir_scan_run_read(pipe->scan_run, base, &l->cursor, &batch) ||
+                !push(run, pipe, l, 0, &batch)) {
+                return STATE_FAILED;
+            }
+            break;
+        case WEIR_CURSOR_WAIT:
+            return STATE_WAIT;
+        case WEIR_CURSOR_FAILED:
+            return STATE_FAILED;
+        }
+        if (l->depth == 0 && turn_is_over(l)) {
+            return STATE_MORE;
+        }
+    }
+}
+
 /* Pipes. */
 
 /* As many rows as the changes and the sink can still ask for; -1: all. */
@@ -297,8 +411,15 @@ static int64_t rows_wanted(const weir_pipe *pipe)
 
 static uint32_t lanes_for(const weir_query_run *run, const weir_pipe *pipe)
 {
-    if (!pipe->fused || run->lane_count == 1) {
+    if ((!pipe->fused && !pipe->spread) || run->lane_count == 1) {
         return 1;
+    }
+    if (pipe->spread) {
+        uint32_t slices = pipe->scan->slice_count;
+        if (SPREAD_NS * (double)pipe->scan->row_count < PARALLEL_NS && !run->options.force_lanes) {
+            return 1;
+        }
+        return slices < run->lane_count ? slices ? slices : 1 : run->lane_count;
     }
     const weir_node_agg *node = pipe->to_agg->node;
     double per_row = 0.1 * (1 + node->agg_count) + (pipe->scan->filter ? 0.3 : 0) +
@@ -322,7 +443,8 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
             return false;
         }
         weir_scan_prepare(pipe->scan);
-        if (!pipe->fused && !weir_scan_run_prepare(pipe->scan_run, base, rows_wanted(pipe))) {
+        if (!pipe->fused && !pipe->spread &&
+            !weir_scan_run_prepare(pipe->scan_run, base, rows_wanted(pipe))) {
             return false;
         }
     }
@@ -339,9 +461,18 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     if (!(mask >> base->index & 1)) { /* this lane stays at work in place of one that is asleep */
         mask = (mask >> 1) | 1ull << base->index;
     }
+    uint32_t expanding = 0;
+    for (uint32_t i = 0; i < pipe->change_count; i++) {
+        expanding += weir_change_expands(pipe->changes[i]);
+    }
     for (uint32_t i = 0; i < run->lane_count; i++) {
         run->lanes[i].opened = run->lanes[i].in_slice = false;
         run->lanes[i].unit = NULL;
+        run->lanes[i].depth = 0;
+        run->lanes[i].marked = false;
+        if (expanding) {
+            run->lanes[i].levels = WEIR_ARENA_ARRAY(run->arena, level, expanding);
+        }
     }
     run->begun = true;
     atomic_store(&run->active, mask);
@@ -350,6 +481,16 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
         weir_sched_ready(run->sched, &run->job, others);
     }
     return true;
+}
+
+/* The table goes to a join, which frees it. */
+static void take_table(weir_query_run *run, const weir_table_rows *table)
+{
+    for (uint32_t i = 0; i <= run->pipe_at; i++) {
+        if (run->bound.pipes[i]->table == table) {
+            run->bound.pipes[i]->table = NULL;
+        }
+    }
 }
 
 /* All lanes have finished the pipe. */
@@ -361,6 +502,12 @@ static bool end_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     case WEIR_PIPE_SORT:
         return !pipe->last_in || weir_sort_run_finish(pipe->to_sort, &l->base);
     case WEIR_PIPE_TABLE:
+        if (pipe->last_in && pipe->table_join) {
+            weir_table_rows *table = run->table;
+            run->table = NULL;
+            take_table(run, table);
+            return weir_join_run_build(pipe->table_join, &l->base, table, run->lane_count);
+        }
         if (pipe->last_in) {
             weir_scan *scan = pipe->table_for;
             scan->segs[0].rows = weir_table_rows_end(run->table, WEIR_STR(WEIR_INLINE_ID));
@@ -369,6 +516,7 @@ static bool end_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
         return true;
     case WEIR_PIPE_OUT:
     case WEIR_PIPE_SCAN:
+    case WEIR_PIPE_REST:
         return true;
     }
     return true;
@@ -434,7 +582,9 @@ static weir_step step(weir_job *job, uint32_t index, int64_t until_us)
     }
     weir_pipe *pipe = run->bound.pipes[run->pipe_at];
     weir_wake wake = {wake_lane, l};
-    state now = pipe->fused ? run_slices(run, pipe, l, wake) : run_batches(run, pipe, l, wake);
+    state now = pipe->fused    ? run_slices(run, pipe, l, wake)
+                : pipe->spread ? run_spread(run, pipe, l, wake)
+                               : run_batches(run, pipe, l, wake);
     switch (now) {
     case STATE_MORE:
         return WEIR_STEP_MORE;
@@ -467,7 +617,8 @@ static void ended(weir_job *job)
     free(run); /* the sink's holder may resume it until it knows of the end */
 }
 
-/* Rows of a batch: fewer where they are wide, as each is written as text before anybody looks at the room for it. */
+/* Rows of a batch: fewer where they are wide, as each is written as text before anybody looks at
+ * the room for it. */
 static uint32_t block_rows_of(const weir_plan *plan)
 {
     uint32_t columns = plan->root->output_count;
@@ -479,8 +630,8 @@ static uint32_t block_rows_of(const weir_plan *plan)
 }
 
 weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_view *const *views,
-                               uint32_t view_count, weir_ctl *ctl,
-                               const weir_run_options *options, weir_sink sink)
+                               uint32_t view_count, weir_ctl *ctl, const weir_run_options *options,
+                               weir_sink sink)
 {
     uint32_t lanes = weir_sched_workers(sched);
     weir_query_run *run = weir_calloc(1, sizeof(*run) + lanes * sizeof(lane));

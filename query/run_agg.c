@@ -4,6 +4,9 @@
 #include "query/run_agg_own.h"
 #include <assert.h>
 
+enum { MAX_FILLED = 1 << 20 };
+#define MAX_FILLED_S (INT64_C(86400) * 366 * 10000) /* a longer interval means everything, not that its buckets are wanted */
+
 /* Binding. */
 
 static bool bind_filters(weir_agg_run *agg, weir_error *err)
@@ -118,11 +121,14 @@ static void name_outputs(weir_agg_run *agg)
 }
 
 weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *plan_node,
-                               weir_slots *names, weir_scan *scan, weir_error *err)
+                               weir_slots *names, weir_scan *scan, const weir_agg_times *times,
+                               weir_error *err)
 {
     const weir_node_agg *node = &plan_node->as.agg;
     weir_agg_run *agg = WEIR_ARENA_NEW(stage->arena, weir_agg_run);
-    *agg = (weir_agg_run){.stage = *stage, .node = node, .names = names, .scan = scan};
+    *agg = (weir_agg_run){
+        .stage = *stage, .node = node, .names = names, .scan = scan, .times = times};
+    agg->rows = scan ? scan->node : times ? times->rows : NULL;
     agg->arg_from = WEIR_ARENA_ARRAY(stage->arena, uint32_t, node->agg_count + 1);
     for (uint32_t i = 0; i < node->agg_count; i++) {
         agg->arg_count += node->aggs[i].spec.arg_count;
@@ -138,8 +144,11 @@ weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *plan_no
         }
     }
     if (!scan && node->bucket.kind != WEIR_GRAN_ALL) {
-        weir_fail(err, WEIR_ERR_UNSUPPORTED, "time buckets over what is not rows of a table");
-        return NULL;
+        agg->time_slot = weir_slots_find(names, WEIR_STR("__time"));
+        if (!times || agg->time_slot == WEIR_NO_ID) {
+            weir_fail(err, WEIR_ERR_UNSUPPORTED, "time buckets over what has no time");
+            return NULL;
+        }
     }
     agg->port = weir_port_new(names, wants, count, err);
     if (!agg->port || !bind_filters(agg, err) || !bind_aggs(agg, err)) {
@@ -160,12 +169,99 @@ uint32_t weir_agg_run_outputs(const weir_agg_run *agg, const weir_str **names,
 
 /* Preparing. */
 
+/* Whether rows of tables are behind it: they have hulls, and "all" the time of the first. */
+static bool of_tables(const weir_agg_run *agg)
+{
+    bool tables = agg->scan && agg->scan->node->table_count > 0;
+    for (uint32_t i = 0; agg->times && i < agg->times->scan_count; i++) {
+        tables = tables || agg->times->scans[i]->node->table_count > 0;
+    }
+    return tables;
+}
+
 static bool needs_hulls(const weir_agg_run *agg)
 {
     const weir_node_agg *node = agg->node;
     bool all = node->bucket.kind == WEIR_GRAN_ALL;
-    return agg->scan && (node->fill || (all && node->shape != WEIR_SHAPE_GROUPBY)) &&
-           (!all || agg->scan->node->table_count > 0);
+    return agg->rows && (node->fill || (all && node->shape != WEIR_SHAPE_GROUPBY)) &&
+           (!all || of_tables(agg));
+}
+
+/* The times of the rows that batches are made of, as far as they are known; else those asked for. */
+static bool batch_times(weir_agg_run *agg, weir_lane *lane, int64_t *min, int64_t *max)
+{
+    const weir_agg_times *times = agg->times;
+    const weir_node_rows *rows = times->rows;
+    *min = INT64_MAX;
+    *max = INT64_MIN;
+    for (uint32_t i = 0; i < times->scan_count; i++) {
+        weir_scan *scan = times->scans[i];
+        if (!weir_scan_is_ready(scan)) {
+            *min = rows->intervals[0].start_ms;
+            *max = rows->intervals[rows->interval_count - 1].end_ms - 1;
+            return true;
+        }
+        if (!weir_scan_load(scan, lane)) {
+            return false;
+        }
+        weir_scan_prepare(scan);
+        *min = scan->min_time < *min ? scan->min_time : *min;
+        *max = scan->max_time > *max ? scan->max_time : *max;
+    }
+    return true;
+}
+
+/* Rows that are of no table fill every bucket of the intervals, as long as those are few. */
+static bool fills_intervals(weir_agg_run *agg, int64_t *min, int64_t *max)
+{
+    const weir_node_rows *rows = agg->rows;
+    if (!agg->node->fill || agg->node->bucket.kind == WEIR_GRAN_ALL || !rows || of_tables(agg) ||
+        rows->interval_count == 0) {
+        return false;
+    }
+    int64_t first = rows->intervals[0].start_ms;
+    int64_t end = rows->intervals[rows->interval_count - 1].end_ms;
+    if (agg->node->bucket.kind == WEIR_GRAN_NONE || end / 1000 - first / 1000 > MAX_FILLED_S ||
+        first >= end ||
+        weir_granularity_buckets(&agg->node->bucket, first, end, NULL, 0) > MAX_FILLED) {
+        return false;
+    }
+    *min = first;
+    *max = end - 1;
+    agg->hulls = WEIR_ARENA_ARRAY(agg->stage.arena, weir_hull, rows->interval_count);
+    for (uint32_t i = 0; i < rows->interval_count; i++) {
+        agg->hulls[i] = (weir_hull){0, rows->intervals[i].start_ms, rows->intervals[i].end_ms - 1};
+    }
+    agg->hull_count = rows->interval_count;
+    return true;
+}
+
+static bool find_hulls(weir_agg_run *agg, weir_lane *lane)
+{
+    if (agg->scan) {
+        return weir_hulls(agg->scan, lane, agg->stage.arena, &agg->hulls, &agg->hull_count,
+                          &lane->err);
+    }
+    for (uint32_t i = 0; i < agg->times->scan_count; i++) {
+        weir_hull *more, *all;
+        uint32_t count;
+        if (!weir_scan_is_ready(agg->times->scans[i])) {
+            continue;
+        }
+        if (!weir_hulls(agg->times->scans[i], lane, agg->stage.arena, &more, &count, &lane->err)) {
+            return false;
+        }
+        all = WEIR_ARENA_ARRAY(agg->stage.arena, weir_hull, agg->hull_count + count + 1);
+        if (agg->hull_count) {
+            memcpy(all, agg->hulls, agg->hull_count * sizeof(*all));
+        }
+        if (count) {
+            memcpy(all + agg->hull_count, more, count * sizeof(*all));
+        }
+        agg->hulls = all;
+        agg->hull_count += count;
+    }
+    return true;
 }
 
 void weir_agg_run_lane_init(weir_agg_run *agg, weir_agg_lane *own)
@@ -235,6 +331,12 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
         types[k] = weir_port_type(agg->port, k);
     }
     bool direct = !agg->stage.options->force_bytes;
+    if (agg->times && !batch_times(agg, lane, &min, &max)) {
+        return false;
+    }
+    bool filled = fills_intervals(agg, &min, &max);
+    agg->min_ms = min;
+    agg->max_ms = max;
     agg->prepared = true;
     if (!weir_buckets_init(&agg->buckets, &node->bucket, min, max, budget, &lane->err) ||
         !weir_keys_init(&agg->keys, arena, agg->scan, &agg->buckets, node->key_count, types, slots,
@@ -247,11 +349,10 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
     }
     agg->compact = node->key_count > 0 && agg->filter_count == 0 && agg->aggs.count <= 64 &&
                    !agg->stage.options->force_bytes && weir_compact_can(&agg->aggs);
-    if (needs_hulls(agg) &&
-        !weir_hulls(agg->scan, lane, arena, &agg->hulls, &agg->hull_count, &lane->err)) {
+    if (needs_hulls(agg) && !filled && !find_hulls(agg, lane)) {
         return false;
     }
-    agg->all_ms = agg->scan ? weir_all_timestamp(agg->scan->node, agg->hulls, agg->hull_count) : 0;
+    agg->all_ms = agg->rows ? weir_all_timestamp(agg->rows, agg->hulls, agg->hull_count) : 0;
     agg->lane_count = lane_count;
     agg->lanes = WEIR_ARENA_ARRAY(arena, weir_agg_lane, lane_count);
     for (uint32_t i = 0; i < lane_count; i++) {

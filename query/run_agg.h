@@ -14,9 +14,17 @@ typedef struct weir_stage {
     int64_t now_ms;
 } weir_stage;
 
+/* Where the time of batches comes from: the rows that they were made of. */
+typedef struct weir_agg_times {
+    const weir_node_rows *rows; /* whose intervals say which buckets there are */
+    uint32_t scan_count;
+    weir_scan **scans;
+} weir_agg_times;
+
 typedef struct weir_agg_run weir_agg_run;
-/* Binds keys and arguments to the columns of a scan, or (scan NULL) of batches called `names`. Frees nothing on failure: weir_agg_run_done does. */
-weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *node, weir_slots *names, weir_scan *scan, weir_error *err);
+/* Binds keys and arguments to the columns of a scan, or (scan NULL) of batches called `names`; `times` NULL: they have no time. Frees nothing on failure: weir_agg_run_done does. */
+weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *node, weir_slots *names, weir_scan *scan, const weir_agg_times *times,
+                               weir_error *err);
 uint32_t weir_agg_run_outputs(const weir_agg_run *agg, const weir_str **names, const weir_type **types);
 /* After weir_scan_prepare: buckets, codes, a state per lane. */
 bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_count);

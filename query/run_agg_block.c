@@ -953,6 +953,32 @@ bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
     return add_rows(&f, codes);
 }
 
+/* Bucket codes of a batch. A row that an outer join made of nothing on the left has no time and is in the last bucket; rows without any bucket: *out NULL. */
+static bool batch_buckets(feed *f, uint64_t **out)
+{
+    weir_agg_run *agg = f->agg;
+    weir_scratch *s = &f->lane->scratch;
+    weir_vec times, flat;
+    *out = NULL;
+    if (agg->min_ms > agg->max_ms) {
+        return true;
+    }
+    if (!f->get(f->self, agg->time_slot, &times, &f->lane->err) ||
+        !weir_vec_flatten(&times, s, &flat, &f->lane->err)) {
+        return false;
+    }
+    int64_t *inside = WEIR_SCRATCH_ARRAY(s, int64_t, f->n);
+    for (uint32_t i = 0; i < f->n; i++) {
+        bool null = flat.nulls && weir_bit(flat.nulls, i);
+        int64_t t = null ? agg->max_ms : flat.at.l[i];
+        t = t < agg->min_ms ? agg->min_ms : t;
+        inside[i] = t > agg->max_ms ? agg->max_ms : t;
+    }
+    *out = WEIR_SCRATCH_ARRAY(s, uint64_t, f->n);
+    weir_buckets_code(&agg->buckets, inside, f->n, *out, s);
+    return true;
+}
+
 bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, void *self,
                         uint32_t n)
 {
@@ -969,7 +995,11 @@ bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, 
         return false;
     }
     uint8_t *state;
-    return agg->keys.count ? add_rows(&f, NULL) : bucket_state(&f, 0, &state) && add_to_one(&f, state);
+    uint64_t *codes = NULL;
+    if (agg->keys.has_bucket && (!batch_buckets(&f, &codes) || !codes)) {
+        return lane->err.code == WEIR_OK;
+    }
+    return agg->keys.count ? add_rows(&f, codes) : bucket_state(&f, 0, &state) && add_to_one(&f, state);
 }
 
 bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)

@@ -161,7 +161,7 @@ static bool next_cells(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *
 
 static bool is_filled(const weir_agg_run *agg, int64_t from, int64_t to)
 {
-    const weir_node_rows *rows = agg->scan->node;
+    const weir_node_rows *rows = agg->rows;
     for (uint32_t h = 0; h < agg->hull_count; h++) {
         for (uint32_t i = 0; i < rows->interval_count; i++) {
             const weir_interval *in = &rows->intervals[i];

@@ -23,7 +23,11 @@ struct weir_agg_run {
     weir_stage stage;
     const weir_node_agg *node;
     weir_slots *names;
-    weir_scan *scan;
+    weir_scan *scan;            /* NULL: over batches */
+    const weir_agg_times *times; /* of batches; NULL: they have none */
+    const weir_node_rows *rows; /* of the scan or the times; NULL: none */
+    uint32_t time_slot;         /* among names; over batches with time buckets */
+    int64_t min_ms, max_ms;     /* over batches: all times are brought in between */
     weir_port *port;      /* keys, then arguments */
     uint32_t arg_count;
     weir_aggs aggs;

@@ -1,5 +1,6 @@
 /* query/run_ops.c - operations on one batch at a time. */
-#include "query/run_ops.h"
+#include "query/run_join.h"
+#include "query/run_unnest.h"
 #include <assert.h>
 
 bool weir_batch_get(void *self, uint32_t slot, weir_vec *out, weir_error *err)
@@ -31,21 +32,53 @@ static bool init_project(weir_change *op, const weir_node_project *node, weir_er
     return true;
 }
 
-bool weir_change_init(weir_change *op, const weir_stage *stage, const weir_node *node, uint32_t count,
-                  const weir_str *names, const weir_type *types, weir_error *err)
+/* Rows over what streams: virtual columns, filter, columns. */
+static bool init_rows(weir_change *op, const weir_stage *stage, const weir_node_rows *node,
+                      weir_error *err)
+{
+    weir_arena *arena = op->names.arena;
+    op->names.virtual_count = node->virtual_count;
+    op->names.virtuals = node->virtuals;
+    const weir_expr **exprs = WEIR_ARENA_ARRAY(arena, const weir_expr *, node->column_count + 1);
+    for (uint32_t i = 0; i < node->column_count; i++) {
+        exprs[i] = weir_expr_column(arena, node->columns[i]);
+    }
+    weir_node_project project = {
+        .count = node->column_count, .names = node->columns, .exprs = exprs};
+    op->pred = weir_pred_new(&op->names, node->filter, stage->budget, err);
+    return (op->pred || !node->filter) && init_project(op, &project, err);
+}
+
+bool weir_change_init(weir_change *op, const weir_stage *stage, const weir_node *node,
+                      uint32_t count, const weir_str *names, const weir_type *types,
+                      weir_error *err)
 {
     weir_type *kept = WEIR_ARENA_ARRAY(stage->arena, weir_type, count + 1);
     memcpy(kept, types, count * sizeof(*types));
-    *op = (weir_change){.kind = node->kind,
-                    .names = {.arena = stage->arena, .lock = stage->lock, .now_ms = stage->now_ms},
-                    .output_count = count,
-                    .output_names = names,
-                    .output_types = kept};
+    *op = (weir_change){
+        .kind = node->kind,
+        .names = {.arena = stage->arena, .lock = stage->lock, .now_ms = stage->now_ms},
+        .output_count = count,
+        .output_names = names,
+        .output_types = kept};
     for (uint32_t i = 0; i < count; i++) {
         weir_slots_add(&op->names, names[i], types[i]);
     }
     if (node->kind == WEIR_NODE_PROJECT) {
         return init_project(op, &node->as.project, err);
+    }
+    if (node->kind == WEIR_NODE_ROWS) {
+        return init_rows(op, stage, &node->as.rows, err);
+    }
+    if (node->kind == WEIR_NODE_UNNEST) {
+        op->unnest = weir_unnest_run_new(stage, &node->as.unnest, count, names, types, err);
+        if (op->unnest) {
+            const weir_type *element_types;
+            op->output_count =
+                weir_unnest_run_outputs(op->unnest, &op->output_names, &element_types);
+            op->output_types = (weir_type *)(uintptr_t)element_types;
+        }
+        return op->unnest != NULL;
     }
     if (node->kind == WEIR_NODE_SORT) {
         op->limit = &node->as.sort;
@@ -66,8 +99,56 @@ bool weir_change_init(weir_change *op, const weir_stage *stage, const weir_node 
     return true;
 }
 
+bool weir_change_init_select(weir_change *op, const weir_stage *stage, const weir_node_rows *rows,
+                             uint32_t count, const weir_str *names, const weir_type *types,
+                             weir_error *err)
+{
+    weir_change_init_cast(op, stage, count, names, types);
+    op->kind = WEIR_NODE_FILTER;
+    op->names = (weir_slots){.arena = stage->arena,
+                             .lock = stage->lock,
+                             .now_ms = stage->now_ms,
+                             .virtual_count = rows->virtual_count,
+                             .virtuals = rows->virtuals};
+    for (uint32_t i = 0; i < count; i++) {
+        weir_slots_add(&op->names, names[i], types[i]);
+    }
+    op->pred = weir_pred_new(&op->names, rows->filter, stage->budget, err);
+    return op->pred != NULL;
+}
+
+void weir_change_init_cast(weir_change *op, const weir_stage *stage, uint32_t count,
+                           const weir_str *names, const weir_type *types)
+{
+    weir_type *kept = WEIR_ARENA_ARRAY(stage->arena, weir_type, count + 1);
+    memcpy(kept, types, count * sizeof(*types));
+    *op = (weir_change){.kind = WEIR_NODE_UNION,
+                        .output_count = count,
+                        .output_names = names,
+                        .output_types = kept};
+}
+
+bool weir_change_expands(const weir_change *op)
+{
+    return op->kind == WEIR_NODE_JOIN || op->kind == WEIR_NODE_UNNEST;
+}
+
+bool weir_change_open(weir_change *op, weir_lane *lane, weir_expand *expand)
+{
+    return op->join ? weir_join_run_open(op->join, lane, expand)
+                    : weir_unnest_run_open(op->unnest, lane, expand);
+}
+
+bool weir_change_next(weir_change *op, weir_lane *lane, weir_expand *expand, weir_batch *out)
+{
+    return op->join ? weir_join_run_next(op->join, lane, expand, out)
+                    : weir_unnest_run_next(op->unnest, lane, expand, out);
+}
+
 void weir_change_done(weir_change *op)
 {
+    weir_unnest_run_done(op->unnest);
+
     weir_pred_done(op->pred);
     op->pred = NULL;
 }
@@ -109,7 +190,7 @@ static bool run_filter(weir_change *op, weir_lane *lane, weir_batch *batch)
 {
     weir_scratch *s = &lane->scratch;
     weir_sel sel = weir_sel_all(batch->n);
-    if (op->port) {
+    if (op->port && op->kind == WEIR_NODE_FILTER) {
         weir_vec vec, flat;
         if (!weir_port_read(op->port, &lane->run, weir_batch_get, batch, batch->n, &vec) ||
             !weir_vec_flatten(&vec, s, &flat, &lane->err)) {
@@ -167,6 +248,21 @@ static bool run_limit(weir_change *op, weir_lane *lane, weir_batch *batch)
     return true;
 }
 
+static bool run_cast(weir_change *op, weir_lane *lane, weir_batch *batch)
+{
+    weir_vec *columns = WEIR_SCRATCH_ARRAY(&lane->scratch, weir_vec, op->output_count + 1);
+    for (uint32_t i = 0; i < op->output_count; i++) {
+        columns[i] = batch->columns[i];
+        weir_type type = op->output_types[i];
+        if (type.kind != WEIR_UNKNOWN && columns[i].type.kind != type.kind &&
+            !weir_vec_cast(&batch->columns[i], type, &lane->scratch, &columns[i], &lane->err)) {
+            return false;
+        }
+    }
+    batch->columns = columns;
+    return true;
+}
+
 bool weir_change_run(weir_change *op, weir_lane *lane, weir_batch *batch)
 {
     if (batch->n == 0) {
@@ -177,6 +273,17 @@ bool weir_change_run(weir_change *op, weir_lane *lane, weir_batch *batch)
     }
     if (op->kind == WEIR_NODE_SORT) {
         return run_limit(op, lane, batch);
+    }
+    if (op->kind == WEIR_NODE_UNION) {
+        return run_cast(op, lane, batch);
+    }
+    if (op->kind == WEIR_NODE_ROWS && op->pred) {
+        if (!run_filter(op, lane, batch)) {
+            return false;
+        }
+        if (batch->n == 0) {
+            return true;
+        }
     }
     weir_vec *columns = WEIR_SCRATCH_ARRAY(&lane->scratch, weir_vec, op->output_count + 1);
     if (!weir_port_read(op->port, &lane->run, weir_batch_get, batch, batch->n, columns)) {

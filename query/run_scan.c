@@ -130,9 +130,9 @@ static weir_cursor_state fail_or_wait(weir_cursor_state state)
     return state == WEIR_CURSOR_WAIT ? WEIR_CURSOR_WAIT : WEIR_CURSOR_FAILED;
 }
 
-static bool read_batch(weir_scan_run *run, weir_lane *lane, weir_batch *out)
+bool weir_scan_run_read(const weir_scan_run *run, weir_lane *lane, weir_cursor *cursor,
+                        weir_batch *out)
 {
-    weir_cursor *cursor = &run->cursor;
     uint32_t count = weir_port_count(run->port);
     weir_vec *columns = WEIR_SCRATCH_ARRAY(&lane->scratch, weir_vec, count + 1);
     weir_cursor_compact(cursor);
@@ -145,6 +145,11 @@ static bool read_batch(weir_scan_run *run, weir_lane *lane, weir_batch *out)
                         .columns = columns,
                         .origin = run->scan->segs[cursor->block.seg].rows->id};
     return true;
+}
+
+static bool read_batch(weir_scan_run *run, weir_lane *lane, weir_batch *out)
+{
+    return weir_scan_run_read(run, lane, &run->cursor, out);
 }
 
 /* The blocks of a chunk from its last to its first, each turned round. */

@@ -11,5 +11,7 @@ uint32_t weir_scan_run_outputs(const weir_scan_run *run, const weir_str **names,
 bool weir_scan_run_prepare(weir_scan_run *run, weir_lane *lane, int64_t rows_wanted);
 /* Next rows; columns in the lane's scratch, which the caller rewinds to no mark before the one it had at the first call. END: no more. */
 weir_cursor_state weir_scan_run_next(weir_scan_run *run, weir_lane *lane, weir_wake wake, weir_batch *out);
+/* Instead of prepare and next, for many lanes: the block that a lane's own cursor is at. Any lane. */
+bool weir_scan_run_read(const weir_scan_run *run, weir_lane *lane, weir_cursor *cursor, weir_batch *out);
 void weir_scan_run_done(weir_scan_run *run);
 #endif

@@ -97,7 +97,7 @@ void weir_scan_done(weir_scan *scan)
 bool weir_scan_load(weir_scan *scan, weir_lane *lane)
 {
     const weir_given *given = scan->node->given;
-    if (given) {
+    if (given && !scan->own) {
         if (!weir_given_load(given, lane->run.ctl, &lane->scratch, &scan->own, &lane->err)) {
             return false;
         }
@@ -105,6 +105,11 @@ bool weir_scan_load(weir_scan *scan, weir_lane *lane)
         scan->seg_count = 1;
     }
     return true;
+}
+
+bool weir_scan_is_ready(const weir_scan *scan)
+{
+    return !scan->node->child || scan->seg_count > 0;
 }
 
 static bool chunk_in_time(const weir_scan *scan, const weir_chunk_info *info)
@@ -157,6 +162,9 @@ static void deal_segment(weir_scan *scan, uint32_t s)
 void weir_scan_prepare(weir_scan *scan)
 {
     weir_arena *arena = scan->names.arena;
+    if (scan->slices) {
+        return;
+    }
     scan->min_time = INT64_MAX;
     scan->max_time = INT64_MIN;
     size_t chunk_count = 0;

@@ -376,14 +376,18 @@ static void take_lists(const column *col, const uint32_t *rows, uint32_t n, weir
     uint32_t *taken = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
     taken[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        taken[i + 1] = taken[i] + offsets[rows[i] + 1] - offsets[rows[i]];
+        bool none = rows[i] == WEIR_NO_ID;
+        taken[i + 1] = taken[i] + (none ? 0 : offsets[rows[i] + 1] - offsets[rows[i]]);
     }
     char *items = weir_scratch_take(s, taken[n] * size + 1);
     weir_vec *vec = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
     *vec = items_of(col);
-    for (uint32_t i = 0; taken[n] && i < n; i++) {
-        memcpy(items + taken[i] * size, (const char *)col->values.at + offsets[rows[i]] * size,
-               (taken[i + 1] - taken[i]) * size);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t count = taken[i + 1] - taken[i];
+        if (count) {
+            memcpy(items + taken[i] * size, (const char *)col->values.at + offsets[rows[i]] * size,
+                   count * size);
+        }
     }
     if (vec->nulls) {
         uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(taken[n]) + 1);
@@ -403,25 +407,10 @@ static void take_lists(const column *col, const uint32_t *rows, uint32_t n, weir
     out->items = vec;
 }
 
-void weir_table_rows_take(const weir_table_rows *table, uint32_t c, const uint32_t *rows,
-                          uint32_t n, weir_scratch *s, weir_vec *out)
+static void take_values(const column *col, const uint32_t *rows, uint32_t n, weir_scratch *s,
+                        weir_vec *out)
 {
-    const column *col = &table->columns[c];
-    weir_type type = col->as_column.type;
-    *out = (weir_vec){.type = type, .form = WEIR_FLAT, .n = n};
-    if (col->any_null) {
-        uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n));
-        memset(nulls, 0, weir_words(n) * sizeof(*nulls));
-        for (uint32_t i = 0; i < n; i++) {
-            nulls[i >> 6] |= (uint64_t)weir_bit(col->nulls.at, rows[i]) << (i & 63);
-        }
-        out->nulls = nulls;
-    }
-    if (col->lists) {
-        take_lists(col, rows, n, s, out);
-        return;
-    }
-    size_t size = value_size(type.kind);
+    size_t size = value_size(col->as_column.type.kind);
     char *values = weir_scratch_take(s, n * size);
     if (size == 8) {
         for (uint32_t i = 0; i < n; i++) {
@@ -437,10 +426,64 @@ void weir_table_rows_take(const weir_table_rows *table, uint32_t c, const uint32
         }
     }
     out->at.l = (const int64_t *)values;
-    if (type.kind == WEIR_STRING) {
+    if (col->as_column.type.kind == WEIR_STRING) {
         out->form = WEIR_DICT;
         out->dict = &col->intern.dict;
     }
+}
+
+/* Where some rows are none: row 0 in their place, then null. */
+static void take_outer(const column *col, const uint32_t *rows, uint32_t n, weir_scratch *s,
+                       weir_vec *out)
+{
+    uint32_t *real = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        real[i] = rows[i] == WEIR_NO_ID ? 0 : rows[i];
+    }
+    take_values(col, real, n, s, out);
+    uint32_t *ids = (uint32_t *)(uintptr_t)out->at.ids; /* just taken */
+    for (uint32_t i = 0; out->dict && i < n; i++) {
+        ids[i] = rows[i] == WEIR_NO_ID ? 0 : ids[i];
+    }
+}
+
+static void take(const column *col, const uint32_t *rows, uint32_t n, bool outer, weir_scratch *s,
+                 weir_vec *out)
+{
+    weir_type type = col->as_column.type;
+    *out = (weir_vec){.type = type, .form = WEIR_FLAT, .n = n};
+    if ((col->any_null || outer) && (type.kind != WEIR_STRING || col->lists)) {
+        uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n));
+        memset(nulls, 0, weir_words(n) * sizeof(*nulls));
+        for (uint32_t i = 0; i < n; i++) {
+            bool none = rows[i] == WEIR_NO_ID;
+            nulls[i >> 6] |= (uint64_t)(none || weir_bit(col->nulls.at, rows[i])) << (i & 63);
+        }
+        out->nulls = nulls;
+    }
+    if (col->lists) {
+        take_lists(col, rows, n, s, out);
+    } else if (outer) {
+        take_outer(col, rows, n, s, out);
+    } else {
+        take_values(col, rows, n, s, out);
+    }
+}
+
+void weir_table_rows_take(const weir_table_rows *table, uint32_t c, const uint32_t *rows,
+                          uint32_t n, weir_scratch *s, weir_vec *out)
+{
+    take(&table->columns[c], rows, n, false, s, out);
+}
+
+void weir_table_rows_take_outer(const weir_table_rows *table, uint32_t c, const uint32_t *rows,
+                                uint32_t n, weir_scratch *s, weir_vec *out)
+{
+    if (table->row_count == 0) { /* there is no row 0 to stand for none */
+        *out = weir_vec_null(table->columns[c].as_column.type, n);
+        return;
+    }
+    take(&table->columns[c], rows, n, true, s, out);
 }
 
 static void move_bit(uint64_t *bits, uint32_t to, uint32_t from)

@@ -19,6 +19,9 @@ uint32_t weir_table_rows_count(const weir_table_rows *table);
 /* Rows of one column by number, in that order (n <= 4,096). */
 void weir_table_rows_take(const weir_table_rows *table, uint32_t column, const uint32_t *rows, uint32_t n,
                           weir_scratch *s, weir_vec *out);
+/* The same, where row WEIR_NO_ID is null. */
+void weir_table_rows_take_outer(const weir_table_rows *table, uint32_t column, const uint32_t *rows, uint32_t n,
+                                weir_scratch *s, weir_vec *out);
 /* Keeps only these rows (ascending); what they no longer need of strings stays until the table goes. */
 void weir_table_rows_keep(weir_table_rows *table, const uint32_t *rows, uint32_t n);
 /* The whole column in place: FLAT, DICT or LIST over all rows. */

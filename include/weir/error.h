@@ -16,6 +16,7 @@
     X(NOT_FOUND, 404, "notFound", "org.apache.druid.error.NotFound")                                   \
     X(CONFLICT, 409, "conflict", "org.apache.druid.error.DruidException")                              \
     X(RUN, 500, "Unknown exception", "org.apache.druid.java.util.common.RE")                           \
+    X(ARGUMENT, 500, "Unknown exception", "org.apache.druid.java.util.common.IAE")                     \
     X(TIMEOUT, 504, "Query timeout", "org.apache.druid.query.QueryTimeoutException")                   \
     X(CANCELLED, 500, "Query cancelled", "org.apache.druid.query.QueryInterruptedException")           \
     X(RESOURCE, 400, "Resource limit exceeded", "org.apache.druid.query.ResourceLimitExceededException") \

@@ -97,12 +97,148 @@ static void the_entries_of_a_lookup_are_rows_of_k_and_v(void **state)
     ANSWER("{'queryType':'scan','dataSource':{'type':'lookup','lookup':'upper'}," EVER "}", "");
 }
 
+#define LEFT                                                                                       \
+    "{'type':'inline','columnNames':['id','name'],'columnTypes':['LONG','STRING'],"                \
+    "'rows':[[1,'a'],[2,'b'],[3,null],[4,'zz'],[5,'b']]}"
+#define RIGHT                                                                                      \
+    "{'type':'inline','columnNames':['k','n','w'],'columnTypes':['STRING','LONG','DOUBLE'],"       \
+    "'rows':[['b',20,0.5],['a',10,1.5],['b',21,null],[null,30,2.5],['q',40,3.5]]}"
+#define JOIN(kind, condition)                                                                      \
+    "{'queryType':'scan','columns':['id','name','j.k','j.n']," EVER                                \
+    ",'dataSource':{'type':'join','left':" LEFT ",'right':" RIGHT                                  \
+    ",'rightPrefix':'j.','joinType':'" kind "','condition':'" condition "'}}"
+
+#define JOINED(kind, condition, text) ANSWER(JOIN(kind, condition), text)
+#define K "\\'j.k\\'"
+#define N "\\'j.n\\'"
+#define PAIRS "1,\"a\",\"a\",10; 2,\"b\",\"b\",20; 2,\"b\",\"b\",21"
+#define LAST_PAIRS "5,\"b\",\"b\",20; 5,\"b\",\"b\",21"
+#define LONE_LEFT "; 3,null,null,null; 4,\"zz\",null,null; "
+#define LONE_RIGHT "; null,null,null,30; null,null,\"q\",40"
+
+static void joins_pair_equal_rows_and_keep_the_others_of_their_outer_sides(void **state)
+{
+    (void)state;
+    JOINED("INNER", "name == " K, PAIRS "; " LAST_PAIRS);
+    JOINED("left", "name == " K, PAIRS LONE_LEFT LAST_PAIRS);
+    JOINED("RIGHT", K " == name", PAIRS "; " LAST_PAIRS LONE_RIGHT);
+    JOINED("FULL", "name == " K, PAIRS LONE_LEFT LAST_PAIRS LONE_RIGHT);
+}
+
+static void join_conditions_are_equalities_and_constants(void **state)
+{
+    (void)state;
+    JOINED("INNER", "name == " K " && (id * 10) == " N, "1,\"a\",\"a\",10; 2,\"b\",\"b\",20");
+    JOINED("INNER", "concat(name) == " K " && 1", PAIRS "; " LAST_PAIRS);
+    JOINED("INNER", "(id + 0.5) == \\'j.w\\'",
+           "1,\"a\",\"a\",10; 2,\"b\",null,30; 3,null,\"q\",40");
+    JOINED("INNER", "id * 10 == " K, "");
+    JOINED("LEFT", "name == " K " && 1 == 2",
+           "1,\"a\",null,null; 2,\"b\",null,null; 3,null,null,null; 4,\"zz\",null,null; "
+           "5,\"b\",null,null");
+    JOINED("RIGHT", "0",
+           "null,null,\"b\",20; null,null,\"a\",10; null,null,\"b\",21; "
+           "null,null,null,30; null,null,\"q\",40");
+    ANSWER("{'queryType':'timeseries','granularity':'all'," EVER "," COUNT
+           ",'dataSource':{'type':'join','left':" LEFT ",'right':" RIGHT
+           ",'rightPrefix':'j.','joinType':'INNER','condition':'1'}}",
+           "-62167219200000,25");
+}
+
+static void null_equals_null_only_where_the_condition_says_so(void **state)
+{
+    (void)state;
+    JOINED("INNER", "notdistinctfrom(name, " K ")", PAIRS "; 3,null,null,30; " LAST_PAIRS);
+    JOINED("INNER", "notdistinctfrom(name, " K ") && (id + 27) == " N, "3,null,null,30");
+}
+
+static void joins_of_joins_and_filters_over_them(void **state)
+{
+    (void)state;
+#define TWO(filter)                                                                                \
+    "{'queryType':'scan','columns':['id','j.n','h.v']," EVER filter                                \
+    ",'dataSource':{'type':'join','left':{'type':'join','left':" LEFT ",'right':" RIGHT            \
+    ",'rightPrefix':'j.','joinType':'LEFT','condition':'name == " K "'},'right':{'type':'query',"  \
+    "'query':{'queryType':'scan','dataSource':{'type':'inline','columnNames':['u','v'],"           \
+    "'rows':[[10,'ten'],[21,'more']]}," EVER "}},'rightPrefix':'h.','joinType':'LEFT',"            \
+    "'condition':'\\'j.n\\' == \\'h.u\\''}}"
+    ANSWER(TWO(""), "1,10,\"ten\"; 2,20,null; 2,21,\"more\"; 3,null,null; 4,null,null; 5,20,null; "
+                    "5,21,\"more\"");
+    ANSWER(TWO(",'filter':{'type':'and','fields':[{'type':'selector','dimension':'h.v','value':"
+               "'more'},{'type':'not','field':{'type':'selector','dimension':'id','value':2}}]}"),
+           "5,21,\"more\"");
+    ANSWER(TWO(",'filter':{'type':'null','column':'j.n'}"), "3,null,null; 4,null,null");
+    ANSWER(
+        TWO(",'virtualColumns':[{'type':'expression','name':'twice','expression':'id * 2',"
+            "'outputType':'LONG'},{'type':'expression','name':'sum','expression':'twice + "
+            "\\'j.n\\'','outputType':'LONG'}],'filter':{'type':'or','fields':[{'type':'selector',"
+            "'dimension':'twice','value':'2'},{'type':'selector','dimension':'sum','value':"
+            "'31'}]}"),
+        "1,10,\"ten\"; 5,21,\"more\"");
+}
+
+#define LISTS                                                                                      \
+    "{'type':'inline','columnNames':['id','l','s'],'columnTypes':['LONG','ARRAY<LONG>','STRING']," \
+    "'rows':[[1,[1,2],['x','y']],[2,[],'z'],[3,null,null],[4,[null,9],[]]]}"
+#define UNNEST(expression, more)                                                                   \
+    "{'type':'unnest','base':" LISTS ",'virtualColumn':{'type':'expression','name':'u',"           \
+    "'expression':'" expression "'}" more "}"
+#define UNNESTED(source, columns, text)                                                            \
+    ANSWER("{'queryType':'scan','columns':[" columns "]," EVER ",'dataSource':" source "}", text)
+
+static void unnest_makes_a_row_of_each_element(void **state)
+{
+    (void)state;
+    UNNESTED(UNNEST("l", ""), "'id','u'", "1,1; 1,2; 4,null; 4,9");
+    UNNESTED(UNNEST("s", ""), "'id','u'", "1,\"x\"; 1,\"y\"; 2,\"z\"");
+    UNNESTED(UNNEST("array(7, id)", ""), "'id','u'", "1,7; 1,1; 2,7; 2,2; 3,7; 3,3; 4,7; 4,4");
+    UNNESTED(UNNEST("array(7, 8)", ""), "'u'", "7; 8; 7; 8; 7; 8; 7; 8");
+    UNNESTED(UNNEST("l", ",'unnestFilter':{'type':'bound','dimension':'u','lower':'2',"
+                         "'ordering':'numeric'}"),
+             "'u','id'", "2,1; 9,4");
+    ANSWER("{'queryType':'groupBy','granularity':'all','dimensions':['u']," EVER "," COUNT
+           ",'filter':{'type':'selector','dimension':'id','value':1},'dataSource':" UNNEST("s",
+                                                                                           "") "}",
+           "-62167219200000,\"x\",1; -62167219200000,\"y\",1");
+    UNNESTED("{'type':'unnest','base':" UNNEST("l", "") ",'virtualColumn':{'type':'expression',"
+                                                        "'name':'t','expression':'array(u, id)'}}",
+             "'u','t'", "1,1; 1,1; 2,2; 2,1; null,null; null,4; 9,9; 9,4");
+}
+
+static void filters_and_unions_of_any_data_source(void **state)
+{
+    (void)state;
+    UNNESTED("{'type':'filter','base':" LISTS ",'filter':{'type':'bound','dimension':'id',"
+             "'lower':'3','ordering':'numeric'}}",
+             "'id','l'", "3,null; 4,[null,9]");
+    UNNESTED("{'type':'union','dataSources':[" LISTS "," PETS ",'nowhere']}", "'id','v'",
+             "1,null; 2,null; 3,null; 4,null; null,1; null,2; null,3; null,4; null,5");
+    UNNESTED("{'type':'union','dataSources':[{'type':'inline','columnNames':['a'],'rows':[[1]]},"
+             "{'type':'inline','columnNames':['a'],'rows':[['x'],['7']]}]}",
+             "'a'", "1; null; 7"); /* the first one's type */
+}
+
+static void the_signature_of_a_join_is_left_then_right(void **state)
+{
+    (void)state;
+    ANSWER("{'queryType':'scan'," EVER ",'limit':1,'dataSource':{'type':'join','left':" LEFT
+           ",'right':" RIGHT ",'rightPrefix':'j.','joinType':'INNER','condition':'name == " K "'}}",
+           "1,\"a\",\"a\",10,1.5");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inline_rows_are_a_table),
         cmocka_unit_test(inline_rows_have_the_types_declared_or_found),
         cmocka_unit_test(the_entries_of_a_lookup_are_rows_of_k_and_v),
+        cmocka_unit_test(joins_pair_equal_rows_and_keep_the_others_of_their_outer_sides),
+        cmocka_unit_test(join_conditions_are_equalities_and_constants),
+        cmocka_unit_test(null_equals_null_only_where_the_condition_says_so),
+        cmocka_unit_test(joins_of_joins_and_filters_over_them),
+        cmocka_unit_test(unnest_makes_a_row_of_each_element),
+        cmocka_unit_test(filters_and_unions_of_any_data_source),
+        cmocka_unit_test(the_signature_of_a_join_is_left_then_right),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
