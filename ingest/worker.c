@@ -9,6 +9,7 @@
 #define SEAL_EVENTS 1000000u
 #define SEAL_AGE_MS 60000
 #define SEAL_AGE_SHARED_MS 5000  /* while other members hold partitions of the topic */
+#define SETTLE_MS 250
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
 #define REOPEN_MS 2000
@@ -564,6 +565,15 @@ static void note_reset(weir_worker *w)
     }
 }
 
+/* Nothing came for a moment: what rolls up is rolled up now and not only when a chunk is full. */
+static void settle_when_quiet(weir_worker *w)
+{
+    if (w->gen && w->appended_us && now_us(w) - w->appended_us >= SETTLE_MS * 1000) {
+        weir_realtime_settle(weir_generation_rows(w->gen));
+        w->appended_us = 0;
+    }
+}
+
 static void wait_a_little(const weir_worker *w, int wait_ms)
 {
     (void)w;
@@ -609,6 +619,7 @@ bool weir_worker_step(weir_worker *w, int wait_ms)
         show(w);
         return false;
     }
+    settle_when_quiet(w);
     if (w->source && w->phase != WEIR_WORKER_REVOKING) {
         poll_source(w, wait_ms);
     } else {

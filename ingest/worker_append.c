@@ -57,6 +57,7 @@ static uint32_t append_batch(weir_worker *w)
     if (input.n == 0) {
         return 0;
     }
+    w->appended_us = weir_monotonic_us(w->options.clock);
     return weir_append(weir_generation_rows(w->gen), &input, w->batch_source->number,
                        weir_transform_records(w->transform), sink_of(w));
 }

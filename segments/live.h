@@ -101,6 +101,7 @@ typedef struct weir_live_chunk {
     weir_live_cells_slot
         *cells; /* by column index; replaced by a longer one under the segment's lock */
     uint32_t cell_count;
+    int64_t *weights; /* events per row (live_join.c); NULL: one each */
 } weir_live_chunk;
 
 struct weir_realtime {
@@ -190,6 +191,7 @@ const uint32_t *weir_live_list(const weir_live_cells *cells, uint32_t cell, uint
 weir_realtime *weir_realtime_ref(weir_realtime *rt);
 weir_live_span weir_live_chunk_span(const weir_live_chunk *chunk,
                                     uint32_t row_count); /* row_count >= 1 */
+weir_live_chunk *weir_live_chunk_new(weir_realtime *rt); /* growing, without rows */
 weir_live_chunk *weir_live_chunk_ref(weir_live_chunk *chunk);
 void weir_live_chunk_unref(weir_live_chunk *chunk);
 #endif

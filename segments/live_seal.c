@@ -342,13 +342,14 @@ static place seal_sources(sealing *seal, uint64_t *bits)
 
 static place seal_counts(sealing *seal)
 {
-    if (!seal->groups) {
+    const int64_t *weights = seal->chunk->weights;
+    if (!seal->groups && !weights) {
         return (place){0};
     }
     int64_t *counts = WEIR_SCRATCH_ARRAY(seal->s, int64_t, seal->rows);
     memset(counts, 0, sizeof(*counts) * seal->rows);
     for (uint32_t row = 0; row < seal->rows_in; row++) {
-        counts[seal->groups[row]]++;
+        counts[seal->groups ? seal->groups[row] : row] += weights ? weights[row] : 1;
     }
     size_t at = seal->out.size;
     weir_encode_longs(counts, NULL, seal->rows, &seal->out, NULL);
@@ -396,6 +397,15 @@ static void open_column(const sealing *seal, const char *base, const weir_live_c
         !weir_live_is_ids(col->type); /* ids in order of arrival are no range of values */
 }
 
+static uint64_t events_of(const sealing *seal)
+{
+    uint64_t events = seal->rows_in;
+    for (uint32_t row = 0; seal->chunk->weights && row < seal->rows_in; row++) {
+        events += (uint64_t)seal->chunk->weights[row] - 1;
+    }
+    return events;
+}
+
 static weir_live_sealed *sealed_new(sealing *seal)
 {
     uint32_t there = 0, count = seal->rt->column_count;
@@ -415,7 +425,7 @@ static weir_live_sealed *sealed_new(sealing *seal)
     sealed->budget = &seal->rt->budget;
     sealed->size_bytes = size;
     sealed->row_count = seal->rows;
-    sealed->events = seal->rows_in;
+    sealed->events = events_of(seal);
     sealed->column_count = count;
     for (uint32_t i = 0; i < count; i++) {
         if (seal->columns[i].there) {

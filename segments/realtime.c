@@ -7,13 +7,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "segments/live_auto.h"
-#include "segments/live_seal.h"
+#include "segments/live_join.h"
 #include "segments/rollup.h"
 #include "weir/log.h"
 
+/* A sealed chunk with more rows than this is not rolled up again: half a chunk of new rows is worth
+ * the work for each old one. */
+#define JOINED_ROWS (WEIR_CHUNK_ROWS / 2)
+
 /* --- chunks --- */
 
-static weir_live_chunk *chunk_new(weir_realtime *rt)
+weir_live_chunk *weir_live_chunk_new(weir_realtime *rt)
 {
     weir_live_chunk *chunk = weir_calloc(1, sizeof(*chunk));
     chunk->refs = 1;
@@ -86,7 +90,7 @@ static weir_live_chunk *growing_of(const weir_realtime *rt) /* writer */
 
 static weir_live_chunk *add_chunk(weir_realtime *rt)
 {
-    weir_live_chunk *chunk = chunk_new(rt);
+    weir_live_chunk *chunk = weir_live_chunk_new(rt);
     weir_live_chunk **old = NULL, **longer = NULL;
     uint32_t capacity = rt->chunk_capacity;
     if (rt->chunk_count == capacity) {
@@ -108,15 +112,40 @@ static weir_live_chunk *add_chunk(weir_realtime *rt)
     return chunk;
 }
 
+/* The sealed chunk whose rows are rolled up once more with those of the growing one; NULL: none. */
+static weir_live_chunk *joined_next(const weir_realtime *rt)
+{
+    const weir_live_chunk *growing = growing_of(rt);
+    uint32_t sealed = rt->chunk_count - (growing != NULL);
+    weir_live_chunk *last = rt->rollup && sealed ? rt->chunks[sealed - 1] : NULL;
+    return last && last->row_count <= JOINED_ROWS ? last : NULL;
+}
+
+/* Rows that the growing chunk takes before it is sealed. */
+static uint32_t growing_limit(const weir_realtime *rt)
+{
+    const weir_live_chunk *next = joined_next(rt);
+    return WEIR_CHUNK_ROWS - (next ? next->row_count : 0);
+}
+
 static void seal_last(weir_realtime *rt)
 {
-    weir_live_chunk *chunk = growing_of(rt);
-    weir_live_chunk *sealed = weir_live_seal(rt, chunk);
+    weir_live_chunk *chunk = growing_of(rt), *before = joined_next(rt);
+    weir_live_chunk *joined = before ? weir_live_join(rt, before, chunk) : NULL;
+    weir_live_chunk *sealed = weir_live_seal(rt, joined ? joined : chunk);
     pthread_mutex_lock(&rt->lock);
+    if (before) {
+        rt->chunk_count--;
+        rt->sealed_rows -= before->row_count;
+    }
     rt->chunks[rt->chunk_count - 1] = sealed;
     rt->sealed_rows += sealed->sealed->row_count;
     pthread_mutex_unlock(&rt->lock);
     weir_live_chunk_unref(chunk);
+    if (before) {
+        weir_live_chunk_unref(before);
+        weir_live_chunk_unref(joined);
+    }
 }
 
 /* --- columns --- */
@@ -434,9 +463,10 @@ static weir_live_cells *cells_of(weir_live_chunk *chunk, uint32_t index)
     return cells;
 }
 
-static bool has_room(const weir_live_chunk *chunk, const weir_live_batch *b, uint32_t n)
+static bool has_room(const weir_live_chunk *chunk, uint32_t limit, const weir_live_batch *b,
+                     uint32_t n)
 {
-    if (atomic_load_explicit(&chunk->row_count, memory_order_relaxed) + n > WEIR_CHUNK_ROWS) {
+    if (atomic_load_explicit(&chunk->row_count, memory_order_relaxed) + n > limit) {
         return false;
     }
     for (uint32_t i = 0; i < b->column_count; i++) {
@@ -489,7 +519,7 @@ static void note_hull(weir_realtime *rt, const int64_t *times, uint32_t n)
 static void put_batch(weir_realtime *rt, const weir_live_batch *b, uint8_t source, uint32_t n)
 {
     weir_live_chunk *chunk = growing_of(rt);
-    if (chunk && !has_room(chunk, b, n)) {
+    if (chunk && !has_room(chunk, growing_limit(rt), b, n)) {
         seal_last(rt);
         chunk = NULL;
     }
@@ -505,7 +535,7 @@ static void put_batch(weir_realtime *rt, const weir_live_batch *b, uint8_t sourc
                           memory_order_relaxed);
     atomic_store_explicit(&chunk->row_count, at + n,
                           memory_order_release); /* the rows are visible */
-    if (WEIR_CHUNK_ROWS - (at + n) < n) {
+    if (growing_limit(rt) < at + n + n) {
         seal_last(rt); /* the next batch would not fit: better now, when nothing waits to be seen */
     }
 }
@@ -526,6 +556,13 @@ bool weir_realtime_append(weir_realtime *rt, const weir_input *input, uint8_t so
     }
     weir_scratch_rewind(&rt->work, mark);
     return ok;
+}
+
+void weir_realtime_settle(weir_realtime *rt)
+{
+    if (rt->rollup && growing_of(rt)) {
+        seal_last(rt);
+    }
 }
 
 void weir_realtime_end(weir_realtime *rt)

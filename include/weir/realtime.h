@@ -1,5 +1,6 @@
 /* include/weir/realtime.h - the live segment: grows by one writer, read by any number of queries without locks.
- * Rows are visible when append returns. Chunks of 65,536 rows are sealed (encoded, indexed, rolled up) as they fill.
+ * Rows are visible when append returns. Chunks of 65,536 rows are sealed (encoded, indexed, rolled up) as they fill; where rows roll up, with those of the chunk before
+ * as long as it has room.
  * A row's source (topic partition) is kept in a hidden column, so that one source can be masked alone. */
 #ifndef WEIR_REALTIME_H
 #define WEIR_REALTIME_H
@@ -22,6 +23,8 @@ weir_realtime *weir_realtime_new(weir_schema *schema, weir_budget *budget);
 void weir_realtime_unref(weir_realtime *rt);
 /* Writer only. Rows become visible in one step at the end. Fails only for limits that name the column (a value over 1 MiB, 10,000 columns). */
 bool weir_realtime_append(weir_realtime *rt, const weir_input *input, uint8_t source, weir_error *err);
+/* Writer only, when nothing arrives for a while: of a schema that rolls up, rows of equal key that arrived since the last sealed chunk become one now. */
+void weir_realtime_settle(weir_realtime *rt);
 /* Writer only, once, before freeze: seals the last chunk. Nothing is appended any more. */
 void weir_realtime_end(weir_realtime *rt);
 /* Any thread. */

@@ -388,6 +388,36 @@ static void a_sealed_chunk_is_rolled_up_like_a_naive_group_by(void **state)
     }
 }
 
+static void rows_roll_up_over_chunks_whenever_the_stream_is_quiet(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        twin *t = twin_new(seed, rolled, ROLLED);
+        weir_realtime *rt = realtime_of(t, true, "minute", NULL);
+        t->step = 4;
+        while (t->row_count <
+               100000) { /* more than a chunk of events, less than half a chunk of rows */
+            twin_append(t, rt, 1 + twin_below(t, WEIR_BLOCK_ROWS), (uint8_t)twin_below(t, 2));
+            if (twin_below(t, 4) == 0) {
+                weir_rows *before = weir_realtime_snapshot(rt, NULL, WEIR_STR("t_live"));
+                int64_t sum = sum_of(before, WEIR_STR("count"));
+                weir_realtime_settle(rt);
+                assert_int_equal(sum_of(before, WEIR_STR("count")), sum); /* it keeps what it saw */
+                before->ops->unref(before);
+            }
+        }
+        weir_realtime_settle(rt);
+        weir_realtime_settle(rt); /* nothing to do */
+        twin *small = twin_rolled_up(t, true, NULL, 60000);
+        assert_int_equal(weir_realtime_rows(rt), small->row_count);
+        assert_int_equal(weir_realtime_events(rt), t->row_count);
+        check(small, rt);
+        twin_free(small);
+        weir_realtime_unref(rt);
+        twin_free(t);
+    }
+}
+
 /* --- readers while the writer appends --- */
 
 typedef struct watch {
@@ -559,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_value_over_a_mebibyte_is_refused_and_nothing_of_its_batch_is_seen),
         cmocka_unit_test(the_first_column_beyond_10000_is_refused_by_name),
         cmocka_unit_test(a_sealed_chunk_is_rolled_up_like_a_naive_group_by),
+        cmocka_unit_test(rows_roll_up_over_chunks_whenever_the_stream_is_quiet),
         cmocka_unit_test(every_snapshot_beside_the_writer_is_a_prefix_that_never_shrinks),
         cmocka_unit_test(sums_of_counts_never_fall_while_chunks_roll_up),
     };
