@@ -7,6 +7,8 @@
 #include "compute/variance.h"
 #include <math.h>
 
+#define MOST_COUNT (1ll << 56) /* no stream is longer; sums of counts cannot wrap */
+
 void weir_variance_add(weir_variance *v, double value)
 {
     v->count++;
@@ -19,7 +21,7 @@ void weir_variance_add(weir_variance *v, double value)
 
 void weir_variance_merge(weir_variance *into, const weir_variance *from)
 {
-    if (from->count == 0) {
+    if (from->count == 0 || into->count + from->count > MOST_COUNT) {
         return;
     }
     if (into->count == 0) {
@@ -29,7 +31,7 @@ void weir_variance_merge(weir_variance *into, const weir_variance *from)
     double own = (double)into->count, other = (double)from->count;
     double ratio = own / other, t = into->sum / ratio - from->sum;
     into->squares += from->squares + ratio / (own + other) * t * t;
-    into->count = (int64_t)((uint64_t)into->count + (uint64_t)from->count);
+    into->count += from->count;
     into->sum += from->sum;
 }
 
@@ -65,7 +67,7 @@ bool weir_variance_load(weir_str bytes, weir_variance *out)
     take_big(bytes.at, &v.count);
     take_big(bytes.at + 8, &v.sum);
     take_big(bytes.at + 16, &v.squares);
-    if (v.count < 0) {
+    if (v.count < 0 || v.count > MOST_COUNT) {
         return false;
     }
     *out = v;
@@ -138,7 +140,7 @@ static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena
     if (!input_kind(spec, type, &kind, err)) {
         return false;
     }
-    b->take[0] = WEIR_TYPE(kind);
+    b->take[0] = WEIR_TYPE((uint8_t)kind);
     b->state_size = sizeof(weir_variance);
     b->out_type = WEIR_TYPE(WEIR_DOUBLE);
     b->raw_type = variance_type();

@@ -301,6 +301,22 @@ static void no_row_is_an_empty_sketch_and_no_variance(void **state)
     }
 }
 
+/* Found by the fuzzer: the sum of two counts was negative, and the state could not be loaded again.
+ */
+static void counts_out_of_hostile_bytes_do_not_wrap(void **state)
+{
+    (void)state;
+    uint8_t bytes[WEIR_VARIANCE_BYTES] = {0};
+    weir_variance v, sum = {.count = 1ll << 56};
+    memset(bytes, 0x40, 8);
+    assert_false(weir_variance_load((weir_str){(const char *)bytes, sizeof(bytes)}, &v));
+    weir_variance_merge(&sum, &(weir_variance){.count = 1});
+    assert_true(sum.count == 1ll << 56);
+    weir_variance_save(&sum, bytes);
+    assert_true(weir_variance_load((weir_str){(const char *)bytes, sizeof(bytes)}, &v) &&
+                v.count == sum.count);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -309,6 +325,7 @@ int main(void)
         TEST(states_survive_merging_and_their_bytes),
         TEST(rows_of_a_metric_roll_up),
         TEST(bad_parameters_and_columns_are_refused),
+        TEST(counts_out_of_hostile_bytes_do_not_wrap),
         TEST(no_row_is_an_empty_sketch_and_no_variance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
