@@ -107,7 +107,7 @@ static bool start_service(service *s, weir_error *err)
         return false;
     }
     s->server = weir_server_start(&(weir_server_options){
-        .listen = weir_str_of(s->config.listen), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .catalog = s->catalog,
+        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .catalog = s->catalog,
         .clock = &weir_clock_system}, err);
     return s->server && weir_ingest_resume_all(s->ingest, err);
 }

@@ -37,6 +37,8 @@ void weir_reply(weir_call *call, bool ok, const weir_error *err);
 /* Value of ?name=..., decoded; false: absent. An empty value for `?name`. */
 bool weir_call_param(weir_call *call, const char *name, weir_str *out);
 
+/* All values of ?name=...&name=..., at most `capacity`; how many. */
+size_t weir_call_params(weir_call *call, const char *name, weir_str *out, size_t capacity);
 /* ?name=true, as Jersey reads a boolean; absent: `fallback`. */
 bool weir_call_flag(weir_call *call, const char *name, bool fallback);
 /* The body is JSON under any parameters, or nothing is said of it. */

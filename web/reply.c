@@ -53,23 +53,28 @@ weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blan
     return (weir_str){out, n};
 }
 
-bool weir_call_param(weir_call *call, const char *name, weir_str *out)
+size_t weir_call_params(weir_call *call, const char *name, weir_str *out, size_t capacity)
 {
     weir_str left = call->query;
-    while (left.size > 0) {
+    size_t count = 0;
+    while (left.size > 0 && count < capacity) {
         const char *amp = memchr(left.at, '&', left.size);
         size_t size = amp ? (size_t)(amp - left.at) : left.size;
         const char *equals = memchr(left.at, '=', size);
         size_t name_size = equals ? (size_t)(equals - left.at) : size;
         if (weir_str_eq((weir_str){left.at, name_size}, weir_str_of(name))) {
             weir_str value = equals ? (weir_str){equals + 1, size - name_size - 1} : WEIR_STR("");
-            *out = weir_percent_decode(call->arena, value, true);
-            return true;
+            out[count++] = weir_percent_decode(call->arena, value, true);
         }
         size += amp != NULL;
         left = (weir_str){left.at + size, left.size - size};
     }
-    return false;
+    return count;
+}
+
+bool weir_call_param(weir_call *call, const char *name, weir_str *out)
+{
+    return weir_call_params(call, name, out, 1) == 1;
 }
 
 bool weir_call_flag(weir_call *call, const char *name, bool fallback)

@@ -3,6 +3,7 @@
 
 #define QUICK WEIR_ROUTE_QUICK
 #define SLOW WEIR_ROUTE_SLOW
+#define COORDINATOR "/druid/coordinator/v1"
 #define LOOKUPS "/druid/coordinator/v1/lookups"
 
 static const weir_route routes[] = {
@@ -12,6 +13,7 @@ static const weir_route routes[] = {
     {"GET", "/druid/v2/datasources/*", QUICK, weir_route_datasource},
     {"GET", "/druid/v2/datasources/*/dimensions", QUICK, weir_route_datasource_dimensions},
     {"GET", "/druid/v2/datasources/*/metrics", QUICK, weir_route_datasource_metrics},
+    {"GET", "/druid/v2/datasources/*/candidates", SLOW, weir_route_candidates},
     {"GET", "/druid/broker/v1/loadstatus", QUICK, weir_route_loadstatus},
     {"GET", "/druid/broker/v1/readiness", QUICK, weir_route_readiness},
     {"GET", "/druid/historical/v1/readiness", QUICK, weir_route_readiness},
@@ -29,6 +31,32 @@ static const weir_route routes[] = {
     {"POST", "/druid/indexer/v1/supervisor/*/shutdown", SLOW, weir_route_supervisor_terminate},
     {"POST", "/druid/indexer/v1/supervisor/*/reset", SLOW, weir_route_supervisor_reset},
     {"POST", "/druid/indexer/v1/supervisor/*/handoff", SLOW, weir_route_supervisor_handoff},
+
+    {"GET", COORDINATOR "/datasources", SLOW, weir_route_inventory},
+    {"GET", COORDINATOR "/datasources/*", SLOW, weir_route_inventory_datasource},
+    {"GET", COORDINATOR "/datasources/*/segments", SLOW, weir_route_inventory_segments},
+    {"GET", COORDINATOR "/datasources/*/segments/*", SLOW, weir_route_inventory_segment},
+    {"GET", COORDINATOR "/datasources/*/intervals", SLOW, weir_route_inventory_intervals},
+    {"GET", COORDINATOR "/datasources/*/intervals/*", SLOW, weir_route_inventory_intervals},
+    {"GET", COORDINATOR "/datasources/*/tiers", SLOW, weir_route_inventory_tiers},
+    {"GET", COORDINATOR "/datasources/*/loadstatus", SLOW, weir_route_inventory_load},
+    {"GET", COORDINATOR "/intervals", SLOW, weir_route_all_intervals},
+    {"GET", COORDINATOR "/intervals/*", SLOW, weir_route_all_intervals},
+    {"GET", COORDINATOR "/metadata/datasources", SLOW, weir_route_metadata_datasources},
+    {"GET", COORDINATOR "/metadata/datasources/*", SLOW, weir_route_metadata_datasource},
+    {"GET", COORDINATOR "/metadata/datasources/*/segments", SLOW, weir_route_metadata_segments},
+    {"GET", COORDINATOR "/metadata/datasources/*/segments/*", SLOW, weir_route_metadata_segment},
+    {"GET", COORDINATOR "/metadata/segments", SLOW, weir_route_metadata_all_segments},
+    {"GET", COORDINATOR "/loadstatus", SLOW, weir_route_load},
+    {"GET", COORDINATOR "/loadqueue", QUICK, weir_route_load_queue},
+    {"GET", COORDINATOR "/servers", SLOW, weir_route_servers},
+    {"GET", COORDINATOR "/servers/*", SLOW, weir_route_server},
+    {"GET", COORDINATOR "/servers/*/segments", SLOW, weir_route_server_segments},
+    {"GET", COORDINATOR "/tiers", QUICK, weir_route_data_tiers},
+    {"GET", COORDINATOR "/leader", QUICK, weir_route_leader},
+    {"GET", COORDINATOR "/isLeader", QUICK, weir_route_is_leader},
+    {"GET", "/druid/indexer/v1/leader", QUICK, weir_route_leader},
+    {"GET", "/druid/indexer/v1/isLeader", QUICK, weir_route_is_leader},
 
     {"GET", LOOKUPS "/config", QUICK, weir_route_lookup_tiers},
     {"POST", LOOKUPS "/config", SLOW, weir_route_lookups_post},
@@ -102,12 +130,14 @@ const weir_route *weir_route_find(weir_call *call)
             weir_buf_done(&allow);
             return &routes[i];
         }
-        weir_buf_printf(&allow, "%s%s", allow.size ? "," : "", routes[i].method);
+        if (!allow.size || !memmem(allow.at, allow.size, routes[i].method, strlen(routes[i].method))) {
+            weir_buf_printf(&allow, "%s%s", allow.size ? "," : "", routes[i].method);
+        }
     }
     call->status = 404;
     if (allow.size > 0) {
         weir_buf_text(&allow, ",OPTIONS");
-        call->status = 405;
+        call->status = weir_str_is(method, "OPTIONS") ? 200 : 405;
         call->allow = weir_arena_text(call->arena, weir_buf_view(&allow));
     }
     weir_buf_done(&allow);

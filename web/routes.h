@@ -1,4 +1,5 @@
-/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c, route_dashboard.c. */
+/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c,
+ * route_coordinator.c, route_dashboard.c. */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
 #include "web/http.h"
@@ -44,6 +45,29 @@ void weir_route_lookup_map(weir_call *call);
 void weir_route_lookup_keys(weir_call *call);
 void weir_route_lookup_values(weir_call *call);
 void weir_route_lookup_version(weir_call *call);
+
+void weir_route_inventory(weir_call *call);
+void weir_route_inventory_datasource(weir_call *call);
+void weir_route_inventory_segments(weir_call *call);
+void weir_route_inventory_segment(weir_call *call);
+void weir_route_inventory_intervals(weir_call *call);
+void weir_route_inventory_tiers(weir_call *call);
+void weir_route_inventory_load(weir_call *call);
+void weir_route_all_intervals(weir_call *call);
+void weir_route_metadata_datasources(weir_call *call);
+void weir_route_metadata_datasource(weir_call *call);
+void weir_route_metadata_segments(weir_call *call);
+void weir_route_metadata_segment(weir_call *call);
+void weir_route_metadata_all_segments(weir_call *call);
+void weir_route_candidates(weir_call *call);
+void weir_route_load(weir_call *call);
+void weir_route_load_queue(weir_call *call);
+void weir_route_servers(weir_call *call);
+void weir_route_server(weir_call *call);
+void weir_route_server_segments(weir_call *call);
+void weir_route_data_tiers(weir_call *call);
+void weir_route_leader(weir_call *call);
+void weir_route_is_leader(weir_call *call);
 
 void weir_route_dashboard(weir_call *call);
 void weir_route_dashboard_file(weir_call *call);

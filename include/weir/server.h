@@ -8,6 +8,7 @@
 typedef struct weir_server weir_server;
 typedef struct weir_server_options {
     weir_str listen;        /* "127.0.0.1:8888"; port 0: any */
+    weir_str node;          /* advertised host:port */
     weir_engine *engine;    /* borrowed, as all below */
     weir_ingest *ingest;
     weir_lookups *lookups;

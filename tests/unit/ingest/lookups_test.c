@@ -247,7 +247,7 @@ static void what_cannot_be_loaded_is_refused_by_name(void **state)
 static void a_restart_finds_the_last_change(void **state)
 {
     world *w = *state;
-    char spec[100];
+    char spec[200];
     assert_true(post(w, "{}"));
     for (int i = 0; i < 9; i++) {
         snprintf(spec, sizeof(spec), MAP("v%d", "'a':'%d'"), i, i);
@@ -289,7 +289,7 @@ static void old_changes_are_emptied(void **state)
 static void a_store_that_fails_changes_nothing_that_a_restart_would_not_find(void **state)
 {
     world *w = *state;
-    char spec[100];
+    char spec[200];
     int landed = 0, last = -1;
     assert_true(post(w, "{}"));
     for (int i = 100; i < 160; i++) {
@@ -410,7 +410,7 @@ static void readers_see_one_version_while_others_are_posted(void **state)
     world *w = *state;
     reader r = {0};
     pthread_t threads[3];
-    char spec[100];
+    char spec[200];
     assert_true(post(w, "{}"));
     assert_true(post_one(w, "l", MAP("v0", "'a':'0','b':'0'")));
     for (int i = 0; i < 3; i++) {

@@ -1,0 +1,680 @@
+/* query/inventory.c - see inventory.h. Every answer is a walk over the segments of one or all
+ * tables: a listing is taken, kept for the answer, and written. */
+#include "weir/inventory.h"
+#include "weir/query.h"
+#include <stdlib.h>
+
+#define BINARY_VERSION 9 /* of Druid's segments; clients expect a number */
+
+typedef struct segment {
+    weir_str table;
+    const weir_rows *rows;
+    weir_str version; /* what the id ends with */
+    uint64_t size_bytes, row_count;
+    bool broken; /* cannot be read */
+} segment;
+
+/* Segments of one table, or of all. */
+typedef struct listing {
+    weir_arena *arena; /* holds the views */
+    segment *at;
+    size_t count, capacity;
+} listing;
+
+static void unref_view(void *view)
+{
+    weir_view_unref(view);
+}
+
+static void unref_state(void *state)
+{
+    weir_log_state_unref(state);
+}
+
+static void add_segment(listing *l, const segment *s)
+{
+    if (l->count == l->capacity) {
+        l->capacity = l->capacity ? l->capacity * 2 : 64;
+        segment *more = WEIR_ARENA_ARRAY(l->arena, segment, l->capacity);
+        if (l->count > 0) {
+            memcpy(more, l->at, l->count * sizeof(*more));
+        }
+        l->at = more;
+    }
+    l->at[l->count++] = *s;
+}
+
+static weir_str version_of(weir_str id)
+{
+    const char *underscore = id.size ? memrchr(id.at, '_', id.size) : NULL;
+    size_t from = underscore ? (size_t)(underscore - id.at) + 1 : 0;
+    return (weir_str){id.at + from, id.size - from};
+}
+
+static uint64_t count_rows(const weir_rows *rows)
+{
+    uint64_t count = 0;
+    uint32_t chunks = rows->ops->chunks(rows);
+    for (uint32_t i = 0; i < chunks; i++) {
+        weir_chunk_info info;
+        rows->ops->chunk(rows, i, &info);
+        count += info.row_count;
+    }
+    return count;
+}
+
+static void list_table(listing *l, weir_table *table, bool published)
+{
+    weir_view *view = weir_table_view(table);
+    weir_log_state *state = weir_table_state(table);
+    weir_arena_defer(l->arena, unref_view, view);
+    weir_arena_defer(l->arena, unref_state, state);
+    for (uint32_t i = 0; i < view->count; i++) {
+        segment s = {.table = weir_table_name(table), .rows = view->rows[i]};
+        if (s.rows->live && published) {
+            continue;
+        }
+        s.version = version_of(s.rows->id);
+        s.broken = view->problems && view->problems[i].size > 0;
+        const weir_segment_state *known = s.rows->live ? NULL : weir_log_segment(state, s.version);
+        s.size_bytes = known ? known->added.bytes : 0;
+        s.row_count = known ? known->added.rows : s.broken ? 0 : count_rows(s.rows);
+        add_segment(l, &s);
+    }
+}
+
+static listing list_named(const weir_inventory *inv, weir_str name, bool published)
+{
+    listing l = {.arena = weir_arena_new()};
+    weir_table *table = weir_catalog_table(inv->catalog, name);
+    if (table) {
+        list_table(&l, table, published);
+    }
+    return l;
+}
+
+static listing list_all(const weir_inventory *inv, bool published)
+{
+    listing l = {.arena = weir_arena_new()};
+    weir_str *names;
+    size_t count = weir_catalog_tables(inv->catalog, l.arena, &names);
+    for (size_t i = 0; i < count; i++) {
+        weir_table *table = weir_catalog_table(inv->catalog, names[i]);
+        if (table) {
+            list_table(&l, table, published);
+        }
+    }
+    return l;
+}
+
+static void drop(listing *l)
+{
+    weir_arena_free(l->arena);
+}
+
+/* Segments that are not within `interval` go; NULL: all stay. */
+static void keep_within(listing *l, const weir_interval *interval)
+{
+    size_t kept = 0;
+    for (size_t i = 0; interval && i < l->count; i++) {
+        weir_interval own = l->at[i].rows->interval;
+        if (interval->start_ms <= own.start_ms && own.end_ms <= interval->end_ms) {
+            l->at[kept++] = l->at[i];
+        }
+    }
+    l->count = interval ? kept : l->count;
+}
+
+/* Newest interval first, each one's segments by table and in the order they were in. */
+static int compare_newest(const void *a, const void *b)
+{
+    const segment *x = a, *y = b;
+    weir_interval i = x->rows->interval, k = y->rows->interval;
+    int order = (k.start_ms > i.start_ms) - (k.start_ms < i.start_ms);
+    order = order ? order : (k.end_ms > i.end_ms) - (k.end_ms < i.end_ms);
+    order = order ? order : weir_str_cmp(x->table, y->table);
+    return order ? order : weir_str_cmp(x->rows->id, y->rows->id);
+}
+
+static void sort_newest(listing *l)
+{
+    if (l->count > 1) {
+        qsort(l->at, l->count, sizeof(*l->at), compare_newest);
+    }
+}
+
+static bool same_interval(const segment *a, const segment *b)
+{
+    return a->rows->interval.start_ms == b->rows->interval.start_ms &&
+           a->rows->interval.end_ms == b->rows->interval.end_ms;
+}
+
+/* One past the last segment that lies in the interval of segment i (and, by_table, in its table).
+ */
+static size_t run_end(const listing *l, size_t i, bool by_table)
+{
+    size_t end = i + 1;
+    while (end < l->count && same_interval(&l->at[i], &l->at[end]) &&
+           (!by_table || weir_str_eq(l->at[i].table, l->at[end].table))) {
+        end++;
+    }
+    return end;
+}
+
+/* Parts of answers. */
+
+static weir_str interval_text(char text[82], weir_interval interval)
+{
+    size_t n = weir_time_print(text, interval.start_ms);
+    text[n++] = '/';
+    return (weir_str){text, n + weir_time_print(text + n, interval.end_ms)};
+}
+
+static void put_time(weir_json *json, const char *key, int64_t ms)
+{
+    char text[40];
+    weir_json_member_str(json, key, (weir_str){text, weir_time_print(text, ms)});
+}
+
+/* Names with a comma between them, as Druid keeps them. */
+static void put_columns(weir_json *json, const char *key, const weir_rows *rows, bool metrics)
+{
+    weir_buf names = {0};
+    uint32_t count = rows->ops->column_count(rows);
+    for (uint32_t i = 0; i < count; i++) {
+        const weir_column *col = rows->ops->column_at(rows, i);
+        if (!weir_str_is(col->name, "__time") && col->metric == metrics) {
+            weir_buf_text(&names, names.size ? "," : "");
+            weir_buf_str(&names, col->name);
+        }
+    }
+    weir_json_member_str(json, key, names.size ? weir_buf_view(&names) : WEIR_STR(""));
+    weir_buf_done(&names);
+}
+
+static void put_members(weir_json *json, const segment *s)
+{
+    char text[82];
+    weir_json_member_str(json, "dataSource", s->table);
+    weir_json_member_str(json, "interval", interval_text(text, s->rows->interval));
+    weir_json_member_str(json, "version", s->version);
+    weir_json_key(json, WEIR_STR("loadSpec"));
+    weir_json_raw(json, WEIR_STR("{}"));
+    if (s->broken) {
+        weir_json_member_text(json, "dimensions", "");
+        weir_json_member_text(json, "metrics", "");
+    } else {
+        put_columns(json, "dimensions", s->rows, false);
+        put_columns(json, "metrics", s->rows, true);
+    }
+    weir_json_key(json, WEIR_STR("shardSpec"));
+    weir_json_raw(json, WEIR_STR("{\"type\":\"numbered\",\"partitionNum\":0,\"partitions\":1}"));
+    weir_json_member_long(json, "binaryVersion", BINARY_VERSION);
+    weir_json_member_long(json, "size", (int64_t)s->size_bytes);
+    weir_json_member_str(json, "identifier", s->rows->id);
+}
+
+static void put_segment(weir_json *json, const segment *s)
+{
+    weir_json_begin_object(json);
+    put_members(json, s);
+    weir_json_end_object(json);
+}
+
+static void put_segments(weir_json *json, const listing *l, weir_detail detail)
+{
+    weir_json_begin_array(json);
+    for (size_t i = 0; i < l->count; i++) {
+        if (detail == WEIR_DETAIL_FULL) {
+            put_segment(json, &l->at[i]);
+        } else {
+            weir_json_str(json, l->at[i].rows->id);
+        }
+    }
+    weir_json_end_array(json);
+}
+
+/* {"metadata": the segment, "servers": [us]} */
+static void put_served(weir_json *json, const weir_inventory *inv, const segment *s)
+{
+    weir_json_begin_object(json);
+    weir_json_key(json, WEIR_STR("metadata"));
+    put_segment(json, s);
+    weir_json_key(json, WEIR_STR("servers"));
+    weir_json_begin_array(json);
+    weir_json_str(json, inv->node);
+    weir_json_end_array(json);
+    weir_json_end_object(json);
+}
+
+static uint64_t size_of(const listing *l, size_t from, size_t end)
+{
+    uint64_t bytes = 0;
+    for (size_t i = from; i < end; i++) {
+        bytes += l->at[i].size_bytes;
+    }
+    return bytes;
+}
+
+/* Data sources. */
+
+static void put_properties(weir_json *json, const listing *l)
+{
+    int64_t size = (int64_t)size_of(l, 0, l->count), count = (int64_t)l->count;
+    weir_interval hull = {INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < l->count; i++) {
+        weir_interval own = l->at[i].rows->interval;
+        hull.start_ms = own.start_ms < hull.start_ms ? own.start_ms : hull.start_ms;
+        hull.end_ms = own.end_ms > hull.end_ms ? own.end_ms : hull.end_ms;
+    }
+    weir_json_begin_object(json);
+    weir_json_key(json, WEIR_STR("tiers"));
+    weir_json_begin_object(json);
+    weir_json_key(json, WEIR_STR(WEIR_DATA_TIER));
+    weir_json_begin_object(json);
+    weir_json_member_long(json, "size", size);
+    weir_json_member_long(json, "replicatedSize", size);
+    weir_json_member_long(json, "segmentCount", count);
+    weir_json_end_object(json);
+    weir_json_end_object(json);
+    weir_json_key(json, WEIR_STR("segments"));
+    weir_json_begin_object(json);
+    weir_json_member_long(json, "count", count);
+    weir_json_member_long(json, "size", size);
+    weir_json_member_long(json, "replicatedSize", size);
+    put_time(json, "minTime", hull.start_ms);
+    put_time(json, "maxTime", hull.end_ms);
+    weir_json_end_object(json);
+    weir_json_end_object(json);
+}
+
+static void put_whole(weir_json *json, weir_str name, const listing *l)
+{
+    weir_json_begin_object(json);
+    weir_json_member_str(json, "name", name);
+    weir_json_key(json, WEIR_STR("properties"));
+    weir_json_raw(json, WEIR_STR("{}"));
+    weir_json_key(json, WEIR_STR("segments"));
+    put_segments(json, l, WEIR_DETAIL_FULL);
+    weir_json_end_object(json);
+}
+
+static void put_datasource(weir_json *json, weir_str name, const listing *l, weir_detail detail)
+{
+    switch (detail) {
+    case WEIR_DETAIL_NAMES:
+        weir_json_str(json, name);
+        break;
+    case WEIR_DETAIL_SIMPLE:
+        weir_json_begin_object(json);
+        weir_json_member_str(json, "name", name);
+        weir_json_key(json, WEIR_STR("properties"));
+        put_properties(json, l);
+        weir_json_end_object(json);
+        break;
+    case WEIR_DETAIL_FULL:
+        put_whole(json, name, l);
+        break;
+    }
+}
+
+void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_detail detail,
+                                weir_buf *out)
+{
+    weir_json json = {.out = out};
+    weir_arena *arena = weir_arena_new();
+    weir_str *names;
+    size_t count = weir_catalog_tables(inv->catalog, arena, &names);
+    weir_json_begin_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        listing l = list_named(inv, names[i], published);
+        if (l.count > 0) {
+            put_datasource(&json, names[i], &l, detail);
+        }
+        drop(&l);
+    }
+    weir_json_end_array(&json);
+    weir_arena_free(arena);
+}
+
+bool weir_inventory_datasource(const weir_inventory *inv, weir_str name, bool published,
+                               weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, published);
+    bool found = l.count > 0;
+    if (found && detail == WEIR_DETAIL_FULL) {
+        put_whole(&json, name, &l);
+    } else if (found) {
+        put_properties(&json, &l);
+    }
+    drop(&l);
+    return found;
+}
+
+/* Segments. */
+
+bool weir_inventory_segments(const weir_inventory *inv, weir_str name, bool published,
+                             weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, published);
+    bool found = l.count > 0;
+    if (found) {
+        put_segments(&json, &l, detail);
+    }
+    drop(&l);
+    return found;
+}
+
+bool weir_inventory_segment(const weir_inventory *inv, weir_str name, bool published, weir_str id,
+                            weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, published);
+    bool found = false;
+    for (size_t i = 0; i < l.count && !found; i++) {
+        found = weir_str_eq(l.at[i].rows->id, id);
+        if (found && published) {
+            put_segment(&json, &l.at[i]);
+        } else if (found) {
+            put_served(&json, inv, &l.at[i]);
+        }
+    }
+    drop(&l);
+    return found;
+}
+
+static bool is_wanted(const segment *s, const weir_str *names, size_t count)
+{
+    bool wanted = count == 0;
+    for (size_t i = 0; i < count && !wanted; i++) {
+        wanted = weir_str_eq(names[i], s->table);
+    }
+    return wanted;
+}
+
+void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *names, size_t count,
+                                 bool overshadowed, bool live, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_all(inv, !live);
+    weir_json_begin_array(&json);
+    for (size_t i = 0; i < l.count; i++) {
+        const segment *s = &l.at[i];
+        if (!is_wanted(s, names, count)) {
+            continue;
+        }
+        weir_json_begin_object(&json);
+        put_members(&json, s);
+        if (overshadowed) {
+            weir_json_member_bool(&json, "overshadowed", false);
+            weir_json_member_long(&json, "replicationFactor", s->rows->live ? 0 : 1);
+            weir_json_member_long(&json, "numRows", (int64_t)s->row_count);
+            weir_json_member_bool(&json, "realtime", s->rows->live);
+        }
+        weir_json_end_object(&json);
+    }
+    weir_json_end_array(&json);
+    drop(&l);
+}
+
+/* Intervals. */
+
+static void put_size_and_count(weir_json *json, const listing *l, size_t from, size_t end)
+{
+    weir_json_begin_object(json);
+    weir_json_member_long(json, "size", (int64_t)size_of(l, from, end));
+    weir_json_member_long(json, "count", (int64_t)(end - from));
+    weir_json_end_object(json);
+}
+
+static void put_interval(weir_json *json, const weir_inventory *inv, const listing *l, size_t from,
+                         size_t end, weir_detail detail)
+{
+    char text[82];
+    weir_str key = interval_text(text, l->at[from].rows->interval);
+    if (detail == WEIR_DETAIL_NAMES) {
+        weir_json_str(json, key);
+        return;
+    }
+    weir_json_key(json, key);
+    if (detail == WEIR_DETAIL_SIMPLE) {
+        put_size_and_count(json, l, from, end);
+        return;
+    }
+    weir_json_begin_object(json);
+    for (size_t i = from; i < end; i++) {
+        weir_json_key(json, l->at[i].rows->id);
+        put_served(json, inv, &l->at[i]);
+    }
+    weir_json_end_object(json);
+}
+
+bool weir_inventory_intervals(const weir_inventory *inv, weir_str name, const weir_interval *within,
+                              weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, false);
+    bool found = l.count > 0;
+    keep_within(&l, within);
+    sort_newest(&l);
+    if (found && within && detail == WEIR_DETAIL_NAMES) {
+        put_segments(&json, &l, detail);
+    } else if (found) {
+        if (detail == WEIR_DETAIL_NAMES) {
+            weir_json_begin_array(&json);
+        } else {
+            weir_json_begin_object(&json);
+        }
+        for (size_t i = 0, end; i < l.count; i = end) {
+            end = run_end(&l, i, false);
+            put_interval(&json, inv, &l, i, end, detail);
+        }
+        if (detail == WEIR_DETAIL_NAMES) {
+            weir_json_end_array(&json);
+        } else {
+            weir_json_end_object(&json);
+        }
+    }
+    drop(&l);
+    return found;
+}
+
+/* {table: {"size", "count"}} of segments that lie in one interval. */
+static void put_by_table(weir_json *json, const listing *l, size_t from, size_t end)
+{
+    weir_json_begin_object(json);
+    for (size_t i = from, next; i < end; i = next) {
+        next = run_end(l, i, true);
+        weir_json_key(json, l->at[i].table);
+        put_size_and_count(json, l, i, next);
+    }
+    weir_json_end_object(json);
+}
+
+void weir_inventory_all_intervals(const weir_inventory *inv, const weir_interval *within,
+                                  weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_all(inv, false);
+    keep_within(&l, within);
+    sort_newest(&l);
+    if (within && detail == WEIR_DETAIL_NAMES) {
+        put_size_and_count(&json, &l, 0, l.count);
+        drop(&l);
+        return;
+    }
+    weir_json_begin_object(&json);
+    for (size_t i = 0, end; i < l.count; i = end) {
+        char text[82];
+        end = run_end(&l, i, false);
+        weir_json_key(&json, interval_text(text, l.at[i].rows->interval));
+        if (within && detail == WEIR_DETAIL_SIMPLE) {
+            put_size_and_count(&json, &l, i, end);
+        } else {
+            put_by_table(&json, &l, i, end);
+        }
+    }
+    weir_json_end_object(&json);
+    drop(&l);
+}
+
+/* The server. */
+
+static void put_server_members(weir_json *json, const weir_inventory *inv)
+{
+    weir_json_member_str(json, "host", inv->node);
+    weir_json_member_text(json, "tier", WEIR_DATA_TIER);
+    weir_json_member_text(json, "type", "historical");
+    weir_json_member_long(json, "priority", 0);
+    weir_json_member_long(json, "maxSize", 0); /* no limit is set */
+}
+
+void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
+                               const weir_interval *intervals, size_t count, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, false);
+    weir_json_begin_array(&json);
+    for (size_t i = 0; i < l.count; i++) {
+        for (size_t k = 0; k < count; k++) {
+            char text[82];
+            weir_interval own = l.at[i].rows->interval;
+            own.start_ms =
+                own.start_ms > intervals[k].start_ms ? own.start_ms : intervals[k].start_ms;
+            own.end_ms = own.end_ms < intervals[k].end_ms ? own.end_ms : intervals[k].end_ms;
+            if (own.start_ms >= own.end_ms) {
+                continue;
+            }
+            weir_json_begin_object(&json);
+            weir_json_member_str(&json, "interval", interval_text(text, own));
+            weir_json_member_str(&json, "version", l.at[i].version);
+            weir_json_member_long(&json, "partitionNumber", 0);
+            weir_json_member_long(&json, "size", (int64_t)l.at[i].size_bytes);
+            weir_json_key(&json, WEIR_STR("locations"));
+            weir_json_begin_array(&json);
+            weir_json_begin_object(&json);
+            weir_json_member_str(&json, "name", inv->node);
+            put_server_members(&json, inv);
+            weir_json_end_object(&json);
+            weir_json_end_array(&json);
+            weir_json_end_object(&json);
+        }
+    }
+    weir_json_end_array(&json);
+    drop(&l);
+}
+
+static void put_server(weir_json *json, const weir_inventory *inv, const listing *l,
+                       weir_detail detail)
+{
+    if (detail == WEIR_DETAIL_NAMES) {
+        weir_json_str(json, inv->node);
+        return;
+    }
+    weir_json_begin_object(json);
+    put_server_members(json, inv);
+    weir_json_member_long(json, "currSize", (int64_t)size_of(l, 0, l->count));
+    if (detail == WEIR_DETAIL_FULL) {
+        weir_json_key(json, WEIR_STR("segments"));
+        weir_json_begin_object(json);
+        for (size_t i = 0; i < l->count; i++) {
+            weir_json_key(json, l->at[i].rows->id);
+            put_segment(json, &l->at[i]);
+        }
+        weir_json_end_object(json);
+    }
+    weir_json_end_object(json);
+}
+
+void weir_inventory_servers(const weir_inventory *inv, weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_all(inv, false);
+    weir_json_begin_array(&json);
+    put_server(&json, inv, &l, detail);
+    weir_json_end_array(&json);
+    drop(&l);
+}
+
+bool weir_inventory_server(const weir_inventory *inv, weir_str name, weir_detail detail,
+                           weir_buf *out)
+{
+    weir_json json = {.out = out};
+    if (!weir_str_eq(name, inv->node)) {
+        return false;
+    }
+    listing l = list_all(inv, false);
+    put_server(&json, inv, &l, detail);
+    drop(&l);
+    return true;
+}
+
+bool weir_inventory_server_segments(const weir_inventory *inv, weir_str name, weir_detail detail,
+                                    weir_buf *out)
+{
+    weir_json json = {.out = out};
+    if (!weir_str_eq(name, inv->node)) {
+        return false;
+    }
+    listing l = list_all(inv, false);
+    put_segments(&json, &l, detail);
+    drop(&l);
+    return true;
+}
+
+/* Load status. */
+
+static void put_load(weir_json *json, const listing *l, size_t from, size_t end, bool per_cent)
+{
+    int64_t broken = 0, count = (int64_t)(end - from);
+    for (size_t i = from; i < end; i++) {
+        broken += l->at[i].broken;
+    }
+    weir_json_key(json, l->at[from].table);
+    if (per_cent) {
+        weir_json_double(json, 100.0 * (double)(count - broken) / (double)count);
+    } else {
+        weir_json_long(json, broken);
+    }
+}
+
+static bool touches(const segment *s, const weir_interval *interval)
+{
+    return s->rows->interval.start_ms < interval->end_ms &&
+           s->rows->interval.end_ms > interval->start_ms;
+}
+
+bool weir_inventory_load(const weir_inventory *inv, weir_str name, const weir_interval *within,
+                         weir_detail detail, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = name.at ? list_named(inv, name, true) : list_all(inv, true);
+    size_t kept = 0;
+    for (size_t i = 0; within && i < l.count; i++) {
+        if (touches(&l.at[i], within)) {
+            l.at[kept++] = l.at[i];
+        }
+    }
+    l.count = within ? kept : l.count;
+    bool found = !name.at || l.count > 0;
+    if (found) {
+        weir_json_begin_object(&json);
+        if (detail == WEIR_DETAIL_FULL) {
+            weir_json_key(&json, WEIR_STR(WEIR_DATA_TIER));
+            weir_json_begin_object(&json);
+        }
+        for (size_t i = 0, end; i < l.count; i = end) { /* a table's segments stand together */
+            for (end = i + 1; end < l.count && weir_str_eq(l.at[i].table, l.at[end].table); end++) {
+            }
+            put_load(&json, &l, i, end, detail == WEIR_DETAIL_NAMES);
+        }
+        if (detail == WEIR_DETAIL_FULL) {
+            weir_json_end_object(&json);
+        }
+        weir_json_end_object(&json);
+    }
+    drop(&l);
+    return found;
+}
