@@ -70,8 +70,8 @@ typedef struct weir_agg {
     bool finalizes;        /* raw and finalized forms differ (sketches): post-aggregators read the raw one */
     bool needs_sketches;   /* a query's first argument must be a column of sketches; an event's may be text (base64) */
     const char *combining; /* type that merges stored rows of this metric: "longSum" for count; NULL: cannot be a metric column */
-    /* Optional, once a spec's parameters are read: checks, and defaults that depend on other parameters (`values` are the spec's). */
-    bool (*settle)(const weir_agg_spec *spec, weir_value *values, weir_error *err);
+    /* Optional, once a spec's parameters are read: checks, and what depends on other parameters: defaults (`values` are the spec's), other arguments. */
+    bool (*settle)(weir_agg_spec *spec, weir_value *values, weir_arena *arena, weir_error *err);
     /* argument types -> state_size, types, prepared. Memory from `arena`. b->agg, spec, arg_count, arg_types are set. */
     bool (*plan)(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err);
     void (*init)(const weir_agg_bound *b, void *state);
@@ -85,6 +85,8 @@ typedef struct weir_agg {
     void (*merge_many)(const weir_agg_bound *b, weir_heap *h, void *into, const weir_heap *from_heap, const void *from, size_t stride, uint32_t n);
     /* n states to a vector of n rows; memory from `s`. finalize false: raw_type. */
     void (*finish)(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, bool finalize, weir_scratch *s, weir_vec *out);
+    /* Optional, before finish(finalize): true when a state failed while rows were added or merged (an expression); err says why. */
+    bool (*failed)(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride, uint32_t n, weir_scratch *s, weir_error *err);
     size_t (*save)(const weir_agg_bound *b, const weir_heap *h, const void *state, uint8_t *out); /* out NULL: size only */
     bool (*load)(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *state, weir_error *err); /* hostile bytes */
     /* Row form of a metric at ingest: arguments of n rows -> column of the stored type. NULL: cannot be a metric column. */

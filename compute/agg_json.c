@@ -175,7 +175,7 @@ static bool parse_plain(parse *p, weir_agg_spec *out)
     }
     *out = (weir_agg_spec){.agg = agg, .name = weir_arena_str(p->arena, text_of(name)), .arg_count = p->arg_count, .args = p->args,
                            .values = values, .json = dump(p->arena, p->json)};
-    return !agg->settle || agg->settle(out, values, p->err) || weir_fail_in(p->err, "%s", p->path);
+    return !agg->settle || agg->settle(out, values, p->arena, p->err) || weir_fail_in(p->err, "%s", p->path);
 }
 
 /* The wrapper's name counts when it has one; else the inner aggregator's. */

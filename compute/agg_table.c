@@ -14,6 +14,7 @@ static const weir_agg *const aggregators[] = {
     &weir_agg_double_mean, &weir_agg_cardinality, &weir_agg_hyper_unique,
     &weir_agg_theta_sketch, &weir_agg_tuple_sketch,
     &weir_agg_hll_sketch_build, &weir_agg_hll_sketch_merge,
+    &weir_agg_expression,
 };
 #define AGG_COUNT (sizeof(aggregators) / sizeof(*aggregators))
 

@@ -13,6 +13,7 @@ extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any
 extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
 extern const weir_agg weir_agg_theta_sketch, weir_agg_tuple_sketch;
 extern const weir_agg weir_agg_hll_sketch_build, weir_agg_hll_sketch_merge;
+extern const weir_agg weir_agg_expression;
 
 extern const weir_agg weir_agg_quantiles, weir_agg_quantiles_merge, weir_agg_kll_doubles, weir_agg_kll_doubles_merge,
     weir_agg_kll_floats, weir_agg_kll_floats_merge;

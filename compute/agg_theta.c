@@ -25,8 +25,9 @@ static const prepared *of(const weir_agg_bound *b)
     return b->prepared;
 }
 
-static bool settle(const weir_agg_spec *spec, weir_value *values, weir_error *err)
+static bool settle(weir_agg_spec *spec, weir_value *values, weir_arena *arena, weir_error *err)
 {
+    (void)arena;
     const weir_value *std_devs = &values[STD_DEVS];
     uint32_t lg_k;
     (void)spec;

@@ -25,8 +25,9 @@ static const prepared *of(const weir_agg_bound *b)
     return b->prepared;
 }
 
-static bool settle(const weir_agg_spec *spec, weir_value *values, weir_error *err)
+static bool settle(weir_agg_spec *spec, weir_value *values, weir_arena *arena, weir_error *err)
 {
+    (void)arena;
     uint32_t lg_k, columns = spec->arg_count - 1;
     weir_value *number = &values[NUMBER];
     if (!weir_theta_lg_k(values[NOMINAL].as.l, &lg_k)) {

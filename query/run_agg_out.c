@@ -1,5 +1,6 @@
-/* query/run_agg_out.c - a finished table as batches: bucket, keys, aggregates. Without keys the buckets come in order and empty ones
- * are filled as Druid does; with keys groups come as they arrived (SORT orders them). */
+/* query/run_agg_out.c - a finished table as batches: bucket, keys, aggregates. Without keys the
+ * buckets come in order and empty ones are filled as Druid does; with keys groups come as they
+ * arrived (SORT orders them). */
 #include "query/run_agg_own.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -11,6 +12,18 @@ typedef struct page { /* up to 4,096 results on their way out */
     const uint32_t *cells;  /* compact cells instead */
     uint32_t set;
 } page;
+
+static bool check_failed(const weir_agg_run *agg, weir_lane *lane, const page *p)
+{
+    for (uint32_t i = 0; i < agg->node->agg_count && !p->cells; i++) {
+        const weir_agg_bound *b = &agg->aggs.bound[i];
+        if (b->agg->failed && b->agg->failed(b, agg->lanes[0].heap, p->states + agg->aggs.offset[i],
+                                             agg->aggs.stride, p->n, &lane->scratch, &lane->err)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* States cannot be compact where a raw form is wanted: it is a sketch's. */
 static void finish(const weir_agg_run *agg, uint32_t i, const page *p, bool finalize,
@@ -31,6 +44,9 @@ static bool write_page(weir_agg_run *agg, weir_lane *lane, const page *p, weir_b
     const weir_node_agg *node = agg->node;
     weir_vec *columns = WEIR_SCRATCH_ARRAY(s, weir_vec, agg->output_count);
     uint32_t at = 0, first = agg->keys.has_bucket, words = agg->keys.words;
+    if (!check_failed(agg, lane, p)) {
+        return false;
+    }
     if (first) {
         weir_keys_decode(&agg->keys.codes[0], &agg->buckets, words, p->packed, p->n, s,
                          &columns[at++]);
@@ -210,7 +226,8 @@ static int compare_buckets(const void *a, const void *b)
     return (x->code > y->code) - (x->code < y->code);
 }
 
-/* Buckets in a hash table: their groups are sorted; numbered buckets move to cells, so that filling is the same. */
+/* Buckets in a hash table: their groups are sorted; numbered buckets move to cells, so that filling
+ * is the same. */
 static bool order_buckets(weir_agg_run *agg, weir_lane *lane)
 {
     weir_agg_lane *own = &agg->lanes[0];
@@ -274,7 +291,8 @@ static bool next(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint, 
         }
         return table ? next_buckets(agg, lane, out) : next_groups(agg, lane, &own->groups, 0, out);
     }
-    return own->in_cells ? next_cells(agg, lane, hint, out) : next_groups(agg, lane, &own->groups, 0, out);
+    return own->in_cells ? next_cells(agg, lane, hint, out)
+                         : next_groups(agg, lane, &own->groups, 0, out);
 }
 
 bool weir_agg_run_next(weir_agg_run *agg, weir_lane *lane, const weir_agg_hint *hint,
