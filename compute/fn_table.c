@@ -11,9 +11,27 @@
     X(compare)                                                                                     \
     X(cond)                                                                                        \
     X(cast)                                                                                        \
-    X(postagg) X(quantiles) X(variance)                                                            \
-    X(concat) X(math) X(reduce) X(string) X(lambda) X(array) X(time) X(regexp) X(like) X(ip)       \
-        X(format) X(lookup) X(json) X(theta) X(tuple) X(mv) X(hll)
+    X(postagg)                                                                                     \
+    X(quantiles)                                                                                   \
+    X(variance)                                                                                    \
+    X(concat)                                                                                      \
+    X(math)                                                                                        \
+    X(reduce)                                                                                      \
+    X(string)                                                                                      \
+    X(lambda)                                                                                      \
+    X(array)                                                                                       \
+    X(time)                                                                                        \
+    X(regexp)                                                                                      \
+    X(like)                                                                                        \
+    X(ip)                                                                                          \
+    X(format)                                                                                      \
+    X(lookup)                                                                                      \
+    X(json)                                                                                        \
+    X(theta)                                                                                       \
+    X(tuple)                                                                                       \
+    X(mv)                                                                                          \
+    X(hll)                                                                                         \
+    X(extract)
 
 #define X(name) extern const weir_fn_set weir_fns_##name;
 SETS(X)

@@ -325,6 +325,7 @@ typedef struct parse {
     const weir_time_format *format; /* NULL: ISO or SQL */
     const weir_zone_rules *zone;
     bool format_has_zone;
+    weir_str locale; /* of names, when printing */
 } parse;
 
 /* Whether a Joda pattern reads a zone or an offset: Z or z outside of quotes. */
@@ -368,9 +369,11 @@ static bool prepare_parse(weir_fn_call *call, weir_arena *arena, weir_error *err
     parse *p = WEIR_ARENA_NEW(arena, parse);
     weir_str pattern;
     if (!optional_literal(call, 1, "pattern", &pattern, err) ||
-        !zone_argument(call, 2, &p->zone, err)) {
+        !zone_argument(call, 2, &p->zone, err) ||
+        !optional_literal(call, 3, "locale", &p->locale, err)) {
         return false;
     }
+    p->locale = p->locale.size ? p->locale : WEIR_STR("en");
     if (pattern.size) {
         p->format = weir_time_format_new(arena, pattern, err);
         p->format_has_zone = reads_zone(pattern);
@@ -468,7 +471,7 @@ RUN(run_format)
         }
         text.size = 0;
         if (p->format) {
-            weir_time_format_print(p->format, ms, p->zone, WEIR_STR("en"), &text);
+            weir_time_format_print(p->format, ms, p->zone, p->locale, &text);
         } else {
             char iso[40];
             size_t size = weir_zone_is_utc(p->zone) ? weir_time_print(iso, ms)
@@ -547,6 +550,8 @@ static const weir_fn fns[] = {
     FN("timestamp_extract", "TIME_EXTRACT", 2, 3, 0, infer_extract, prepare_extract, run_extract),
     FN("timestamp_parse", "TIME_PARSE", 1, 3, 0, infer_parse, prepare_parse, run_parse),
     FN("timestamp_format", "TIME_FORMAT", 1, 3, 0, infer_format, prepare_parse, run_format),
+    FN("timestamp-format", NULL, 4, 4, WEIR_FN_NULL_DEFAULTS, infer_format, prepare_parse,
+       run_format), /* with a locale: the extraction function */
     FN("timestamp", NULL, 1, 2, 0, infer_timestamp, prepare_parse, run_timestamp),
     FN("unix_timestamp", NULL, 1, 2, 0, infer_timestamp, prepare_parse, run_unix_timestamp),
     {.name = "subtract_months",

@@ -176,57 +176,101 @@ static bool floored(weir_native *n, const weir_at *at, const json_t *json, const
     if (!weir_native_granularity(n, at, json, &gran)) {
         return false;
     }
-    *out = input;
-    if (gran.kind == WEIR_GRAN_NONE) {
-        return true;
-    }
-    if (gran.kind != WEIR_GRAN_PERIOD) {
-        return weir_native_unsupported(n, at,
-                                       "timeFormat with this granularity is not supported yet");
-    }
     const weir_period *p = &gran.period;
-    weir_str period =
-        weir_arena_printf(n->arena, "P%dY%dM%dW%dDT%dH%dM%d.%03dS", p->years, p->months, p->weeks,
-                          p->days, p->hours, p->minutes, p->seconds, p->millis);
-    const weir_expr *args[] = {input, text_const(n, period),
-                               weir_expr_const(n->arena, gran.has_origin
-                                                             ? weir_value_long(gran.origin_ms)
-                                                             : weir_value_null()),
-                               text_const(n, weir_zone_id(gran.zone))};
+    weir_str period = {0};
+    *out = input;
+    switch ((weir_gran_kind)gran.kind) {
+    case WEIR_GRAN_NONE:
+        return true;
+    case WEIR_GRAN_ALL:
+        return weir_native_unsupported(n, at, "timeFormat with granularity all is not supported");
+    case WEIR_GRAN_DURATION:
+        period = weir_arena_printf(n->arena, "PT%lld.%03dS", (long long)(gran.duration_ms / 1000),
+                                   (int)(gran.duration_ms % 1000));
+        break;
+    case WEIR_GRAN_PERIOD:
+        period = weir_arena_printf(n->arena, "P%dY%dM%dW%dDT%dH%dM%d.%03dS", p->years, p->months,
+                                   p->weeks, p->days, p->hours, p->minutes, p->seconds, p->millis);
+        break;
+    }
+    const weir_expr *args[] = {
+        input, text_const(n, period),
+        weir_expr_const(n->arena,
+                        gran.has_origin ? weir_value_long(gran.origin_ms) : weir_value_null()),
+        text_const(n, gran.kind == WEIR_GRAN_PERIOD ? weir_zone_id(gran.zone) : WEIR_STR("UTC"))};
     *out = weir_expr_call(n->arena, "timestamp_floor", 4, args);
     return true;
 }
 
-/* Joda pattern, zone; without a pattern ISO. */
+/* Joda pattern, zone, locale; without a pattern ISO, or the number of ms when that is asked for. */
 static bool parse_time_format(weir_native *n, const weir_at *at, const json_t *json,
                               const weir_expr *input, const weir_expr **out)
 {
-    weir_str format, zone;
+    weir_str format, zone, locale;
+    bool as_millis;
     const json_t *granularity = weir_native_get(json, "granularity", NULL);
     if (!weir_native_text(n, at, json, "format", &format) ||
         !weir_native_text(n, at, json, "timeZone", &zone) ||
-        (granularity && !floored(n, WEIR_AT(at, "granularity"), granularity, input, &input))) {
+        !weir_native_text(n, at, json, "locale", &locale) ||
+        !weir_native_bool(n, at, json, "asMillis", false, &as_millis)) {
         return false;
     }
-    *out = call3(n, "timestamp_format", input,
-                 text_const(n, format.at ? format : WEIR_STR("yyyy-MM-dd'T'HH:mm:ss.SSSZZ")),
-                 text_const(n, zone.at ? zone : WEIR_STR("UTC")));
+    if (as_millis && !format.at && (zone.at || locale.at)) {
+        return weir_native_fail(n, at, "%s requires a format", zone.at ? "timeZone" : "locale");
+    }
+    input =
+        call2(n, "extract-millis", input, weir_expr_const(n->arena, weir_value_long(as_millis)));
+    if (granularity && !floored(n, WEIR_AT(at, "granularity"), granularity, input, &input)) {
+        return false;
+    }
+    if (as_millis && !format.at) {
+        *out = weir_native_cast(n, input, "STRING");
+        return true;
+    }
+    const weir_expr *args[] = {input, text_const(n, format.at ? format : WEIR_STR("")),
+                               text_const(n, zone.at ? zone : WEIR_STR("UTC")),
+                               text_const(n, locale.at ? locale : WEIR_STR("en"))};
+    *out = weir_expr_call(n->arena, "timestamp-format", 4, args);
     return true;
 }
 
-/* Text of one pattern to text of another; what does not parse stays. */
+/* Text of one pattern to text of another; what does not parse stays. Patterns are Joda's, or those
+ * of ICU's SimpleDateFormat. */
 static bool parse_time(weir_native *n, const weir_at *at, const json_t *json,
                        const weir_expr *input, const weir_expr **out)
 {
     weir_str from, to;
+    bool joda;
     if (!weir_native_need_text(n, at, json, "timeFormat", &from) ||
-        !weir_native_need_text(n, at, json, "resultFormat", &to)) {
+        !weir_native_need_text(n, at, json, "resultFormat", &to) ||
+        !weir_native_bool(n, at, json, "joda", false, &joda)) {
         return false;
     }
     const weir_expr *text = weir_native_cast(n, input, "STRING"),
                     *utc = text_const(n, WEIR_STR("UTC"));
+    if (!joda) {
+        *out = call3(n, "time-convert", text, text_const(n, from), text_const(n, to));
+        return true;
+    }
     const weir_expr *time = call3(n, "timestamp_parse", text, text_const(n, from), utc);
     *out = call2(n, "nvl", call3(n, "timestamp_format", time, text_const(n, to), utc), text);
+    return true;
+}
+
+/* What a search query finds stays, the rest is null. */
+static bool parse_search_query(weir_native *n, const weir_at *at, const json_t *json,
+                               const weir_expr *input, const weir_expr **out)
+{
+    const json_t *query = weir_native_get(json, "query", NULL);
+    const weir_expr *found;
+    if (!query) {
+        return weir_native_fail(n, at, "needs 'query'");
+    }
+    const weir_expr *text = weir_native_cast(n, input, "STRING");
+    if (!weir_native_search_expr(n, WEIR_AT(at, "query"), query, text, &found)) {
+        return false;
+    }
+    *out = call3(n, "if", found, text, weir_expr_const(n->arena, weir_value_null()));
     return true;
 }
 
@@ -256,12 +300,18 @@ static const struct extraction_type {
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input,
                   const weir_expr **out); /* NULL: not yet */
 } extraction_types[] = {
-    {"identity", parse_identity},   {"upper", parse_case},
-    {"lower", parse_case},          {"strlen", parse_strlen},
-    {"substring", parse_substring}, {"timeFormat", parse_time_format},
-    {"cascade", parse_cascade},     {"regex", parse_regex},
-    {"partial", parse_partial},     {"searchQuery", NULL},
-    {"time", parse_time},           {"lookup", weir_native_lookup},
+    {"identity", parse_identity},
+    {"upper", parse_case},
+    {"lower", parse_case},
+    {"strlen", parse_strlen},
+    {"substring", parse_substring},
+    {"timeFormat", parse_time_format},
+    {"cascade", parse_cascade},
+    {"regex", parse_regex},
+    {"partial", parse_partial},
+    {"searchQuery", parse_search_query},
+    {"time", parse_time},
+    {"lookup", weir_native_lookup},
     {"registeredLookup", weir_native_registered_lookup},
     {"stringFormat", parse_string_format},
     {"bucket", parse_bucket},

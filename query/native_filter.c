@@ -413,75 +413,15 @@ static bool parse_like(weir_native *n, const weir_at *at, const json_t *json, we
     return true;
 }
 
-static bool regex_leaf(weir_native *n, const weir_at *at, weir_str pattern, weir_target target,
-                       weir_filter **out)
-{
-    weir_error why = {0};
-    return weir_filter_regex(n->arena, target, pattern, out, &why) ||
-           weir_native_fail(n, WEIR_AT(at, "pattern"), "%s", why.message);
-}
-
 static bool parse_regex(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     weir_target target;
     weir_str pattern;
+    weir_error why = {0};
     return target_of(n, at, json, "dimension", &target) &&
            weir_native_need_text(n, at, json, "pattern", &pattern) &&
-           regex_leaf(n, at, pattern, target, out);
-}
-
-bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json,
-                              weir_target target, weir_filter **out)
-{
-    weir_str type, value;
-    bool sensitive;
-    if (!weir_native_need_type(n, at, json, &type) ||
-        !weir_native_bool(n, at, json, "caseSensitive", false, &sensitive)) {
-        return false;
-    }
-    if (weir_str_is(type, "all")) {
-        weir_filter *both[] = {weir_filter_any(n->arena, target),
-                               weir_filter_is_null(n->arena, target)};
-        *out = weir_filter_or(n->arena, both, 2);
-        return true;
-    }
-    if (weir_str_is(type, "regex")) {
-        return weir_native_need_text(n, at, json, "pattern", &value) &&
-               regex_leaf(n, at, value, target, out);
-    }
-    if (weir_str_is(type, "fragment")) {
-        const json_t *list;
-        size_t count;
-        if (!weir_native_values(n, at, json, "values", &list, &count)) {
-            return false;
-        }
-        if (!list) {
-            return weir_native_fail(n, at, "needs 'values'");
-        }
-        weir_str *parts = WEIR_ARENA_ARRAY(n->arena, weir_str, count + 1);
-        for (size_t i = 0; i < count; i++) {
-            if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
-                                         json_array_get(list, i), &parts[i])) {
-                return false;
-            }
-        }
-        *out = weir_filter_contains(n->arena, target, parts, count, sensitive);
-        return true;
-    }
-    if (!weir_str_is(type, "contains") && !weir_str_is(type, "insensitive_contains")) {
-        return weir_native_fail(n, WEIR_AT(at, "type"), "'%.*s' is no search query",
-                                WEIR_STR_ARG(type));
-    }
-    if (!weir_native_text(n, at, json, "value", &value)) {
-        return false;
-    }
-    if (!value.at) { /* nothing to look for: no value matches */
-        *out = weir_filter_constant(n->arena, false);
-        return true;
-    }
-    *out = weir_filter_contains(n->arena, target, &value, 1,
-                                sensitive && weir_str_is(type, "contains"));
-    return true;
+           (weir_filter_regex(n->arena, target, pattern, out, &why) ||
+            weir_native_fail(n, WEIR_AT(at, "pattern"), "%s", why.message));
 }
 
 static bool parse_search(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)

@@ -102,8 +102,12 @@ bool weir_native_granularity(weir_native *n, const weir_at *at, const json_t *js
 /* native_filter.c */
 bool weir_native_filter(weir_native *n, const weir_at *at, const json_t *json,
                         weir_filter **out); /* NULL json: NULL. Normal form */
+/* native_find.c: a search query spec as a filter. */
 bool weir_native_search_query(weir_native *n, const weir_at *at, const json_t *json,
                               weir_target target, weir_filter **out);
+/* The same as an expression over text: 1, 0 or null. */
+bool weir_native_search_expr(weir_native *n, const weir_at *at, const json_t *json,
+                             const weir_expr *text, const weir_expr **out);
 bool weir_native_having(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out);
 bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
                           const weir_ordering *fallback, const weir_ordering **out);
