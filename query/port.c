@@ -1,5 +1,6 @@
 /* query/port.c - a plain column costs one call; everything else of a place in the plan is one program, so common parts run once. */
 #include "query/port.h"
+#include "query/paths.h"
 #include <assert.h>
 
 enum { MAX_SHAPES = 16, MAX_INLINED = 1 << 20 };
@@ -193,6 +194,7 @@ static void bind_item(weir_port *port, item *it, const weir_want *want)
     } else {
         expr = inline_virtuals(names, expr, NULL);
     }
+    expr = weir_paths_read(names, expr, (weir_path_use)want->paths);
     if (expr->kind == WEIR_EXPR_COLUMN) {
         it->slot = weir_slots_find(names, expr->name);
         it->constant_null = it->slot == WEIR_NO_ID;

@@ -16,6 +16,7 @@ typedef struct weir_slots {
     weir_type *types; /* kind UNKNOWN: no such column, all null */
     bool (*resolve)(void *self, weir_str name, weir_type *type); /* type of a name asked for the first time; NULL: only what stands here */
     void *self;
+    bool keeps_paths; /* paths of its json columns are columns (weir/paths.h): the source is segments */
     uint32_t virtual_count;
     const weir_virtual *virtuals;
     uint32_t inlined; /* nodes of expressions copied so far */
@@ -25,10 +26,17 @@ uint32_t weir_slots_find(weir_slots *names, weir_str name);
 /* Adds a column under a new slot. */
 uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type);
 
+/* How exact values at paths of json columns must be, where one path has values of several kinds and its column holds them as the widest. */
+typedef enum weir_path_use {
+    WEIR_PATH_AS_NUMBER, /* filters, aggregators: 5 may be 5.0 */
+    WEIR_PATH_AS_TEXT,   /* keys: the text of each is right */
+    WEIR_PATH_AS_IS,     /* shown as they came */
+} weir_path_use;
 typedef struct weir_want {
     const weir_expr *expr;
     weir_type type; /* kind UNKNOWN: as it comes; else cast to it */
     bool exact;     /* text is a LONG only where it is a whole number (keys of groups) */
+    uint8_t paths; /* weir_path_use */
 } weir_want;
 
 typedef struct weir_port weir_port;

@@ -136,7 +136,8 @@ weir_agg_run *weir_agg_run_new(const weir_stage *stage, const weir_node *plan_no
     uint32_t count = node->key_count + agg->arg_count, at = 0;
     weir_want *wants = WEIR_ARENA_ARRAY(stage->arena, weir_want, count + 1);
     for (uint32_t k = 0; k < node->key_count; k++) {
-        wants[at++] = (weir_want){node->keys[k].expr, node->keys[k].type, .exact = true};
+        wants[at++] = (weir_want){node->keys[k].expr, node->keys[k].type, .exact = true,
+                                   .paths = weir_type_is_number(node->keys[k].type) ? WEIR_PATH_AS_NUMBER : WEIR_PATH_AS_TEXT};
     }
     for (uint32_t i = 0; i < node->agg_count; i++) {
         for (uint32_t k = 0; k < node->aggs[i].spec.arg_count; k++) {

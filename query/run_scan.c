@@ -47,7 +47,8 @@ weir_scan_run *weir_scan_run_new(const weir_stage *stage, weir_scan *scan, weir_
                            .order = node->order,
                            .column_count = node->column_count};
     for (uint32_t i = 0; i < node->column_count; i++) {
-        wants[i] = (weir_want){.expr = weir_expr_column(stage->arena, node->columns[i])};
+        wants[i] = (weir_want){.expr = weir_expr_column(stage->arena, node->columns[i]),
+                               .paths = WEIR_PATH_AS_IS};
     }
     bool ordered = node->order != WEIR_ORDER_NONE;
     wants[node->column_count] =

@@ -1,6 +1,8 @@
 /* query/scan.c - a bound ROWS node: which chunks, which rows of them, and their columns block by block.
  * Time is cut first (chunk's hull, then its sorted times or the encoded form), then what the rows hide, then the filter. */
 #include "query/exec.h"
+#include "query/paths.h"
+#include "weir/paths.h"
 #include <assert.h>
 
 static bool time_name(weir_str name)
@@ -8,16 +10,16 @@ static bool time_name(weir_str name)
     return weir_str_is(name, "__time");
 }
 
-/* The type of a column over all segments: of the newest that has it; lists if any segment has lists. */
+/* The type of a column over all segments: of the newest that has it; lists if any segment has lists. Of a path's column the widest. */
 static bool resolve(void *self, weir_str name, weir_type *type)
 {
     weir_scan *scan = self;
-    bool found = false, multi = false;
+    bool found = false, multi = false, hidden = weir_path_is_hidden(name);
     for (uint32_t i = scan->seg_count; i-- > 0;) {
         weir_rows *rows = scan->segs[i].rows;
         const weir_column *col = rows ? rows->ops->column(rows, name) : NULL;
         if (col) {
-            *type = found ? *type : col->type;
+            *type = !found ? col->type : hidden ? weir_paths_wider(*type, col->type) : *type;
             multi = multi || (col->type.kind == WEIR_STRING && col->type.multi);
             found = true;
         }
@@ -58,7 +60,11 @@ void weir_scan_init(weir_scan *scan, weir_arena *arena, pthread_mutex_t *lock,
     init(scan, arena, lock, node, now_ms, budget);
     scan->seg_count = count;
     scan->segs = WEIR_ARENA_ARRAY(arena, weir_scan_seg, count + 1);
+    scan->names.keeps_paths = true;
     for (uint32_t i = 0; i < count; i++) {
+        if (rows[i] && !rows[i]->schema) { /* a table in memory */
+            scan->names.keeps_paths = false;
+        }
         scan->segs[i] = (weir_scan_seg){.rows = rows[i]};
         if (problems) {
             scan->segs[i].problem = problems[i];

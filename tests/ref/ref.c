@@ -1,4 +1,5 @@
 #include "ref/ref.h"
+#include "compute/json_text.h"
 #include "query/buckets.h" /* weir_hull only */
 #include <assert.h>
 #include <math.h>
@@ -40,6 +41,30 @@ static uint32_t find(const ref_rows *rows, weir_str name)
 static bool is_list(const weir_value *v)
 {
     return !v->is_null && v->type.kind == WEIR_ARRAY;
+}
+
+/* A literal of json as what it is; texts here have no escapes. */
+static weir_value literal_of(weir_value v)
+{
+    if (v.is_null || v.type.kind != WEIR_COMPLEX || !v.type.complex ||
+        strcmp(v.type.complex->name, "json") != 0) {
+        return v;
+    }
+    switch (weir_json_kind_of(v.as.s)) {
+    case WEIR_JSON_STRING:
+        return weir_value_str((weir_str){v.as.s.at + 1, v.as.s.size - 2});
+    case WEIR_JSON_LONG:
+        return weir_value_long(weir_json_to_long(v.as.s));
+    case WEIR_JSON_DOUBLE:
+        return weir_value_double(weir_json_to_double(v.as.s));
+    case WEIR_JSON_NULL:
+    case WEIR_JSON_TRUE:
+    case WEIR_JSON_FALSE:
+    case WEIR_JSON_OBJECT:
+    case WEIR_JSON_ARRAY:
+        break;
+    }
+    return v;
 }
 
 /* One value as a vector of one row. */
@@ -140,9 +165,10 @@ static bool value_of(world *w, const ref_rows *rows, const weir_value *row, cons
 
 static weir_value cast(world *w, weir_value v, weir_kind to)
 {
-    if (to == WEIR_ARRAY && (v.is_null || is_list(&v))) {
+    if (to == WEIR_COMPLEX || (to == WEIR_ARRAY && (v.is_null || is_list(&v)))) {
         return v;
     }
+    v = literal_of(v);
     if (!is_list(&v)) {
         return v.type.kind == to ? v : weir_value_cast(w->arena, v, to);
     }
@@ -156,9 +182,10 @@ static weir_value cast(world *w, weir_value v, weir_kind to)
 
 /* Filters. */
 
-static weir_verdict judge(const weir_leaf *leaf, const weir_value *v)
+static weir_verdict judge(const weir_leaf *leaf, const weir_value *value)
 {
     char text[32];
+    weir_value literal = literal_of(*value), *v = &literal;
     if (v->is_null) {
         return weir_type_is_number(v->type) ? leaf->null_number : leaf->null_verdict;
     }
@@ -180,9 +207,10 @@ static weir_verdict judge(const weir_leaf *leaf, const weir_value *v)
         return leaf->type->string(leaf, (weir_str){text, weir_print_float(text, (float)v->as.d)});
     case WEIR_STRING:
         return leaf->type->string(leaf, v->as.s);
+    case WEIR_COMPLEX:
+        return leaf->type->any_value ? leaf->type->string(leaf, v->as.s) : WEIR_V_FALSE;
     case WEIR_UNKNOWN:
     case WEIR_ARRAY:
-    case WEIR_COMPLEX:
         break;
     }
     return WEIR_V_UNKNOWN;
@@ -932,7 +960,7 @@ static weir_value alone(const weir_value *v)
 
 bool ref_same(const weir_value *x, const weir_value *y)
 {
-    weir_value a = alone(x), b = alone(y);
+    weir_value a = literal_of(alone(x)), b = literal_of(alone(y));
     if (a.is_null || b.is_null) {
         return a.is_null && b.is_null;
     }
@@ -956,7 +984,7 @@ bool ref_same(const weir_value *x, const weir_value *y)
 
 int ref_compare(const weir_value *x, const weir_value *y)
 {
-    weir_value a = alone(x), b = alone(y);
+    weir_value a = literal_of(alone(x)), b = literal_of(alone(y));
     return weir_value_cmp(&a, &b, NULL);
 }
 

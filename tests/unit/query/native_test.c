@@ -287,12 +287,11 @@ static void extraction_functions_are_expressions(void **state)
     PLAN(EXTRACTION("{'type':'regex','expr':'a','index':0,'replaceMissingValue':true,'"
                     "replaceMissingValueWith':'no'}"),
          BY_KEY("o = nvl(regexp_extract(cast(d,'STRING'),'a',0),'no') STRING", "d"));
-    PLAN(
-        EXTRACTION("{'type':'timeFormat','format':'HH','granularity':'six_hour'}"),
-        BY_KEY(
-            "o = timestamp_format(timestamp_floor(d,'P0Y0M0W0DT6H0M0.000S',null,'UTC'),'HH','UTC') "
-            "STRING",
-            "d"));
+    PLAN(EXTRACTION("{'type':'timeFormat','format':'HH','granularity':'six_hour'}"),
+         BY_KEY(
+             "o = timestamp-format(timestamp_floor(extract-millis(d,0),'P0Y0M0W0DT6H0M0.000S',null,"
+             "'UTC'),'HH','UTC','en') STRING",
+             "d"));
     PLAN(EXTRACTION(
              "{'type':'lookup','lookup':{'type':'map','map':{'a':'x'}},'retainMissingValue':true}"),
          BY_KEY("o = nvl(lookup-map(cast(d,'STRING'),ARRAY<STRING>['a'],ARRAY<STRING>['x']),"
@@ -304,8 +303,7 @@ static void extraction_functions_are_expressions(void **state)
     REFUSED(EXTRACTION("{'type':'cascade','extractionFns':[{'type':'nope'}]}"),
             "BAD_QUERY: dimensions[0].extractionFn.extractionFns[0].type: 'nope' is no extraction "
             "function");
-    REFUSED(EXTRACTION("{'type':'registeredLookup','lookup':'l'}"),
-            "RUN: Lookup [l] not found");
+    REFUSED(EXTRACTION("{'type':'registeredLookup','lookup':'l'}"), "RUN: Lookup [l] not found");
 }
 
 static void filtered_dimensions_say_which_elements_count(void **state)

@@ -19,12 +19,12 @@ uint32_t draw_below(uint64_t *seed, uint32_t n)
     return (uint32_t)(draw(seed) % n);
 }
 
-enum { COLUMNS = 9 };
+enum { COLUMNS = 10, JSON_COLUMN = 9 };
 static const char *const column_names[COLUMNS] = {"__time", "s1", "s2", "mv", "l1",
-                                                  "l2",     "d1", "f1", "late"};
+                                                  "l2",     "d1", "f1", "late", "j"};
 static const weir_kind column_kinds[COLUMNS] = {WEIR_LONG, WEIR_STRING, WEIR_STRING,
                                                 WEIR_STRING, WEIR_LONG, WEIR_LONG,
-                                                WEIR_DOUBLE, WEIR_FLOAT, WEIR_STRING};
+                                                WEIR_DOUBLE, WEIR_FLOAT, WEIR_STRING, WEIR_COMPLEX};
 
 static weir_value text_value(weir_arena *arena, const char *prefix, uint32_t i)
 {
@@ -60,6 +60,46 @@ static weir_value draw_list(weir_arena *arena, uint64_t *seed)
                         .as.array = {items, n}};
 }
 
+static weir_type column_type(uint32_t c)
+{
+    weir_type type = WEIR_TYPE(column_kinds[c]);
+    type.complex = c == JSON_COLUMN ? weir_complex_find(WEIR_STR("json")) : NULL;
+    return type;
+}
+
+/* Paths of one kind of values and of several, that come late, arrays of scalars and of objects. */
+static weir_value draw_json(weir_arena *arena, uint64_t *seed, bool late)
+{
+    static const char *const words[] = {"a", "v9", "10", "", "z"};
+    if (draw_below(seed, 8) == 0) {
+        return (weir_value){.type = column_type(JSON_COLUMN), .is_null = true};
+    }
+    weir_buf out = {0};
+    const char *between = "{";
+#define MEMBER(chance, ...)                                                                        \
+    if (draw_below(seed, chance) == 0) {                                                           \
+        weir_buf_text(&out, between);                                                              \
+        weir_buf_printf(&out, __VA_ARGS__);                                                        \
+        between = ",";                                                                             \
+    }
+    MEMBER(1, "\"k\":\"%s\"", words[draw_below(seed, 5)])
+    MEMBER(2, "\"n\":%d", (int)draw_below(seed, 30) - 10)
+    MEMBER(2, "\"d\":%d.5", (int)draw_below(seed, 30) - 10)
+    MEMBER(4, "\"x\":\"%s\"", words[draw_below(seed, 5)])
+    else MEMBER(3, "\"x\":%d", (int)draw_below(seed, 20))
+    MEMBER(2, "\"t\":[\"%s\",\"%s\"]", words[draw_below(seed, 5)], words[draw_below(seed, 5)])
+    MEMBER(3, "\"o\":{\"p\":%d,\"q\":[1,null,%d]}", (int)draw_below(seed, 9),
+           (int)draw_below(seed, 9))
+    MEMBER(5, "\"r\":[{\"s\":%d}]", (int)draw_below(seed, 4))
+    MEMBER(late ? 3 : 100000, "\"late\":%d", (int)draw_below(seed, 9))
+#undef MEMBER
+    weir_buf_text(&out, "}");
+    weir_value value = {.type = column_type(JSON_COLUMN),
+                        .as.s = weir_arena_str(arena, weir_buf_view(&out))};
+    weir_buf_done(&out);
+    return value;
+}
+
 static void draw_row(fixture *f, uint64_t *seed, uint32_t at, uint32_t rows, int64_t time)
 {
     weir_arena *arena = f->arena;
@@ -74,6 +114,7 @@ static void draw_row(fixture *f, uint64_t *seed, uint32_t at, uint32_t rows, int
     row[7] = draw_below(seed, 7) ? weir_value_double(((double)draw_below(seed, 60) - 30) / 4) : null_of(WEIR_FLOAT);
     row[7].type.kind = WEIR_FLOAT;
     row[8] = at > rows / 2 && draw_below(seed, 2) ? text_value(arena, "z", draw_below(seed, 20)) : null_of(WEIR_STRING);
+    row[JSON_COLUMN] = draw_json(arena, seed, at > rows / 2);
     ref_add(arena, &f->table.rows, row);
 }
 
@@ -85,7 +126,7 @@ static void draw_rows(fixture *f, uint64_t *seed, uint32_t rows)
     all->types = WEIR_ARENA_ARRAY(f->arena, weir_type, COLUMNS);
     for (uint32_t c = 0; c < COLUMNS; c++) {
         all->names[c] = weir_str_of(column_names[c]);
-        all->types[c] = WEIR_TYPE(column_kinds[c]);
+        all->types[c] = column_type(c);
         all->types[c].multi = c == 3;
     }
     bool sorted = draw_below(seed, 2);
@@ -137,7 +178,7 @@ static weir_vec column_vec(weir_scratch *s, const ref_rows *rows, uint32_t c, ui
         if (v->is_null) {
             continue;
         }
-        if (rows->types[c].kind == WEIR_STRING) {
+        if (rows->types[c].kind == WEIR_STRING || rows->types[c].kind == WEIR_COMPLEX) {
             ((weir_str *)room)[i] = v->as.s;
         } else if (rows->types[c].kind == WEIR_FLOAT) {
             ((float *)room)[i] = (float)v->as.d;
@@ -176,7 +217,8 @@ static weir_schema *schema_new(void)
     weir_dimension *dims = WEIR_ARENA_ARRAY(arena, weir_dimension, COLUMNS);
     for (uint32_t c = 1; c < COLUMNS; c++) {
         dims[schema->dimension_count++] = (weir_dimension){.name = weir_str_of(column_names[c]),
-                                                           .type = WEIR_TYPE(column_kinds[c]),
+                                                           .type = column_type(c),
+                                                           .automatic = c == JSON_COLUMN,
                                                            .bitmap_index = true};
     }
     schema->dimensions = dims;

@@ -30,8 +30,8 @@ static const char *pick(uint64_t *seed, const char *const *from, uint32_t n)
 static void put_filter(text *t, uint64_t *seed, uint32_t depth)
 {
     uint32_t kind = draw_below(seed, depth ? 20 : 15);
-    const char *column = PICK(seed, "s1", "s2", "mv", "l1", "l2", "d1", "f1", "late", "nowhere", "v1", "v2", "vm");
-    const char *array = PICK(seed, "va", "vl", "va", "vl", "s1", "l1", "nowhere");
+    const char *column = PICK(seed, "s1", "s2", "mv", "l1", "l2", "d1", "f1", "late", "nowhere", "v1", "v2", "vm", "jk", "jn", "jd", "jx", "jt", "js", "jp");
+    const char *array = PICK(seed, "va", "vl", "va", "vl", "s1", "l1", "nowhere", "ja", "jq");
     if (kind == 0) {
         put(t, "{'type':'selector','dimension':'%s','value':'%s'}", column, PICK(seed, "a", "v9", "m8", "10", "", "w44", "3", "2.25"));
     } else if (kind == 1) {
@@ -63,7 +63,7 @@ static void put_filter(text *t, uint64_t *seed, uint32_t depth)
         put(t, "{'type':'arrayContainsElement','column':'%s',%s}", draw_below(seed, 4) ? array : "mv", PICK(seed, "'elementMatchValueType':'STRING','elementMatchValue':'a'", "'elementMatchValueType':'LONG','elementMatchValue':3",
             "'elementMatchValueType':'STRING','elementMatchValue':null"));
     } else if (kind == 13) {
-        put(t, "{'type':'null','column':'%s'}", PICK(seed, "va", "vl", "vm"));
+        put(t, "{'type':'null','column':'%s'}", PICK(seed, "va", "vl", "vm", "j", "ja", "jl"));
     } else if (kind == 14) {
         put(t, "{'type':'columnComparison','dimensions':[%s]}", PICK(seed, "'l1','l2'", "'s1','late'", "'mv','s1'", "'s1','nowhere'", "'l1','f1','d1'"));
     } else if (kind == 15) {
@@ -93,6 +93,16 @@ static void put_common(text *t, uint64_t *seed)
            "{'type':'expression','name':'v2','expression':'concat(s1, \\u0027-x\\u0027)','outputType':'STRING'},"
            "{'type':'expression','name':'va','expression':'mv_to_array(mv)'},"
            "{'type':'expression','name':'vl','expression':'if(l2 %% 7 == 0, null, array(l1, l2 %% 4))'},"
+           "{'type':'expression','name':'jk','expression':'json_value(j, \\u0027$.k\\u0027)'},"
+           "{'type':'expression','name':'jn','expression':'json_value(j, \\u0027$.n\\u0027, \\u0027LONG\\u0027)'},"
+           "{'type':'expression','name':'jd','expression':'json_value(j, \\u0027$.d\\u0027, \\u0027DOUBLE\\u0027) * 2'},"
+           "{'type':'nested-field','columnName':'j','outputName':'jx','path':'$.x'},"
+           "{'type':'nested-field','columnName':'j','outputName':'jt','path':'$.t[1]','expectedType':'STRING'},"
+           "{'type':'nested-field','columnName':'j','outputName':'js','path':'$.r[0].s','expectedType':'LONG'},"
+           "{'type':'nested-field','columnName':'j','outputName':'jp','path':'$.o.p'},"
+           "{'type':'nested-field','columnName':'j','outputName':'jl','path':'$.late'},"
+           "{'type':'nested-field','columnName':'j','outputName':'ja','path':'$.t','expectedType':'ARRAY<STRING>'},"
+           "{'type':'nested-field','columnName':'j','outputName':'jq','path':'$.o.q','expectedType':'ARRAY<LONG>'},"
            "{'type':'mv-filtered','name':'vm','delegate':'mv','values':['a','9','m8','m9'],'isAllowList':%s}],", PICK(seed, "true", "false"));
     if (draw_below(seed, 2)) {
         put(t, "'filter':");
@@ -137,9 +147,9 @@ static void put_dimension(text *t, uint64_t *seed, const char *name)
 {
     uint32_t kind = draw_below(seed, 10);
     if (kind < 5) {
-        put(t, "{'type':'default','dimension':'%s','outputName':'%s'}", PICK(seed, "s1", "s2", "mv", "late", "nowhere", "v2", "vm"), name);
+        put(t, "{'type':'default','dimension':'%s','outputName':'%s'}", PICK(seed, "s1", "s2", "mv", "late", "nowhere", "v2", "vm", "jk", "jx", "jt", "jp", "jl"), name);
     } else if (kind < 7) {
-        put(t, "{'type':'default','dimension':'%s','outputName':'%s','outputType':'LONG'}", PICK(seed, "l1", "l2", "v1"), name);
+        put(t, "{'type':'default','dimension':'%s','outputName':'%s','outputType':'LONG'}", PICK(seed, "l1", "l2", "v1", "jn", "jx", "js"), name);
     } else if (kind == 7) {
         put(t, "{'type':'default','dimension':'d1','outputName':'%s','outputType':'DOUBLE'}", name);
     } else if (kind == 8) {
@@ -191,7 +201,7 @@ static void put_query(text *t, uint64_t *seed, bool *ordered)
     } else {
         put(t, "{'queryType':'scan',");
         put_common(t, seed);
-        put(t, "'columns':['__time','s1','s2','mv','l1','d1','f1','late','nowhere','v1','v2','va','vl','vm']");
+        put(t, "'columns':['__time','s1','s2','mv','l1','d1','f1','late','nowhere','v1','v2','va','vl','vm','j','jk','jn','jd','jx','jt','js','jp','jl','ja','jq']");
         *ordered = false;
     }
     put(t, "}");
