@@ -121,7 +121,10 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     if (!query) {
         return weir_native_fail(n, at, "needs 'query'");
     }
-    if (!weir_native_part_parse(n, WEIR_AT(at, "query"), query, open->inner)) {
+    n->inner++; /* its aggregates are states, not finalized */
+    bool ok = weir_native_part_parse(n, WEIR_AT(at, "query"), query, open->inner);
+    n->inner--;
+    if (!ok) {
         return false;
     }
     if (!open->inner->type->writer) {
