@@ -93,27 +93,51 @@ static bool touches(const weir_rows *rows, weir_interval interval)
     return rows->interval.start_ms < interval.end_ms && rows->interval.end_ms > interval.start_ms;
 }
 
-/* One entry per distinct segment interval, in order. */
+enum { LIVE_BUCKETS_MAX = 1000 }; /* of one live segment's rows: a stray event may be years away */
+
+/* The interval of a segment, or its next bucket after `from`: live rows lie in the buckets that their hull touches. False: no more. */
+static bool next_interval(const weir_rows *rows, int64_t from, weir_interval *out)
+{
+    bool bucketed = rows->live && rows->schema && rows->schema->segment_granularity.kind != WEIR_GRAN_ALL &&
+                    rows->schema->segment_granularity.kind != WEIR_GRAN_NONE;
+    if (!bucketed) {
+        *out = rows->interval;
+        return from < rows->interval.start_ms || from == INT64_MIN;
+    }
+    const weir_granularity *gran = &rows->schema->segment_granularity;
+    out->start_ms = from < rows->interval.start_ms ? weir_granularity_floor(gran, rows->interval.start_ms) : from;
+    out->end_ms = weir_granularity_next(gran, out->start_ms);
+    return out->start_ms < rows->interval.end_ms;
+}
+
+static bool is_in(const weir_rows *rows, weir_interval interval)
+{
+    return rows->live ? touches(rows, interval)
+                      : rows->interval.start_ms == interval.start_ms && rows->interval.end_ms == interval.end_ms;
+}
+
+/* One entry per distinct interval of segments, in order. */
 static void write_full(const weir_view *view, weir_interval interval, weir_arena *arena, weir_json *json)
 {
+    name_set written = {.arena = arena};
     weir_json_begin_object(json);
     for (uint32_t i = 0; i < view->count; i++) {
-        weir_interval own = view->rows[i]->interval;
-        bool first = touches(view->rows[i], interval);
-        for (uint32_t k = 0; first && k < i; k++) {
-            first = view->rows[k]->interval.start_ms != own.start_ms || view->rows[k]->interval.end_ms != own.end_ms;
-        }
-        if (!first) {
-            continue;
-        }
-        name_set dimensions = {.arena = arena}, metrics = {.arena = arena};
-        for (uint32_t k = i; k < view->count; k++) {
-            if (view->rows[k]->interval.start_ms == own.start_ms && view->rows[k]->interval.end_ms == own.end_ms) {
-                see_columns(view->rows[k], &dimensions, &metrics);
+        weir_interval own = {INT64_MIN, INT64_MIN};
+        for (uint32_t n = 0; n < LIVE_BUCKETS_MAX && next_interval(view->rows[i], own.end_ms, &own); n++) {
+            uint32_t before = written.count;
+            add_name(&written, (weir_str){(const char *)&own, sizeof(own)});
+            if (written.count == before || own.end_ms <= interval.start_ms || own.start_ms >= interval.end_ms) {
+                continue;
             }
+            name_set dimensions = {.arena = arena}, metrics = {.arena = arena};
+            for (uint32_t k = 0; k < view->count; k++) {
+                if (is_in(view->rows[k], own)) {
+                    see_columns(view->rows[k], &dimensions, &metrics);
+                }
+            }
+            write_key(json, own);
+            write_both(json, &dimensions, &metrics);
         }
-        write_key(json, own);
-        write_both(json, &dimensions, &metrics);
     }
     weir_json_end_object(json);
 }
