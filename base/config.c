@@ -29,6 +29,8 @@ static const setting settings[] = {
     {"workers", AT(workers), NUMBER, "0", "query threads; 0: one per core"},
     {"query_memory_bytes", AT(query_memory_bytes), SIZE, "0", "memory of all queries together; 0: a quarter of the machine's"},
     {"query_timeout_ms", AT(query_timeout_ms), NUMBER, "300000", "default of context.timeout"},
+    {"max_queries", AT(max_queries), NUMBER, "1000", "queries answered at once; more wait for their turn"},
+    {"query_lanes", AT(query_lanes), TEXT, "", "lanes and how many queries each may answer at once: name=3,name=25%, hilo:20%; empty: none"},
     {"segment_cache_bytes", AT(segment_cache_bytes), SIZE, "256M", "partial results kept of frozen segments; 0: none"},
     {"result_cache_bytes", AT(result_cache_bytes), SIZE, "64M", "whole answers kept; 0: none"},
     {"ingest_memory_bytes", AT(ingest_memory_bytes), SIZE, "0", "memory of live rows; 0: a quarter of the machine's"},

@@ -74,6 +74,11 @@ static bool setup_log(const weir_config *config, weir_error *err)
     return true;
 }
 
+static bool check_lanes(const weir_config *config, weir_error *err)
+{
+    return weir_engine_lanes_check(weir_str_of(config->query_lanes), err) || weir_fail_in(err, "query_lanes");
+}
+
 static bool start_storage(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
@@ -99,6 +104,7 @@ static bool start_service(service *s, weir_error *err)
     s->engine = weir_engine_new(&(weir_engine_options){
         .catalog = s->catalog, .clock = &weir_clock_system, .worker_count = (uint32_t)s->config.workers,
         .memory_bytes = (size_t)s->config.query_memory_bytes, .default_timeout_ms = s->config.query_timeout_ms,
+        .max_queries = (uint32_t)s->config.max_queries, .lanes = weir_str_of(s->config.query_lanes),
         .segment_cache_bytes = (size_t)s->config.segment_cache_bytes, .result_cache_bytes = (size_t)s->config.result_cache_bytes});
     s->ingest = weir_ingest_new(&(weir_ingest_options){
         .catalog = s->catalog, .clock = &weir_clock_system, .memory_bytes = (size_t)s->config.ingest_memory_bytes,
@@ -177,7 +183,7 @@ int weir_cmd_serve(int argc, char **argv)
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* every thread inherits it; main waits for them */
     signal(SIGPIPE, SIG_IGN);
-    if (!read_flags(&s, argc, argv, &err) || !setup_log(&s.config, &err)) {
+    if (!read_flags(&s, argc, argv, &err) || !setup_log(&s.config, &err) || !check_lanes(&s.config, &err)) {
         fprintf(stderr, "weir serve: %s\n", err.message);
         weir_arena_free(s.arena);
         return 2;

@@ -14,6 +14,7 @@ weir_answer *weir_answer_new(weir_engine *engine, const weir_request *request, w
     answer->query_id = weir_str_dup(request->query_id);
     answer->wake = wake;
     answer->wake_wanted = true;
+    answer->flight_bytes = WEIR_ANSWER_FLIGHT_BYTES;
     answer->arena = weir_arena_new();
     pthread_mutex_init(&answer->lock, NULL);
     return answer;
@@ -29,6 +30,7 @@ void weir_answer_unref(weir_answer *answer)
     free((void *)answer->if_none_match.at);
     free((void *)answer->query_id.at);
     weir_buf_done(&answer->kept);
+    weir_buf_done(&answer->context);
     weir_buf_done(&answer->pending);
     weir_buf_done(&answer->fresh);
     weir_arena_free(answer->arena);
@@ -57,6 +59,7 @@ void weir_answer_flush(weir_answer *answer)
     }
     pthread_mutex_lock(&answer->lock);
     weir_buf_str(&answer->pending, weir_buf_view(&answer->fresh));
+    answer->given_bytes += answer->fresh.size;
     answer->fresh.size = 0;
     answer->open = answer->open || answer->pending.size >= WEIR_ANSWER_HEAD_BYTES;
     wake_and_unlock(answer);
@@ -65,7 +68,7 @@ void weir_answer_flush(weir_answer *answer)
 bool weir_answer_has_room(weir_answer *answer)
 {
     pthread_mutex_lock(&answer->lock);
-    bool room = answer->pending.size < WEIR_ANSWER_FLIGHT_BYTES;
+    bool room = answer->pending.size < answer->flight_bytes;
     answer->run_waits = !room;
     pthread_mutex_unlock(&answer->lock);
     return room;
@@ -153,6 +156,11 @@ const char *weir_answer_etag(weir_answer *answer)
     bool failed = answer->error.code != WEIR_OK && !answer->broken;
     pthread_mutex_unlock(&answer->lock);
     return failed ? "" : answer->etag;
+}
+
+weir_str weir_answer_context(const weir_answer *answer)
+{
+    return answer->context.size ? weir_buf_view(&answer->context) : WEIR_STR("{}");
 }
 
 weir_str weir_answer_type(const weir_answer *answer)

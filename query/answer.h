@@ -18,6 +18,7 @@ struct weir_answer {
     struct weir_answer *before, *after; /* in the engine's list, under its lock */
     int64_t start_us;
     bool pretty, refused; /* refused: too many wait already */
+    struct weir_lane_rule *lane; /* that it takes a place of; under the engine's lock */
     weir_str body, remote, if_none_match, query_id, type; /* owned */
     weir_ctl ctl;
 
@@ -36,8 +37,12 @@ struct weir_answer {
     weir_arena *arena;
     weir_native_query *native;
     weir_native_writer *writer;
-    weir_view **views;
+    weir_view **views;      /* held */
+    weir_view **seen;       /* what the query sees of them */
     uint32_t view_count;
+    weir_buf context;       /* X-Druid-Response-Context; empty: {} */
+    size_t given_bytes;     /* written so far */
+    size_t flight_bytes;    /* that may wait for the client */
     weir_buf fresh; /* what the writer appends to */
     weir_memo_key key; /* of the whole answer */
     bool keep;         /* put what is written into the memo of answers at the end */

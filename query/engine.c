@@ -2,6 +2,7 @@
  * scheduler's workers, and taken by the web as bytes. A ticker looks at the deadlines of what waits for a slow client or for its turn. */
 #include "query/engine.h"
 #include "query/answer.h"
+#include "query/lanes.h"
 #include "weir/log.h"
 #include "weir/pool.h"
 #include <stdio.h>
@@ -35,6 +36,7 @@ struct weir_engine {
     weir_answer *active;  /* planned or running */
     weir_answer *first_waiting, *last_waiting; /* linked by `after` */
     uint32_t running, waiting;
+    weir_lanes lanes;
     bool ending;
     weir_query_stats stats[TYPE_COUNT];
 };
@@ -110,12 +112,24 @@ static void leave(weir_engine *engine, weir_answer *answer, weir_err code)
     }
 }
 
+/* Before the client knows of the end: its next query finds the place free. */
+static void leave_lane(weir_answer *answer)
+{
+    if (answer->lane) {
+        pthread_mutex_lock(&answer->engine->lock);
+        answer->lane->used--;
+        pthread_mutex_unlock(&answer->engine->lock);
+        answer->lane = NULL;
+    }
+}
+
 /* The end of every query, good or bad: bytes to the web, figures, memory back. The engine's reference is the last thing it touches. */
 static void finish(weir_answer *answer, const weir_error *err)
 {
     if (err && (err->code == WEIR_ERR_CORRUPT || err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_INTERNAL)) {
         weir_log(WEIR_ERROR, "query", "%.*s: %s", WEIR_STR_ARG(answer->query_id), err->message);
     }
+    leave_lane(answer);
     weir_answer_end(answer, err);
     leave(answer->engine, answer, err ? err->code : WEIR_OK);
     if (answer->writer) {
@@ -136,7 +150,7 @@ static bool is_known(weir_answer *answer)
     weir_memo *memo = answer->engine->results;
     bool asks = answer->if_none_match.size > 0;
     if (!context->use_cache || (!memo && !asks) ||
-        !weir_result_key(answer->native, answer->views, answer->view_count, answer->pretty, memo, &answer->key)) {
+        !weir_result_key(answer->native, answer->seen, answer->view_count, answer->pretty, memo, &answer->key)) {
         return false;
     }
     weir_result_etag(answer->key, answer->etag);
@@ -167,8 +181,13 @@ static void keep(weir_answer *answer)
 static bool sink_batch(void *self, const weir_batch *batch, weir_error *err)
 {
     weir_answer *answer = self;
+    int64_t most = answer->native->context.max_answer_bytes;
     if (!weir_native_writer_batch(answer->writer, batch, err)) {
         return false;
+    }
+    if (most > 0 && answer->given_bytes + answer->fresh.size > (size_t)most) {
+        return weir_fail(err, WEIR_ERR_RESOURCE, "Query[%.*s] max scatter-gather bytes limit reached: %lld.", WEIR_STR_ARG(answer->query_id),
+                         (long long)most);
     }
     if (answer->fresh.size >= WEIR_ANSWER_HEAD_BYTES / 2) {
         weir_answer_flush(answer);
@@ -202,6 +221,25 @@ static weir_view *empty_view(weir_arena *arena, weir_str table)
     return view;
 }
 
+/* Only the live rows of a view. */
+static weir_view *live_part(weir_arena *arena, const weir_view *view)
+{
+    weir_view *part = WEIR_ARENA_NEW(arena, weir_view);
+    weir_rows **rows = WEIR_ARENA_ARRAY(arena, weir_rows *, view->count + 1);
+    *part = *view;
+    part->count = 0;
+    part->rows = rows;
+    part->revs = WEIR_ARENA_ARRAY(arena, uint64_t, view->count + 1);
+    part->problems = NULL;
+    for (uint32_t i = 0; i < view->count; i++) {
+        if (view->rows[i] && view->rows[i]->live) {
+            part->revs[part->count] = view->revs ? view->revs[i] : 0;
+            rows[part->count++] = view->rows[i];
+        }
+    }
+    return part;
+}
+
 static void take_views(weir_answer *answer)
 {
     const weir_native_query *native = answer->native;
@@ -211,6 +249,13 @@ static void take_views(weir_answer *answer)
         answer->views[i] = table ? weir_table_view(table) : empty_view(answer->arena, native->tables[i]);
     }
     answer->view_count = native->table_count;
+    answer->seen = answer->views;
+    if (native->context.live_only) {
+        answer->seen = WEIR_ARENA_ARRAY(answer->arena, weir_view *, native->table_count);
+        for (uint32_t i = 0; i < native->table_count; i++) {
+            answer->seen[i] = live_part(answer->arena, answer->views[i]);
+        }
+    }
 }
 
 static int64_t deadline_of(const weir_answer *answer, int64_t timeout_ms)
@@ -230,6 +275,9 @@ static void apply_context(weir_answer *answer)
     if (context->max_memory_bytes > 0 && (size_t)context->max_memory_bytes < answer->ctl.budget.limit_bytes) {
         answer->ctl.budget.limit_bytes = (size_t)context->max_memory_bytes;
     }
+    if (context->max_queued_bytes > 0 && (size_t)context->max_queued_bytes < answer->flight_bytes) {
+        answer->flight_bytes = (size_t)context->max_queued_bytes;
+    }
     answer->type = answer->native->type;
     if (answer->query_id.size == 0 && context->query_id.size > 0) {
         weir_str id = weir_str_dup(context->query_id);
@@ -238,6 +286,24 @@ static void apply_context(weir_answer *answer)
         answer->query_id = id;
         pthread_mutex_unlock(&answer->engine->lock);
     }
+}
+
+/* A place in the query's lane, if it has one. */
+static bool take_lane(weir_answer *answer, weir_error *err)
+{
+    weir_engine *engine = answer->engine;
+    const weir_native_context *context = &answer->native->context;
+    pthread_mutex_lock(&engine->lock);
+    weir_lane_rule *lane = weir_lanes_find(&engine->lanes, context->lane, context->priority);
+    bool full = lane && lane->used >= lane->capacity;
+    if (lane && !full) {
+        lane->used++;
+        answer->lane = lane;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return !full || weir_fail(err, WEIR_ERR_CAPACITY,
+                              "Too many concurrent queries for lane '%.*s', query capacity of %u exceeded. Please try your query again later.",
+                              WEIR_STR_ARG(lane->name), lane->capacity);
 }
 
 static void draw_query_id(weir_answer *answer)
@@ -256,7 +322,7 @@ static void draw_query_id(weir_answer *answer)
 
 static bool run_meta(weir_answer *answer, weir_error *err)
 {
-    if (!weir_native_meta(answer->native, answer->views, answer->view_count, &answer->ctl, answer->pretty, &answer->fresh, err)) {
+    if (!weir_native_meta(answer->native, answer->seen, answer->view_count, &answer->ctl, answer->pretty, &answer->fresh, err)) {
         return false;
     }
     keep(answer);
@@ -267,17 +333,18 @@ static bool start_run(weir_answer *answer, weir_error *err)
 {
     weir_native_query *native = answer->native;
     weir_type *types = WEIR_ARENA_ARRAY(answer->arena, weir_type, native->plan->root->output_count + 1);
-    if (!weir_run_types(native->plan, answer->views, answer->view_count, answer->arena, types, err)) {
+    if (!weir_run_types(native->plan, answer->seen, answer->view_count, answer->arena, types, err)) {
         return false;
     }
-    answer->writer = weir_native_writer_new(native, answer->views, answer->view_count, types, answer->pretty, &answer->fresh);
+    answer->writer = weir_native_writer_new(native, answer->seen, answer->view_count, types, answer->pretty, &answer->fresh);
     weir_run_options options = {.priority = native->context.priority,
                                 .memo = answer->engine->segments,
                                 .use_cache = native->context.use_cache,
-                                .populate_cache = native->context.populate_cache};
+                                .populate_cache = native->context.populate_cache,
+                                .dictionary_bytes = native->context.max_dictionary_bytes > 0 ? (size_t)native->context.max_dictionary_bytes : 0};
     weir_sink sink = {answer, sink_batch, sink_ready, sink_end};
     atomic_fetch_add(&answer->refs, 1); /* for the line after start: the run may end before it */
-    weir_query_run *run = weir_run_start(answer->engine->sched, native->plan, answer->views, answer->view_count, &answer->ctl,
+    weir_query_run *run = weir_run_start(answer->engine->sched, native->plan, answer->seen, answer->view_count, &answer->ctl,
                                          &options, sink);
     weir_answer_started(answer, run);
     weir_answer_unref(answer);
@@ -298,11 +365,17 @@ static bool plan_query(weir_answer *answer, weir_error *err)
     if (answer->query_id.size == 0) {
         draw_query_id(answer);
     }
-    if (!answer->native || !weir_ctl_check(&answer->ctl, err)) {
+    if (!answer->native || !weir_ctl_check(&answer->ctl, err) || !take_lane(answer, err)) {
         return false;
     }
     take_views(answer);
-    return weir_native_bind(answer->native, answer->views, answer->view_count, err);
+    if (!weir_native_bind(answer->native, answer->seen, answer->view_count, err)) {
+        return false;
+    }
+    if (answer->native->context.uncovered_limit > 0) {
+        weir_native_uncovered(answer->native, answer->seen, answer->view_count, &answer->context);
+    }
+    return true;
 }
 
 static void plan_job(void *self)
@@ -423,6 +496,12 @@ static void fill_defaults(weir_engine_options *options)
     options->max_queries = options->max_queries ? options->max_queries : DEFAULT_MAX_QUERIES;
 }
 
+bool weir_engine_lanes_check(weir_str lanes, weir_error *err)
+{
+    weir_lanes parsed;
+    return weir_lanes_parse(lanes, DEFAULT_MAX_QUERIES, &parsed, err);
+}
+
 weir_engine *weir_engine_new(const weir_engine_options *options)
 {
     weir_engine *engine = weir_calloc(1, sizeof(*engine));
@@ -434,6 +513,11 @@ weir_engine *weir_engine_new(const weir_engine_options *options)
     }
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
+    weir_error err;
+    engine->options.lanes = weir_str_dup(options->lanes);
+    if (!weir_lanes_parse(engine->options.lanes, engine->options.max_queries, &engine->lanes, &err)) {
+        weir_die("lanes: %s", err.message);
+    }
     engine->segments = weir_memo_new(options->segment_cache_bytes, options->clock);
     engine->results = weir_memo_new(options->result_cache_bytes, options->clock);
     engine->sched = weir_sched_new(engine->options.worker_count, engine->options.clock);
@@ -457,6 +541,7 @@ void weir_engine_free(weir_engine *engine)
     weir_memo_free(engine->results);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
+    free((void *)engine->options.lanes.at);
     free(engine);
 }
 

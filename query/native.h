@@ -19,8 +19,13 @@ typedef struct weir_native_context {
     weir_str lane;        /* empty: none */
     bool use_cache, populate_cache; /* true unless said otherwise */
     bool use_result_cache, populate_result_cache;
-    bool by_segment;      /* accepted, not acted on yet */
+    bool by_segment;      /* each segment's own results */
+    bool live_only;       /* realtimeSegmentsOnly */
+    int64_t uncovered_limit;  /* intervals without a segment that are told; 0: none */
     int64_t max_memory_bytes; /* 0: not given */
+    int64_t max_answer_bytes; /* maxScatterGatherBytes; 0: any */
+    int64_t max_queued_bytes; /* of the answer's bytes in flight; 0: as ever */
+    int64_t max_subquery_rows, max_subquery_bytes, max_dictionary_bytes; /* -1: not given */
 } weir_native_context;
 
 typedef struct weir_native_query {
@@ -42,6 +47,8 @@ bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_
 /* The whole answer of a query without a plan. Reads footers and zone maps; minmax and cardinality of live columns may read rows (ctl is looked at per block). */
 bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err);
 
+/* Appends {"uncoveredIntervals": ...} when the context asks for it and there are any; views as bind had them. */
+void weir_native_uncovered(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_buf *out);
 /* Appends the request's JSON, members sorted, without what shapes no answer (ids, limits of time and memory, caches). */
 void weir_native_identity(const weir_native_query *query, weir_buf *out);
 

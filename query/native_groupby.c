@@ -221,6 +221,40 @@ static weir_node *extracted(weir_native *n, weir_node *child, const weir_node_ag
     return node;
 }
 
+/* "forceLimitPushDown" has no effect here, as limits are exact, but for what Druid refuses with it. */
+static bool check_push_down(weir_native *n, const json_t *json, const weir_native_part *part,
+                            const limit_spec *limit)
+{
+    bool subtotals = json_array_size(json_object_get(json, "subtotalsSpec")) > 0;
+    if (!part->options.force_limit_push_down || subtotals) {
+        return true;
+    }
+    const json_t *spec = weir_native_get(json, "limitSpec", NULL);
+    weir_str type = {json_string_value(json_object_get(spec, "type")),
+                     json_string_length(json_object_get(spec, "type"))};
+    if (!spec || weir_str_is(type, "noop")) {
+        return weir_native_fail(n, NULL,
+                                "When forcing limit push down, a limit spec must be provided.");
+    }
+    if (limit->limit < 0) {
+        return weir_native_fail(
+            n, NULL, "When forcing limit push down, the provided limit spec must have a limit.");
+    }
+    if (weir_native_get(json, "having", NULL)) {
+        return weir_native_fail(n, NULL,
+                                "Cannot force limit push down when a having spec is present.");
+    }
+    for (uint32_t i = 0; i < limit->column_count; i++) {
+        for (uint32_t p = part->shown_count - part->postagg_count; p < part->shown_count; p++) {
+            if (part->shown[p].column == limit->columns[i].column) {
+                return weir_native_fail(
+                    n, NULL, "Limit push down when sorting by a post aggregator is not supported.");
+            }
+        }
+    }
+    return true;
+}
+
 static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part)
 {
     const weir_expr **after;
@@ -235,7 +269,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
         return false;
     }
     group.agg.empty_row = group.agg.key_count == 0 && part->granularity.kind == WEIR_GRAN_ALL;
-    if (!weir_native_group(n, at, json, part, &group) || !parse_limit(n, at, json, part, &limit)) {
+    if (!weir_native_group(n, at, json, part, &group) || !parse_limit(n, at, json, part, &limit) ||
+        !check_push_down(n, json, part, &limit)) {
         return false;
     }
     weir_node *root = group.root;

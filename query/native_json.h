@@ -177,6 +177,7 @@ bool weir_native_expr(weir_native *n, const weir_at *at, weir_str text, const we
 typedef struct weir_native_options { /* context members that shape one query (nested ones have their
                                         own) */
     bool skip_empty_buckets, grand_total, result_as_array, sort_by_dims_first, finalize;
+    bool force_limit_push_down, time_as_long;
     weir_str timestamp_result_field; /* at NULL: none */
 } weir_native_options;
 bool weir_native_context_read(weir_native *n, const json_t *query, weir_native_context *out);

@@ -138,6 +138,11 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
     } else {
         name_rows(n, open->inner, part, open->project);
     }
+    if (open->inner->type != &weir_native_groupby || part->type != &weir_native_groupby) {
+        const weir_native_context *context = &n->query->context; /* groups of groups stream in Druid */
+        rows->max_child_rows = context->max_subquery_rows > 0 ? context->max_subquery_rows : 0;
+        rows->max_child_bytes = context->max_subquery_bytes > 0 ? context->max_subquery_bytes : 0;
+    }
     return true;
 }
 

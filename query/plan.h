@@ -28,6 +28,7 @@ typedef struct weir_node_rows {
     const weir_str *tables;
     weir_node *child;              /* a subquery instead of tables; or what streams (JOIN, UNNEST, UNION, ROWS): its leftmost ROWS cuts the time, and
                                     * the intervals here only say which buckets there are */
+    int64_t max_child_rows, max_child_bytes; /* of a subquery's result; 0: any. A run that comes to more fails */
     const struct weir_given *given; /* or inline rows, or a lookup's entries (query/given.h) */
     uint32_t interval_count;
     const weir_interval *intervals; /* merged, ascending; time outside is cut away. Over a child: of its "__time". They also say which buckets are filled and what

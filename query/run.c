@@ -86,6 +86,30 @@ static bool has_failed(weir_query_run *run)
 
 typedef enum state { STATE_MORE, STATE_WAIT, STATE_DONE, STATE_FAILED } state;
 
+/* maxSubqueryRows. */
+static bool child_is_small(const weir_pipe *pipe, const weir_table_rows *table, weir_error *err)
+{
+    int64_t most = pipe->table_for->node->max_child_rows;
+    return most <= 0 || weir_table_rows_count(table) <= most ||
+           weir_fail(err, WEIR_ERR_RESOURCE,
+                     "Cannot issue the query, subqueries generated results beyond maximum[%lld] rows. "
+                     "Try to raise maxSubqueryRows in the query context.",
+                     (long long)most);
+}
+
+/* maxSubqueryBytes. */
+static weir_budget *child_budget(weir_query_run *run, const weir_pipe *pipe)
+{
+    int64_t most = pipe->table_for->node->max_child_bytes;
+    weir_budget *budget = &run->ctl->budget;
+    if (most > 0) {
+        budget = WEIR_ARENA_NEW(run->arena, weir_budget);
+        *budget = (weir_budget){
+            .parent = &run->ctl->budget, .name = "subquery", .limit_bytes = (size_t)most};
+    }
+    return budget;
+}
+
 static bool put_into_sink(weir_query_run *run, weir_pipe *pipe, lane *l, weir_batch *batch)
 {
     weir_lane *base = &l->base;
@@ -98,7 +122,8 @@ static bool put_into_sink(weir_query_run *run, weir_pipe *pipe, lane *l, weir_ba
         return weir_sort_run_put(pipe->to_sort, base, batch->columns, batch->n);
     case WEIR_PIPE_TABLE:
         return weir_table_rows_append(run->table, batch->columns, batch->n, &base->scratch,
-                                      &base->err);
+                                      &base->err) &&
+               child_is_small(pipe, run->table, &base->err);
     case WEIR_PIPE_SCAN:
     case WEIR_PIPE_REST:
         break;
@@ -454,7 +479,7 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
     }
     if (pipe->to == WEIR_PIPE_TABLE && pipe->first_in) {
         run->table = pipe->table =
-            weir_table_rows_new(&run->ctl->budget, pipe->column_count, pipe->names, pipe->types);
+            weir_table_rows_new(child_budget(run, pipe), pipe->column_count, pipe->names, pipe->types);
     }
     uint32_t lanes = lanes_for(run, pipe);
     uint64_t mask = lanes == 64 ? ~0ull : (1ull << lanes) - 1;

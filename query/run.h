@@ -25,6 +25,7 @@ typedef struct weir_run_options { /* forced strategies are for tests */
     int32_t priority;         /* Druid's: larger first; 0 */
     weir_memo *memo;         /* of partial results of frozen segments; NULL: none. Outlives the run */
     bool use_cache, populate_cache;
+    size_t dictionary_bytes;  /* of the strings that a groupBy interns; 0: as much as the query's budget has */
     bool force_bytes;         /* every merge goes through the byte form (save, load) */
     bool force_hash;          /* no dense grouping */
     bool force_scan;          /* no postings */

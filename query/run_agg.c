@@ -323,7 +323,12 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
 {
     const weir_node_agg *node = agg->node;
     weir_arena *arena = agg->stage.arena;
-    weir_budget *budget = agg->stage.budget;
+    weir_budget *budget = agg->stage.budget, *strings = budget;
+    size_t string_limit = agg->stage.options->dictionary_bytes;
+    if (string_limit && node->shape == WEIR_SHAPE_GROUPBY) {
+        strings = WEIR_ARENA_NEW(arena, weir_budget);
+        *strings = (weir_budget){.parent = budget, .name = "dictionary", .limit_bytes = string_limit};
+    }
     int64_t min = agg->scan ? agg->scan->min_time : 0, max = agg->scan ? agg->scan->max_time : -1;
     uint32_t *slots = WEIR_ARENA_ARRAY(arena, uint32_t, node->key_count + 1);
     weir_type *types = WEIR_ARENA_ARRAY(arena, weir_type, node->key_count + 1);
@@ -341,7 +346,7 @@ bool weir_agg_run_prepare(weir_agg_run *agg, weir_lane *lane, uint32_t lane_coun
     agg->prepared = true;
     if (!weir_buckets_init(&agg->buckets, &node->bucket, min, max, budget, &lane->err) ||
         !weir_keys_init(&agg->keys, arena, agg->scan, &agg->buckets, node->key_count, types, slots,
-                        direct, agg->stage.globals, lane, budget, &lane->err)) {
+                        direct, agg->stage.globals, lane, strings, &lane->err)) {
         return false;
     }
     agg->direct = true;

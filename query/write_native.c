@@ -61,19 +61,24 @@ void weir_write_value(weir_json *json, const weir_vec *vec, uint32_t row)
     weir_json_end_array(json);
 }
 
-void weir_write_time(weir_json *json, int64_t ms, const weir_granularity *gran)
+void weir_write_time(weir_native_writer *w, weir_json *json, int64_t ms,
+                     const weir_granularity *gran)
 {
     char text[40];
+    if (w->part->options.time_as_long) {
+        weir_json_long(json, ms);
+        return;
+    }
     bool local = gran && gran->kind == WEIR_GRAN_PERIOD && !weir_zone_is_utc(gran->zone);
     size_t size = local ? weir_time_print_zone(text, ms, gran->zone) : weir_time_print(text, ms);
     weir_json_str(json, (weir_str){text, size});
 }
 
-void weir_write_member_time(weir_json *json, const char *key, int64_t ms,
+void weir_write_member_time(weir_native_writer *w, const char *key, int64_t ms,
                             const weir_granularity *gran)
 {
-    weir_json_key(json, weir_str_of(key));
-    weir_write_time(json, ms, gran);
+    weir_json_key(&w->json, weir_str_of(key));
+    weir_write_time(w, &w->json, ms, gran);
 }
 
 bool weir_write_any_segment(const weir_native_writer *w)
@@ -113,7 +118,7 @@ static void write_bucket_time(weir_native_writer *w, int64_t ms)
     if (!w->has_time || ms != w->time_ms) {
         weir_buf text = {0};
         weir_json json = {.out = &text};
-        weir_write_time(&json, ms, &w->part->granularity);
+        weir_write_time(w, &json, ms, &w->part->granularity);
         assert(text.size <= sizeof(w->time_text));
         memcpy(w->time_text, text.at, text.size);
         w->time_size = text.size;
@@ -197,7 +202,7 @@ const weir_native_writer_ops weir_write_timeseries = {begin_list, batch_timeseri
 static void open_bucket(weir_native_writer *w, int64_t bucket)
 {
     weir_json_begin_object(&w->json);
-    weir_write_member_time(&w->json, "timestamp", bucket, NULL);
+    weir_write_member_time(w, "timestamp", bucket, NULL);
     weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
     weir_json_begin_array(&w->json);
     w->open = true;
@@ -315,14 +320,14 @@ static bool batch_boundary(weir_native_writer *w, const weir_batch *batch, weir_
         int64_t min = low->at.l[low->form == WEIR_CONST ? 0 : row],
                 max = high->at.l[high->form == WEIR_CONST ? 0 : row];
         weir_json_begin_object(&w->json);
-        weir_write_member_time(&w->json, "timestamp", only_max ? max : min, NULL);
+        weir_write_member_time(w, "timestamp", only_max ? max : min, NULL);
         weir_json_quoted_key(&w->json, WEIR_STR("\"result\""));
         weir_json_begin_object(&w->json);
         if (!only_min) {
-            weir_write_member_time(&w->json, "maxTime", max, NULL);
+            weir_write_member_time(w, "maxTime", max, NULL);
         }
         if (!only_max) {
-            weir_write_member_time(&w->json, "minTime", min, NULL);
+            weir_write_member_time(w, "minTime", min, NULL);
         }
         weir_json_end_object(&w->json);
         weir_json_end_object(&w->json);

@@ -25,8 +25,10 @@ struct weir_native_writer {
     struct weir_totals *totals; /* timeseries: grandTotal */
 };
 void weir_write_value(weir_json *json, const weir_vec *vec, uint32_t row); /* vec: flattened */
-void weir_write_time(weir_json *json, int64_t ms, const weir_granularity *gran);
-void weir_write_member_time(weir_json *json, const char *key, int64_t ms,
+/* As text in the granularity's zone (NULL: UTC), or a number of ms where the context wants it. */
+void weir_write_time(weir_native_writer *w, weir_json *json, int64_t ms,
+                     const weir_granularity *gran);
+void weir_write_member_time(weir_native_writer *w, const char *key, int64_t ms,
                             const weir_granularity *gran);
 /* The shown columns of a row as members. */
 void weir_write_shown(weir_native_writer *w, const weir_batch *batch, uint32_t row);

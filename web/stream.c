@@ -80,7 +80,7 @@ static void send_head(stream *s, bool whole)
     add_header(req, "content-type", WEIR_STR("application/json"));
     weir_str id = weir_answer_query_id(s->answer);
     add_header(req, "x-druid-query-id", header_text(req, id.at, id.size));
-    add_header(req, "x-druid-response-context", WEIR_STR("{}"));
+    add_header(req, "x-druid-response-context", weir_answer_context(s->answer));
     add_header(req, "vary", WEIR_STR("Accept-Encoding, User-Agent"));
     weir_str etag = weir_str_of(weir_answer_etag(s->answer));
     if (etag.size > 0) {

@@ -13,9 +13,11 @@ typedef struct weir_engine_options {
     size_t query_memory_bytes;    /* of one query; 0: half of memory_bytes */
     int64_t default_timeout_ms;   /* context.timeout's default; 0: 300,000 */
     uint32_t max_queries;         /* at once; more wait; 0: 1,000 */
+    weir_str lanes;               /* query/lanes.h; must have been looked at by weir_engine_lanes_check. Copied */
     size_t segment_cache_bytes;   /* of partial results of frozen segments; 0: none */
     size_t result_cache_bytes;    /* of whole answers; 0: none */
 } weir_engine_options;
+bool weir_engine_lanes_check(weir_str lanes, weir_error *err); /* whether that text can be read */
 weir_engine *weir_engine_new(const weir_engine_options *options);
 void weir_engine_free(weir_engine *engine); /* cancels and waits for what runs */
 
@@ -46,6 +48,7 @@ weir_answer_state weir_answer_take(weir_answer *answer, weir_buf *out, weir_erro
 int weir_answer_status(weir_answer *answer);
 weir_str weir_answer_query_id(const weir_answer *answer);
 const char *weir_answer_etag(weir_answer *answer); /* "": none. Known with the status */
+weir_str weir_answer_context(const weir_answer *answer); /* for X-Druid-Response-Context, "{}" mostly. Known with the status */
 weir_str weir_answer_type(const weir_answer *answer);  /* queryType, for metrics; "" when the request could not be read */
 void weir_answer_cancel(weir_answer *answer);          /* client hung up */
 void weir_answer_unref(weir_answer *answer);

@@ -282,6 +282,50 @@ static void an_answer_that_the_client_has_is_not_sent(void **state)
     drop(&stale);
 }
 
+#define IN(context) "{\"context\":{" context "}," COUNT
+
+static void expect_status(fixture *f, const char *body, int status)
+{
+    asked a;
+    ask(f, &a, body);
+    assert_int_equal(take_all(&a), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(a.answer), status);
+    drop(&a);
+}
+
+static void a_full_lane_refuses_and_others_go_on(void **state)
+{
+    fixture *f = *state;
+    asked slow;
+    weir_engine_free(f->engine);
+    f->engine = weir_engine_new(&(weir_engine_options){
+        .catalog = f->catalog, .clock = &weir_clock_system, .worker_count = 2, .lanes = WEIR_STR("wide = 50%, narrow=1,hilo:1%")});
+    expect_status(f, IN("\"lane\":\"narrow\""), 200);
+    ask(f, &slow, "{\"context\":{\"lane\":\"narrow\"},\"queryType\":\"scan\",\"dataSource\":\"t\",\"intervals\":\"2000/2100\"}");
+    assert_int_equal(take(&slow), WEIR_ANSWER_MORE);
+    expect_status(f, IN("\"lane\":\"narrow\""), 429);
+    expect_status(f, IN("\"lane\":\"wide\""), 200);
+    expect_status(f, IN("\"lane\":\"unknown\""), 200);
+    expect_status(f, IN("\"priority\":-1"), 200);
+    assert_int_equal(take_all(&slow), WEIR_ANSWER_DONE);
+    drop(&slow);
+    expect_status(f, IN("\"lane\":\"narrow\""), 200);
+}
+
+static void lanes_that_cannot_be_read_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"x", "=3", "a=0", "a=1,a=2", "a=101%", "hilo:", "a=b", "low=2,hilo:10%"};
+    static const char *const good[] = {"", " a=1 ", "a=1,b=100%", "hilo:20%"};
+    weir_error err;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_false(weir_engine_lanes_check(weir_str_of(bad[i]), &err));
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        assert_true(weir_engine_lanes_check(weir_str_of(good[i]), &err));
+    }
+}
+
 static void an_engine_that_ends_ends_what_waits(void **state)
 {
     fixture *f = *state;
@@ -306,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_context_limits_a_query_s_memory, begin, end),
         cmocka_unit_test_setup_teardown(a_known_answer_is_given_again_until_rows_come, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_that_the_client_has_is_not_sent, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_lane_refuses_and_others_go_on, begin, end),
+        cmocka_unit_test(lanes_that_cannot_be_read_are_refused),
         cmocka_unit_test_setup_teardown(an_engine_that_ends_ends_what_waits, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

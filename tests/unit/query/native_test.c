@@ -373,9 +373,9 @@ static void the_context_is_read_with_texts_for_numbers(void **state)
     assert_false(query->context.use_cache);
     assert_true(query->context.populate_cache);
     REFUSED("{'queryType':'timeseries','dataSource':'w'," DAY ",'context':{'timeout':-1}}",
-            "BAD_CONTEXT: Timeout [timeout] must be a non negative value, but was [-1]");
+            "BAD_CONTEXT: Timeout [timeout] must be a non negative value, but was -1");
     REFUSED("{'queryType':'timeseries','dataSource':'w'," DAY ",'context':{'timeout':'soon'}}",
-            "BAD_CONTEXT: context.timeout: must be a whole number");
+            "BAD_CONTEXT: Expected key [timeout] to be in long format, but got [soon]");
     REFUSED("{'queryType':'timeseries','dataSource':'w'," DAY ",'context':7}",
             "BAD_CONTEXT: context: must be a JSON object");
 }
