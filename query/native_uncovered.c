@@ -1,5 +1,5 @@
-/* query/native_uncovered.c - "uncoveredIntervalsLimit": which parts of the query's intervals no segment covers, for the header
- * X-Druid-Response-Context. */
+/* query/native_uncovered.c - "uncoveredIntervalsLimit": which parts of the query's intervals no
+ * segment covers, for the header X-Druid-Response-Context. */
 #include "query/native_json.h"
 
 typedef struct uncovered {

@@ -89,7 +89,7 @@ typedef enum state { STATE_MORE, STATE_WAIT, STATE_DONE, STATE_FAILED } state;
 /* maxSubqueryRows. */
 static bool child_is_small(const weir_pipe *pipe, const weir_table_rows *table, weir_error *err)
 {
-    int64_t most = pipe->table_for->node->max_child_rows;
+    int64_t most = pipe->table_for ? pipe->table_for->node->max_child_rows : 0; /* or of a join */
     return most <= 0 || weir_table_rows_count(table) <= most ||
            weir_fail(err, WEIR_ERR_RESOURCE,
                      "Cannot issue the query, subqueries generated results beyond maximum[%lld] rows. "
@@ -100,7 +100,7 @@ static bool child_is_small(const weir_pipe *pipe, const weir_table_rows *table, 
 /* maxSubqueryBytes. */
 static weir_budget *child_budget(weir_query_run *run, const weir_pipe *pipe)
 {
-    int64_t most = pipe->table_for->node->max_child_bytes;
+    int64_t most = pipe->table_for ? pipe->table_for->node->max_child_bytes : 0;
     weir_budget *budget = &run->ctl->budget;
     if (most > 0) {
         budget = WEIR_ARENA_NEW(run->arena, weir_budget);
