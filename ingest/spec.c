@@ -2,6 +2,7 @@
  * index_parallel task is known by name here; those that have no meaning in one process (replicas,
  * taskDuration's roll-over, persists) are checked where they have a type, then left alone. */
 #include "ingest/spec.h"
+#include "ingest/filtered.h"
 #include "weir/log.h"
 #include "weir/members.h"
 #include <jansson.h>
@@ -139,8 +140,8 @@ static bool read_intervals(parse *p, const json_t *data_schema)
 static bool read_data_schema(parse *p, const json_t *data_schema)
 {
     p->spec->schema = weir_schema_parse(data_schema, warn_unknown, NULL, p->err);
-    return p->spec->schema && read_timestamp_spec(p, data_schema) &&
-           read_intervals(p, data_schema) &&
+    return p->spec->schema && weir_filtered_check(p->spec->schema, p->err) &&
+           read_timestamp_spec(p, data_schema) && read_intervals(p, data_schema) &&
            weir_transform_spec_parse(json_object_get(data_schema, "transformSpec"), p->arena,
                                      &p->spec->transforms, p->err);
 }

@@ -2,6 +2,7 @@
  * stay, then each column is one loop. */
 #include "ingest/transform.h"
 #include "ingest/convert.h"
+#include "ingest/filtered.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ typedef struct metric {
     const uint32_t *columns; /* per argument; WEIR_NO_COLUMN: the time */
     const uint32_t *derived; /* per argument: derived column, or WEIR_NO_COLUMN */
     bound_metric *bounds;
+    weir_row_filter *filter; /* NULL: none */
 } metric;
 
 struct weir_transform {
@@ -80,6 +82,26 @@ static uint32_t add_input(weir_transform *t, const weir_expr *expr)
     return t->spec->transforms.count + t->input_count++;
 }
 
+/* What a filter reads has a column of the events. */
+static void see_filter_column(void *self, weir_str name)
+{
+    weir_transform *t = self;
+    if (!weir_str_is(name, "__time") && find_transform(t, name) == WEIR_NO_COLUMN) {
+        weir_fields_column(t->fields, name);
+    }
+}
+
+static bool bind_filter(weir_transform *t, uint32_t i, weir_error *err)
+{
+    if (!weir_filtered_new(t->spec->schema, i, &t->metrics[i].filter, err)) {
+        return false;
+    }
+    if (t->metrics[i].filter) {
+        weir_row_filters()->columns(t->metrics[i].filter, see_filter_column, t);
+    }
+    return true;
+}
+
 static bool bind_arguments(weir_transform *t, metric *m, weir_error *err)
 {
     const weir_agg_spec *spec = m->spec;
@@ -138,7 +160,8 @@ weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_er
     for (uint32_t i = 0; i < schema->metric_count; i++) {
         metric *m = &t->metrics[i];
         m->spec = &schema->metrics[i];
-        if (!weir_agg_stored_type(m->spec, &m->stored, err) || !bind_arguments(t, m, err)) {
+        if (!weir_agg_stored_type(m->spec, &m->stored, err) || !bind_arguments(t, m, err) ||
+            !bind_filter(t, i, err)) {
             weir_transform_free(t);
             return NULL;
         }
@@ -169,6 +192,11 @@ void weir_transform_free(weir_transform *t)
         weir_derive_free(t->inputs);
         if (t->filter) {
             weir_row_filters()->free(t->filter);
+        }
+        for (uint32_t i = 0; i < t->spec->schema->metric_count; i++) {
+            if (t->metrics[i].filter) {
+                weir_row_filters()->free(t->metrics[i].filter);
+            }
         }
         weir_scratch_done(&t->scratch);
         weir_arena_free(t->arena);
@@ -387,20 +415,27 @@ static void count_input(void *self, weir_str name)
     ++*(uint32_t *)self;
 }
 
-static bool filter_rows(weir_transform *t, int64_t *times, weir_error *err)
+/* The rows that match, of those that are left. */
+static bool run_filter(weir_transform *t, weir_row_filter *filter, const int64_t *times,
+                       weir_sel *out, weir_error *err)
 {
     const weir_row_filter_ops *ops = weir_row_filters();
     uint32_t count = 0;
-    ops->columns(t->filter, count_input, &count);
+    ops->columns(filter, count_input, &count);
     filter_inputs in = {t, WEIR_SCRATCH_ARRAY(&t->scratch, weir_str, count + 1),
                         WEIR_SCRATCH_ARRAY(&t->scratch, weir_vec, count + 1), 0};
-    ops->columns(t->filter, add_filter_input, &in);
+    ops->columns(filter, add_filter_input, &in);
     in.names[in.count] = WEIR_STR("__time");
     in.vecs[in.count++] = (weir_vec){
         .type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = t->row_count, .at.l = times};
     weir_named_vecs rows = {t->row_count, in.count, in.names, in.vecs};
+    return ops->run(filter, &rows, &t->scratch, out, err);
+}
+
+static bool filter_rows(weir_transform *t, int64_t *times, weir_error *err)
+{
     weir_sel sel;
-    if (!ops->run(t->filter, &rows, &t->scratch, &sel, err)) {
+    if (!run_filter(t, t->filter, times, &sel, err)) {
         return weir_fail_in(err, "dataSchema.transformSpec.filter");
     }
     if (sel.count == t->row_count) {
@@ -547,6 +582,24 @@ static bool put_argument(weir_transform *t, const metric *m, uint32_t a, const i
     return true;
 }
 
+/* Only the rows that match are rows of the metric. */
+static bool put_filtered(weir_transform *t, const metric *m, const weir_agg_bound *bound,
+                         weir_vec *args, const int64_t *times, weir_vec *out, weir_error *err)
+{
+    weir_sel sel;
+    weir_vec picked;
+    if (!run_filter(t, m->filter, times, &sel, err)) {
+        return false;
+    }
+    const uint16_t *rows = sel.count ? weir_sel_rows(&sel, &t->scratch) : NULL;
+    for (uint32_t a = 0; a < m->spec->arg_count; a++) {
+        weir_vec all = args[a];
+        weir_vec_gather(&all, rows, sel.count, &t->scratch, &args[a]);
+    }
+    return m->spec->agg->row(bound, args, sel.count, &t->scratch, &picked, err) &&
+           weir_filtered_spread(bound, &picked, &sel, &t->scratch, out, err);
+}
+
 static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_vec *out,
                        weir_error *err)
 {
@@ -557,9 +610,13 @@ static bool put_metric(weir_transform *t, metric *m, const int64_t *times, weir_
             return weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name));
         }
     }
-    return find_bound(t, m, args, &bound, err) &&
-           (m->spec->agg->row(bound, args, t->row_count, &t->scratch, out, err) ||
-            weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name)));
+    if (!find_bound(t, m, args, &bound, err)) {
+        return false;
+    }
+    bool ok = m->filter && t->row_count > 0
+                  ? put_filtered(t, m, bound, args, times, out, err)
+                  : m->spec->agg->row(bound, args, t->row_count, &t->scratch, out, err);
+    return ok || weir_fail_in(err, "metric '%.*s'", WEIR_STR_ARG(m->spec->name));
 }
 
 bool weir_transform_run(weir_transform *t, weir_events *events, weir_time_window window,

@@ -345,10 +345,10 @@ static bool parse_metrics(parse *p, const weir_members *top)
             }
             return false;
         }
-        if (!metrics[i].agg->row || metrics[i].filter) {
+        if (!metrics[i].agg->row) {
             return weir_fail(p->err, WEIR_ERR_UNSUPPORTED,
-                             "%s: aggregator '%s' cannot be a metric column%s", path,
-                             metrics[i].agg->type, metrics[i].filter ? " with a filter yet" : "");
+                             "%s: aggregator '%s' cannot be a metric column", path,
+                             metrics[i].agg->type);
         }
         if (metrics[i].name.size == 0 || weir_str_is(metrics[i].name, "__time")) {
             return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
