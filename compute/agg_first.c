@@ -439,14 +439,17 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
     return true;
 }
 
-#define FIRST(id, name, count)                                                                             \
-    const weir_agg id = {.type = name, .params = params, .param_count = count, .combining = name, .plan = plan, .init = init, .add_one = add_one, \
+#define FIRST(id, name, count, folding)                                                                    \
+    const weir_agg id = {.type = name, .params = params, .param_count = count, .combining = folding, .plan = plan, .init = init, .add_one = add_one, \
                          .add_many = add_many, .merge = merge, .finish = finish, .save = save, .load = load, .row = row}
-FIRST(weir_agg_long_first, "longFirst", 2);
-FIRST(weir_agg_long_last, "longLast", 2);
-FIRST(weir_agg_double_first, "doubleFirst", 2);
-FIRST(weir_agg_double_last, "doubleLast", 2);
-FIRST(weir_agg_float_first, "floatFirst", 2);
-FIRST(weir_agg_float_last, "floatLast", 2);
-FIRST(weir_agg_string_first, "stringFirst", 3);
-FIRST(weir_agg_string_last, "stringLast", 3);
+FIRST(weir_agg_long_first, "longFirst", 2, "longFirst");
+FIRST(weir_agg_long_last, "longLast", 2, "longLast");
+FIRST(weir_agg_double_first, "doubleFirst", 2, "doubleFirst");
+FIRST(weir_agg_double_last, "doubleLast", 2, "doubleLast");
+FIRST(weir_agg_float_first, "floatFirst", 2, "floatFirst");
+FIRST(weir_agg_float_last, "floatLast", 2, "floatLast");
+FIRST(weir_agg_string_first, "stringFirst", 3, "stringFirstFold");
+FIRST(weir_agg_string_last, "stringLast", 3, "stringLastFold");
+/* What Druid calls them where they read pairs; here either reads both. */
+FIRST(weir_agg_string_first_fold, "stringFirstFold", 3, "stringFirstFold");
+FIRST(weir_agg_string_last_fold, "stringLastFold", 3, "stringLastFold");

@@ -7,7 +7,7 @@ static const weir_agg *const aggregators[] = {
     &weir_agg_long_sum, &weir_agg_double_sum, &weir_agg_float_sum,
     &weir_agg_long_min, &weir_agg_long_max, &weir_agg_double_min, &weir_agg_double_max, &weir_agg_float_min, &weir_agg_float_max,
     &weir_agg_long_first, &weir_agg_long_last, &weir_agg_double_first, &weir_agg_double_last, &weir_agg_float_first, &weir_agg_float_last,
-    &weir_agg_string_first, &weir_agg_string_last,
+    &weir_agg_string_first, &weir_agg_string_last, &weir_agg_string_first_fold, &weir_agg_string_last_fold,
     &weir_agg_long_any, &weir_agg_double_any, &weir_agg_float_any, &weir_agg_string_any,
     &weir_agg_quantiles, &weir_agg_quantiles_merge, &weir_agg_kll_doubles, &weir_agg_kll_doubles_merge, &weir_agg_kll_floats,
     &weir_agg_kll_floats_merge, &weir_agg_variance, &weir_agg_variance_fold,

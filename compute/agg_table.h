@@ -8,7 +8,8 @@ extern const weir_agg weir_agg_long_sum, weir_agg_double_sum, weir_agg_float_sum
 extern const weir_agg weir_agg_long_min, weir_agg_long_max, weir_agg_double_min, weir_agg_double_max, weir_agg_float_min,
     weir_agg_float_max;
 extern const weir_agg weir_agg_long_first, weir_agg_long_last, weir_agg_double_first, weir_agg_double_last, weir_agg_float_first,
-    weir_agg_float_last, weir_agg_string_first, weir_agg_string_last;
+    weir_agg_float_last, weir_agg_string_first, weir_agg_string_last, weir_agg_string_first_fold,
+    weir_agg_string_last_fold;
 extern const weir_agg weir_agg_long_any, weir_agg_double_any, weir_agg_float_any, weir_agg_string_any;
 extern const weir_agg weir_agg_double_mean, weir_agg_cardinality, weir_agg_hyper_unique;
 extern const weir_agg weir_agg_theta_sketch, weir_agg_tuple_sketch;
