@@ -36,6 +36,13 @@ typedef struct weir_agg_spec {
 } weir_agg_spec;
 /* One object of "aggregations" or "metricsSpec". Errors name the member ("aggregations[1].fieldName"). `json` must outlive the arena's use. */
 bool weir_agg_spec_parse(const struct json_t *json, const char *path, weir_arena *arena, weir_agg_spec *out, weir_error *err);
+/* The same where dimension specs of all types may stand in COLUMNS: `read` makes an argument of item `index` of `member`. */
+typedef struct weir_agg_dimensions {
+    bool (*read)(void *self, const char *member, size_t index, const struct json_t *spec, const weir_expr **out, weir_error *err);
+    void *self;
+} weir_agg_dimensions;
+bool weir_agg_spec_parse_with(const struct json_t *json, const char *path, const weir_agg_dimensions *dimensions, weir_arena *arena,
+                              weir_agg_spec *out, weir_error *err);
 
 /* A spec bound to argument types; read-only once planned, shared by all workers. */
 typedef struct weir_agg_bound {

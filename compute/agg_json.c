@@ -12,6 +12,7 @@ typedef struct parse {
     const char *path;
     weir_arena *arena;
     weir_error *err;
+    const weir_agg_dimensions *dimensions; /* NULL: only plain columns */
     const weir_expr **args;
     uint32_t arg_count, arg_capacity;
 } parse;
@@ -62,6 +63,16 @@ static bool add_expression(parse *p, const json_t *value)
     return expr ? add_arg(p, weir_lookups_pin(p->arena, expr)) : weir_fail_in(p->err, "%s.expression", p->path);
 }
 
+static bool add_dimension(parse *p, const char *member, size_t index, const json_t *value)
+{
+    const weir_expr *expr;
+    const char *type = json_string_value(json_object_get(value, "type"));
+    if (!p->dimensions || !type || strcmp(type, "default") == 0) {
+        return add_column(p, member, value);
+    }
+    return p->dimensions->read(p->dimensions->self, member, index, value, &expr, p->err) && add_arg(p, expr);
+}
+
 static bool add_columns(parse *p, const weir_param *param, const json_t *value)
 {
     size_t i;
@@ -70,7 +81,7 @@ static bool add_columns(parse *p, const weir_param *param, const json_t *value)
         return add_column(p, param->name, value);
     }
     json_array_foreach(value, i, item) {
-        if (!add_column(p, param->name, item)) {
+        if (!add_dimension(p, param->name, i, item)) {
             return false;
         }
     }
@@ -201,7 +212,13 @@ static bool parse_filtered(parse *p, weir_agg_spec *out)
 
 bool weir_agg_spec_parse(const json_t *json, const char *path, weir_arena *arena, weir_agg_spec *out, weir_error *err)
 {
-    parse p = {.json = json, .path = path, .arena = arena, .err = err};
+    return weir_agg_spec_parse_with(json, path, NULL, arena, out, err);
+}
+
+bool weir_agg_spec_parse_with(const json_t *json, const char *path, const weir_agg_dimensions *dimensions, weir_arena *arena, weir_agg_spec *out,
+                              weir_error *err)
+{
+    parse p = {.json = json, .path = path, .arena = arena, .err = err, .dimensions = dimensions};
     if (!json_is_object(json)) {
         return fail(&p, "", "is not an object");
     }

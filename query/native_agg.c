@@ -33,11 +33,26 @@ static bool parse_filtered(weir_native *n, const weir_at *at, const json_t *json
     return true;
 }
 
+typedef struct place { /* of the aggregator whose dimension specs are read */
+    weir_native *n;
+    const weir_at *at;
+} place;
+
+static bool read_dimension(void *self, const char *member, size_t index, const json_t *spec,
+                           const weir_expr **out, weir_error *err)
+{
+    const place *p = self;
+    (void)err; /* n's own */
+    return weir_native_dimension_expr(p->n, WEIR_AT_ITEM(WEIR_AT(p->at, member), index), spec, out);
+}
+
 static bool parse_plain(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)
 {
     weir_str path = weir_at_path(n->arena, at);
+    place p = {n, at};
+    weir_agg_dimensions dimensions = {.read = read_dimension, .self = &p};
     *out = (weir_agg_use){0};
-    return weir_agg_spec_parse(json, path.at, n->arena, &out->spec, n->err);
+    return weir_agg_spec_parse_with(json, path.at, &dimensions, n->arena, &out->spec, n->err);
 }
 
 static bool refuse_script(weir_native *n, const weir_at *at, const json_t *json, weir_agg_use *out)

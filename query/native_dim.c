@@ -35,9 +35,9 @@ bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *j
     if (type && strcmp(type, "lookup") == 0) {
         return weir_native_lookup_dimension(n, at, json, input, out);
     }
-    return extraction ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, input,
-                                               out)
-                      : weir_native_fail(n, at, "needs 'extractionFn'");
+    return extraction
+               ? weir_native_extraction(n, WEIR_AT(at, "extractionFn"), extraction, input, out)
+               : weir_native_fail(n, at, "needs 'extractionFn'");
 }
 
 static bool parse_with_fn(weir_native *n, const weir_at *at, const json_t *json, weir_key *out)
@@ -175,4 +175,71 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
     bool ok = parse_dimension(n, at, json, out);
     weir_native_leave(n);
     return ok;
+}
+
+/* ---- as an expression */
+
+static bool filter_in(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input,
+                      const weir_expr **out)
+{
+    const json_t *list;
+    size_t count;
+    bool allow;
+    if (!weir_native_values(n, at, json, "values", &list, &count) ||
+        !weir_native_bool(n, at, json, "isWhitelist", true, &allow)) {
+        return false;
+    }
+    if (!list) {
+        return weir_native_fail(n, at, "needs 'values'");
+    }
+    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        weir_str text;
+        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
+                                     json_array_get(list, i), &text)) {
+            return false;
+        }
+        values[i] = text.at ? weir_value_str(text) : weir_value_null();
+    }
+    weir_value set = {.type = {.kind = WEIR_ARRAY, .elem = WEIR_STRING},
+                      .as.array = {.at = values, .count = (uint32_t)count}};
+    const weir_expr *args[] = {input, weir_expr_const(n->arena, set),
+                               weir_expr_const(n->arena, weir_value_long(allow))};
+    *out = weir_expr_call(n->arena, "mv-filter-in", 3, args);
+    return true;
+}
+
+bool weir_native_dimension_expr(weir_native *n, const weir_at *at, const json_t *json,
+                                const weir_expr **out)
+{
+    weir_str type = {0}, text;
+    const json_t *delegate = weir_native_get(json, "delegate", NULL);
+    weir_key key;
+    bool in, regex, prefix;
+    if (json_is_object(json) && !weir_native_text(n, at, json, "type", &type)) {
+        return false;
+    }
+    in = weir_str_is(type, "listFiltered");
+    regex = weir_str_is(type, "regexFiltered");
+    prefix = weir_str_is(type, "prefixFiltered");
+    if (!delegate || !(in || regex || prefix)) { /* what is wrong with it is said there */
+        bool ok = weir_native_dimension(n, at, json, &key);
+        *out = ok ? key.expr : NULL;
+        return ok;
+    }
+    const weir_expr *input;
+    if (!weir_native_enter(n, at)) {
+        return false;
+    }
+    bool ok = weir_native_dimension_expr(n, WEIR_AT(at, "delegate"), delegate, &input);
+    weir_native_leave(n);
+    if (!ok || in) {
+        return ok && filter_in(n, at, json, input, out);
+    }
+    if (!weir_native_need_text(n, at, json, regex ? "pattern" : "prefix", &text)) {
+        return false;
+    }
+    const weir_expr *args[] = {input, weir_expr_const(n->arena, weir_value_str(text))};
+    *out = weir_expr_call(n->arena, regex ? "mv-filter-regex" : "mv-filter-prefix", 2, args);
+    return true;
 }

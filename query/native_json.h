@@ -115,6 +115,9 @@ bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
 /* native_dim.c */
 bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out);
 /* The function of a spec of type extraction or lookup, over `input`. */
+/* A dimension spec of any type as an expression: of the filtered ones, the elements that pass. */
+bool weir_native_dimension_expr(weir_native *n, const weir_at *at, const json_t *json,
+                                const weir_expr **out);
 bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *json,
                               const weir_expr *input, const weir_expr **out);
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,
