@@ -261,11 +261,6 @@ bool weir_native_inline(weir_native *n, const weir_at *at, const json_t *json, w
     return read_types(n, at, json, &in) && check_rows(n, at, &in) && read_columns(n, at, &in);
 }
 
-static void drop_lookup(void *lookup)
-{
-    weir_lookup_unref(lookup);
-}
-
 bool weir_native_lookup_rows(weir_native *n, const weir_at *at, const json_t *json,
                              weir_node_rows *rows)
 {
@@ -275,7 +270,9 @@ bool weir_native_lookup_rows(weir_native *n, const weir_at *at, const json_t *js
     if (!weir_native_need_text(n, at, json, "lookup", &name)) {
         return false;
     }
-    weir_lookup *lookup = weir_lookup_find(name);
+    /* this version, as all of the query; as in Druid, no lookup of the name: no rows */
+    const weir_lookup *lookup = weir_lookup_pinned(n->arena, name);
+    uint64_t version = lookup ? weir_lookup_uid(lookup) : 0;
     weir_given *given = WEIR_ARENA_NEW(n->arena, weir_given);
     size_t size = name.size + sizeof(WEIR_GIVEN_INTERVAL);
     char *id = WEIR_ARENA_ARRAY(n->arena, char, size);
@@ -286,10 +283,8 @@ bool weir_native_lookup_rows(weir_native *n, const weir_at *at, const json_t *js
                           .names = names,
                           .types = types,
                           .lookup = lookup,
-                          .hash = weir_hash_bytes(name.at, name.size)};
-    if (lookup) { /* this version, until the query ends; as in Druid, no lookup of the name: no rows
-                   */
-        weir_arena_defer(n->arena, drop_lookup, lookup);
+                          .hash = weir_hash_bytes(name.at, name.size) ^ weir_hash_u64(version)};
+    if (lookup) {
         given->row_count = weir_lookup_count(lookup);
     }
     rows->given = given;
