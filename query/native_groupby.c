@@ -9,23 +9,6 @@ typedef struct limit_spec {
     weir_sort_key *columns;
 } limit_spec;
 
-/* A function that maps no two values to one is applied to rows of the answer: as in Druid they are
- * grouped, sorted and limited by the values that go in. */
-static bool postpone(weir_native *n, const weir_at *at, const json_t *json, weir_key *key,
-                     const weir_expr **out)
-{
-    weir_str dimension;
-    *out = NULL;
-    if (!weir_native_one_to_one(json)) {
-        return true;
-    }
-    if (!weir_native_text(n, at, json, "dimension", &dimension)) {
-        return false;
-    }
-    key->expr = weir_expr_column(n->arena, dimension);
-    return weir_native_dimension_fn(n, at, json, weir_expr_column(n->arena, key->name), out);
-}
-
 static bool parse_dimensions(weir_native *n, const weir_at *at, const json_t *json,
                              weir_node_agg *agg, const weir_expr ***after)
 {
@@ -39,7 +22,7 @@ static bool parse_dimensions(weir_native *n, const weir_at *at, const json_t *js
     for (size_t i = 0; i < count; i++) {
         const weir_at *item = WEIR_AT_ITEM(WEIR_AT(at, "dimensions"), i);
         if (!weir_native_dimension(n, item, json_array_get(list, i), &keys[i]) ||
-            !postpone(n, item, json_array_get(list, i), &keys[i], &(*after)[i])) {
+            !weir_native_postpone(n, item, json_array_get(list, i), &keys[i], &(*after)[i])) {
             return false;
         }
         if (weir_str_is(keys[i].name, "__time")) {
@@ -199,28 +182,6 @@ static weir_node *sorted(weir_native *n, const weir_native_part *part, const wei
     return weir_native_sort(n, child, keys, count, limit->limit, limit->offset, false);
 }
 
-/* The dimensions' postponed functions over the sorted rows. */
-static weir_node *extracted(weir_native *n, weir_node *child, const weir_node_agg *agg,
-                            const weir_expr *const *after)
-{
-    const weir_expr **exprs =
-        WEIR_ARENA_ARRAY(n->arena, const weir_expr *, child->output_count + 1);
-    bool any = false;
-    for (uint32_t i = 0; i < child->output_count; i++) {
-        bool has = i >= 1 && i <= agg->key_count && after[i - 1]; /* the bucket, then the keys */
-        exprs[i] = has ? after[i - 1] : weir_expr_column(n->arena, child->output_names[i]);
-        any = any || has;
-    }
-    if (!any) {
-        return child;
-    }
-    weir_node *node = weir_node_new(n->arena, WEIR_NODE_PROJECT);
-    node->as.project = (weir_node_project){
-        .child = child, .count = child->output_count, .names = child->output_names, .exprs = exprs};
-    weir_node_resolve(n->arena, node);
-    return node;
-}
-
 /* "forceLimitPushDown" has no effect here, as limits are exact, but for what Druid refuses with it. */
 static bool check_push_down(weir_native *n, const json_t *json, const weir_native_part *part,
                             const limit_spec *limit)
@@ -263,7 +224,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     limit_spec limit;
     if (!weir_native_granularity(n, WEIR_AT(at, "granularity"),
                                  weir_native_get(json, "granularity", NULL), &part->granularity) ||
-        !parse_dimensions(n, at, json, &group.agg, &after) || !parse_sets(n, at, json, &group.agg) ||
+        !parse_dimensions(n, at, json, &group.agg, &after) ||
+        !parse_sets(n, at, json, &group.agg) ||
         !weir_native_having(n, WEIR_AT(at, "having"), weir_native_get(json, "having", NULL),
                             &having)) {
         return false;
@@ -280,7 +242,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
         weir_node_resolve(n->arena, filter);
         root = filter;
     }
-    part->root = extracted(n, sorted(n, part, &group.agg, root, &limit), &group.agg, after);
+    part->root = weir_native_postponed(n, sorted(n, part, &group.agg, root, &limit),
+                                       group.agg.key_count, after);
     return true;
 }
 

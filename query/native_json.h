@@ -139,6 +139,14 @@ bool weir_native_registered_lookup(weir_native *n, const weir_at *at, const json
 bool weir_native_lookup_dimension(weir_native *n, const weir_at *at, const json_t *json,
                                   const weir_expr *input, const weir_expr **out);
 bool weir_native_one_to_one(const json_t *dimension);
+/* A dimension's function that maps no two values to one is applied to rows of the answer: as in
+ * Druid they are grouped, sorted and limited by the values that go in. Then *out is the function
+ * over the key's name, and the key the plain dimension; else *out is NULL. */
+bool weir_native_postpone(weir_native *n, const weir_at *at, const json_t *json, weir_key *key,
+                          const weir_expr **out);
+/* Each key's postponed function (or NULL) over sorted rows: the bucket, then the keys, the rest. */
+weir_node *weir_native_postponed(weir_native *n, weir_node *child, uint32_t key_count,
+                                 const weir_expr *const *after);
 
 /* native_agg.c, native_postagg.c */
 bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, uint32_t *count,

@@ -190,3 +190,39 @@ bool weir_native_one_to_one(const json_t *dimension)
     return is_type(dimension, "extraction") &&
            extraction_one_to_one(weir_native_get(dimension, "extractionFn", "dimExtractionFn"));
 }
+
+bool weir_native_postpone(weir_native *n, const weir_at *at, const json_t *json, weir_key *key,
+                          const weir_expr **out)
+{
+    weir_str dimension;
+    *out = NULL;
+    if (!weir_native_one_to_one(json)) {
+        return true;
+    }
+    if (!weir_native_text(n, at, json, "dimension", &dimension)) {
+        return false;
+    }
+    key->expr = weir_expr_column(n->arena, dimension);
+    return weir_native_dimension_fn(n, at, json, weir_expr_column(n->arena, key->name), out);
+}
+
+weir_node *weir_native_postponed(weir_native *n, weir_node *child, uint32_t key_count,
+                                 const weir_expr *const *after)
+{
+    const weir_expr **exprs =
+        WEIR_ARENA_ARRAY(n->arena, const weir_expr *, child->output_count + 1);
+    bool any = false;
+    for (uint32_t i = 0; i < child->output_count; i++) {
+        bool has = i >= 1 && i <= key_count && after[i - 1]; /* the bucket, then the keys */
+        exprs[i] = has ? after[i - 1] : weir_expr_column(n->arena, child->output_names[i]);
+        any = any || has;
+    }
+    if (!any) {
+        return child;
+    }
+    weir_node *node = weir_node_new(n->arena, WEIR_NODE_PROJECT);
+    node->as.project = (weir_node_project){
+        .child = child, .count = child->output_count, .names = child->output_names, .exprs = exprs};
+    weir_node_resolve(n->arena, node);
+    return node;
+}

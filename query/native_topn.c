@@ -94,6 +94,7 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     weir_key *key = WEIR_ARENA_NEW(n->arena, weir_key);
     metric by = {0};
     int64_t threshold;
+    const weir_expr *after = NULL;
     weir_grouping group = {
         .agg = {.shape = WEIR_SHAPE_TOPN, .key_count = 1, .keys = key, .skip_empty_lists = true}};
     if (!dimension || !metric_json) {
@@ -109,7 +110,9 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     if (threshold <= 0) {
         return weir_native_fail(n, WEIR_AT(at, "threshold"), "must be greater than 0");
     }
-    if (!weir_native_group(n, at, json, part, &group)) {
+    if ((!by.by_dimension &&
+         !weir_native_postpone(n, WEIR_AT(at, "dimension"), dimension, key, &after)) ||
+        !weir_native_group(n, at, json, part, &group)) {
         return false;
     }
     weir_sort_key keys[3] = {
@@ -131,7 +134,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
                                 WEIR_STR_ARG(by.name));
     }
     root = by.previous_stop.at ? after_stop(n, root, key->name, &by) : root;
-    part->root = weir_native_sort(n, root, keys, key_count, threshold, 0, true);
+    root = weir_native_sort(n, root, keys, key_count, threshold, 0, true);
+    part->root = weir_native_postponed(n, root, 1, &after);
     return true;
 }
 
