@@ -173,6 +173,9 @@ static void *grow_part(weir_lookup_table *table, void **part, uint32_t number, s
 
 static weir_str copy_text(weir_lookup_table *table, weir_str text)
 {
+    if (text.size == 0) {
+        return WEIR_STR("");
+    }
     if (text.size > table->text_left) {
         size_t size = text.size > table->text_next ? text.size : table->text_next;
         text_block *block = weir_alloc(sizeof(*block) + size);
@@ -184,9 +187,7 @@ static weir_str copy_text(weir_lookup_table *table, weir_str text)
     }
     /* taken from the block's end, so that its size need not be kept */
     char *at = table->texts->at + (table->text_left -= text.size);
-    if (text.size > 0) {
-        memcpy(at, text.at, text.size);
-    }
+    memcpy(at, text.at, text.size);
     return (weir_str){at, text.size};
 }
 

@@ -9,7 +9,7 @@ struct json_t;
 typedef struct weir_lookup_start {
     weir_str name;             /* borrowed, as all here, during the call */
     const struct json_t *json; /* checked */
-    weir_budget *budget; /* what grows by itself takes from it; lives as long as the process */
+    weir_budget *budget; /* what grows by itself takes from it, until stop() */
 } weir_lookup_start;
 typedef struct weir_lookup_factory {
     const char *type;

@@ -9,7 +9,6 @@
 
 #define CONFLICTS 5 /* with other processes, in a row */
 
-/* Budgets outlive what takes from them: queries may hold a lookup's version after it was closed. */
 static weir_budget *new_budget(size_t limit_bytes)
 {
     weir_budget *budget = weir_calloc(1, sizeof(*budget));
@@ -201,6 +200,7 @@ void weir_lookups_close(weir_lookups *lookups)
     pthread_mutex_destroy(&lookups->lock);
     pthread_mutex_destroy(&lookups->change);
     free((void *)lookups->node.at);
+    free(lookups->budget);
     free(lookups);
 }
 

@@ -12,7 +12,7 @@
 #include "compute/lookup_table.h"
 
 #define KEYS 300
-#define VERSIONS 400
+#define VERSIONS 200
 #define HELD 20
 
 static uint64_t next_random(uint64_t *state)
@@ -60,7 +60,7 @@ static void check(const weir_lookup *lookup, const twin *t)
 static void every_version_stays_as_it_was_published(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 5; seed++) {
+    for (uint64_t seed = 1; seed <= 3; seed++) {
         weir_lookup_live *live = weir_lookup_live_new(false);
         weir_lookup *held[HELD] = {NULL};
         twin now, then[HELD];
@@ -107,7 +107,7 @@ static void what_is_old_is_given_back(void **state)
     weir_lookup_live *live = weir_lookup_live_new(false);
     char key[64], value[64];
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 300000; i++) { /* before a version, and with one each 1,000 changes */
+        for (int i = 0; i < 200000; i++) { /* before a version, and with one each 1,000 changes */
             weir_lookup_live_put(live, text_of(key, "key", i % 100), text_of(value, "v", i));
             if (round > 0 && i % 1000 == 0) {
                 weir_lookup_unref(weir_lookup_live_publish(live));
@@ -184,7 +184,7 @@ static void readers_on_other_threads_see_whole_versions(void **state)
     pthread_t threads[2];
     reader r = {0};
     char key[64], value[64];
-    for (int version = 0; version < 3000 || r.read < 100; version++) {
+    for (int version = 0; version < 1000 || r.read < 100; version++) {
         for (int k = 0; k < 40; k++) {
             weir_lookup_live_put(live, text_of(key, "key", k), text_of(value, "v", version));
         }

@@ -342,7 +342,7 @@ static void two_processes_on_one_store_lose_no_change(void **state)
     assert_true(post(w, "{}"));
     weir_lookups *mine = w->lookups, *other = open_lookups(w->store);
     for (int i = 0; i < 10; i++) {
-        char name[10];
+        char name[16];
         snprintf(name, sizeof(name), "l%d", i);
         w->lookups = i % 2 ? mine : other;
         assert_true(post_one(w, name, MAP("v1", "'a':'1'")));
@@ -371,7 +371,7 @@ static void specs_are_bounded_together(void **state)
                                "\"map\":{\"a\":\"");
         weir_buf_put(&json, filler, megabytes << 20);
         weir_buf_text(&json, "\"}}}");
-        char name[10];
+        char name[16];
         snprintf(name, sizeof(name), "l%d", i);
         ok = weir_lookups_post_one(w->lookups, WEIR_STR(TIER), weir_str_of(name),
                                    weir_buf_view(&json), &w->err);
