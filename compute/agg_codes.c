@@ -1,9 +1,8 @@
 /* compute/agg_codes.c - values as bytes, hashed; ids of a dictionary once. */
 #include "compute/agg_codes.h"
+#include "compute/dict_hash.h"
 #include "compute/utf.h"
-#include "weir/hash.h"
 #include <endian.h>
-#include <stdlib.h>
 
 static uint8_t *more(weir_code_text *t, size_t bytes)
 {
@@ -121,46 +120,27 @@ static void hash_flat(const weir_coder *coder, const weir_vec *flat, weir_scratc
     }
 }
 
-#define MOST_KEPT (1u << 22) /* ids: 16 MiB of codes */
-
-static int by_id(const void *a, const void *b)
+/* Codes and 1: 0 is a text that could not be read. */
+static void hash_texts(const void *self, const weir_str *texts, uint32_t n, weir_scratch *s,
+                       uint64_t *out)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
+    const weir_coder *coder = self;
+    weir_code_text t = {.s = s};
+    more(&t, 64);
+    for (uint32_t i = 0; i < n; i++) {
+        t.size = 0;
+        weir_code_put_text(coder, &t, texts[i]);
+        out[i] = (uint64_t)coder->code(t.at, t.size) + 1;
+    }
 }
 
-/* A dictionary's codes live in the worker's heap: each id is hashed when it is first met. */
 static void hash_ids(const weir_coder *coder, const weir_vec *vec, weir_heap *h, weir_scratch *s,
                      uint32_t *codes)
 {
-    enum { UNKNOWN, COMING }; /* else the code and 2 */
-    uint32_t *known = weir_heap_keyed(h, weir_hash_u64(vec->dict->uid) ^ coder->key,
-                                      sizeof(uint32_t) * (size_t)vec->dict->count);
-    const uint32_t *ids = vec->at.ids;
-    uint32_t *some = WEIR_SCRATCH_ARRAY(s, uint32_t, vec->n + 1), count = 0;
+    uint64_t *hashes = WEIR_SCRATCH_ARRAY(s, uint64_t, vec->n + 1);
+    weir_dict_hashes(vec, &(weir_text_hash){hash_texts, coder, coder->key}, h, s, hashes);
     for (uint32_t i = 0; i < vec->n; i++) {
-        if (known[ids[i]] == UNKNOWN && ids[i] != 0) {
-            known[ids[i]] = COMING;
-            some[count++] = ids[i];
-        }
-    }
-    if (count > 0) {
-        qsort(some, count, sizeof(*some), by_id);
-        weir_vec missing = *vec, flat;
-        weir_error err;
-        missing.at.ids = some;
-        missing.n = count;
-        if (!weir_vec_flatten(&missing, s, &flat, &err)) {
-            flat = (weir_vec){.type = WEIR_TYPE(WEIR_UNKNOWN), .form = WEIR_FLAT, .n = count};
-        }
-        uint32_t *of = WEIR_SCRATCH_ARRAY(s, uint32_t, count);
-        hash_flat(coder, &flat, s, of);
-        for (uint32_t i = 0; i < count; i++) {
-            known[some[i]] = of[i] + 2; /* WEIR_NO_CODE becomes 1, COMING, and stays */
-        }
-    }
-    for (uint32_t i = 0; i < vec->n; i++) {
-        codes[i] = ids[i] ? known[ids[i]] - 2 : WEIR_NO_CODE;
+        codes[i] = (uint32_t)hashes[i] - 1; /* 0 becomes WEIR_NO_CODE */
     }
 }
 
@@ -170,7 +150,7 @@ static void hash_values(const weir_coder *coder, const weir_vec *vec, weir_heap 
 {
     weir_vec flat;
     weir_error err;
-    if (vec->form == WEIR_DICT && h && vec->dict->count <= MOST_KEPT) {
+    if (vec->form == WEIR_DICT) {
         hash_ids(coder, vec, h, s, codes);
         return;
     }

@@ -1,12 +1,9 @@
-/* compute/theta_values.c - values to hashes. Of a dictionary column the hashes of ids are kept in
- * the worker's heap, in up to 65,536 places (a megabyte) by the low bits of the id: small
- * dictionaries are hashed once, of large ones what comes often. */
+/* compute/theta_values.c - values to hashes; bounds as JSON. */
 #include "compute/theta_values.h"
+#include "compute/dict_hash.h"
 #include "weir/buf.h"
-#include "weir/hash.h"
 
-#define PLACES 65536u
-#define KEY_OF_HASHES 0x61746574u /* ours among what is kept by a dictionary's uid */
+#define KEY_OF_HASHES 0x61746574u
 
 static uint64_t hash_value(const weir_vec *flat, uint32_t i)
 {
@@ -34,61 +31,12 @@ static void hash_flat(const weir_vec *flat, uint64_t *hashes)
     }
 }
 
-typedef struct place {
-    uint64_t id, hash; /* id 0: free */
-} place;
-
-/* Pairs of id and row, ascending: each id's text is looked up once. */
-static void hash_missing(const weir_dict *dict, const uint64_t *missing, uint32_t count,
-                         place *places, uint32_t place_count, weir_scratch *s, uint64_t *hashes)
+static void hash_texts(const void *self, const weir_str *texts, uint32_t n, weir_scratch *s,
+                       uint64_t *out)
 {
-    uint32_t *ids = WEIR_SCRATCH_ARRAY(s, uint32_t, count), n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t id = (uint32_t)(missing[i] >> 32);
-        if (n == 0 || ids[n - 1] != id) {
-            ids[n++] = id;
-        }
-    }
-    weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, n);
-    weir_error err;
-    bool ok = dict->ops->values(dict, ids, n, s, values, &err);
-    uint32_t at = 0;
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t id = (uint32_t)(missing[i] >> 32);
-        if (i == 0 || id != (uint32_t)(missing[i - 1] >> 32)) {
-            hash = ok ? weir_theta_hash(values[at].at, values[at].size) : 0;
-            at++;
-            if (places) {
-                places[id % place_count] = (place){id, hash};
-            }
-        }
-        hashes[(uint32_t)missing[i]] = hash;
-    }
-}
-
-static void hash_ids(const weir_vec *vec, weir_heap *heap, weir_scratch *s, uint64_t *hashes)
-{
-    uint32_t count = 0, place_count = vec->dict->count < PLACES ? vec->dict->count : PLACES;
-    const uint32_t *ids = vec->at.ids;
-    place *places = heap ? weir_heap_keyed(heap, weir_hash_u64(vec->dict->uid) ^ KEY_OF_HASHES,
-                                           sizeof(place) * (size_t)place_count)
-                         : NULL;
-    uint64_t *missing = WEIR_SCRATCH_ARRAY(s, uint64_t, vec->n + 1);
-    bool exact = place_count == vec->dict->count;
-    for (uint32_t i = 0; i < vec->n; i++) {
-        const place *p = places ? &places[exact ? ids[i] : ids[i] % PLACES] : NULL;
-        if (ids[i] == 0) {
-            hashes[i] = 0;
-        } else if (p && p->id == ids[i]) {
-            hashes[i] = p->hash;
-        } else {
-            missing[count++] = (uint64_t)ids[i] << 32 | i;
-        }
-    }
-    if (count > 0) {
-        weir_theta_sort(missing, WEIR_SCRATCH_ARRAY(s, uint64_t, count), count);
-        hash_missing(vec->dict, missing, count, places, place_count, s, hashes);
+    (void)self, (void)s;
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = weir_theta_hash(texts[i].at, texts[i].size);
     }
 }
 
@@ -98,7 +46,7 @@ static void hash_plain(const weir_vec *vec, weir_heap *heap, weir_scratch *s, ui
     weir_vec flat, one = *vec;
     weir_error err;
     if (vec->form == WEIR_DICT) {
-        hash_ids(vec, heap, s, hashes);
+        weir_dict_hashes(vec, &(weir_text_hash){hash_texts, NULL, KEY_OF_HASHES}, heap, s, hashes);
         return;
     }
     one.n = vec->form == WEIR_CONST && vec->n > 1 ? 1 : vec->n;
