@@ -2,6 +2,7 @@
  * picked elements, so values are not copied one by one until the end. Where an array is null, the
  * result is. */
 #include "compute/fn_util.h"
+#include <math.h>
 #include <stdlib.h>
 
 #define RUN(name)                                                                                  \
@@ -406,6 +407,71 @@ RUN(run_set_add_all)
     return join(call, run, args, sel, n, true, out);
 }
 
+/* ---- a quantile, as R and Excel interpolate ---- */
+
+static bool infer_quantile(weir_fn_call *call, weir_error *err)
+{
+    weir_type type = call->arg_types[0];
+    uint8_t elem = type.kind == WEIR_ARRAY ? type.elem : type.kind;
+    if (!call->literals[1] || call->literals[1]->is_null ||
+        !weir_type_is_number(call->literals[1]->type)) {
+        return weir_fn_fail(call, err, "rank must be a number, a literal");
+    }
+    bool numbers = elem == WEIR_LONG || elem == WEIR_DOUBLE || elem == WEIR_FLOAT;
+    if (numbers) {
+        call->arg_types[0] = (weir_type){.kind = WEIR_ARRAY, .elem = WEIR_DOUBLE};
+    }
+    call->arg_types[1] = call->type = WEIR_TYPE(WEIR_DOUBLE);
+    return true;
+}
+
+static int by_double(const void *a, const void *b)
+{
+    int64_t x = weir_double_rank(*(const double *)a), y = weir_double_rank(*(const double *)b);
+    return (x > y) - (x < y);
+}
+
+static double quantile(const double *sorted, uint32_t count, double rank)
+{
+    if (count == 0 || !(rank >= 0 && rank <= 1)) {
+        return NAN;
+    }
+    double place = rank * (count - 1);
+    uint32_t below = (uint32_t)place;
+    if (below + 1 >= count || place == below) {
+        return sorted[below < count ? below : count - 1];
+    }
+    return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
+}
+
+/* Null elements do not count; no elements: NaN; no numbers at all: null. */
+RUN(run_quantile)
+{
+    double *values = weir_out_doubles(run, n, out);
+    double rank = weir_arg_double(&args[1], 0);
+    FOR_ROWS(sel, i)
+    {
+        if (call->arg_types[0].elem != WEIR_DOUBLE) {
+            weir_out_null(run, n, out, i);
+            continue;
+        }
+        uint32_t from = weir_list_from(&args[0], i), size = weir_list_size(&args[0], i), count = 0;
+        weir_mark mark = weir_scratch_mark(run->scratch);
+        double *sorted = WEIR_SCRATCH_ARRAY(run->scratch, double, size + 1);
+        for (uint32_t k = from; k < from + size; k++) {
+            if (!weir_arg_null(args[0].items, k)) {
+                sorted[count++] = weir_arg_double(args[0].items, k);
+            }
+        }
+        if (count) {
+            qsort(sorted, count, sizeof(*sorted), by_double);
+        }
+        values[i] = quantile(sorted, count, rank);
+        weir_scratch_rewind(run->scratch, mark);
+    }
+    return true;
+}
+
 /* ---- cutting, printing ---- */
 
 static bool infer_slice(weir_fn_call *call, weir_error *err)
@@ -549,6 +615,7 @@ static const weir_fn fns[] = {
     FN("array_set_add", NULL, 2, 2, 1, 0, infer_append, run_set_add),
     FN("array_set_add_all", NULL, 2, 2, 3, NULLS, infer_joined, run_set_add_all),
     FN("array_slice", "ARRAY_SLICE", 2, 3, 1, NULLS, infer_slice, run_slice),
+    FN("array_quantile", NULL, 2, 2, 1, NULLS, infer_quantile, run_quantile),
     FN("array_to_string", "ARRAY_TO_STRING", 2, 2, 1, 0, infer_to_string, run_to_string),
     FN("mv_to_array", "MV_TO_ARRAY", 1, 1, 1, WEIR_FN_TOTAL, infer_strings, run_same),
     FN("array_to_mv", "ARRAY_TO_MV", 1, 1, 1, WEIR_FN_TOTAL, infer_strings, run_same),

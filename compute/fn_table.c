@@ -31,7 +31,8 @@
     X(tuple)                                                                                       \
     X(mv)                                                                                          \
     X(hll)                                                                                         \
-    X(extract)
+    X(extract)                                                                                     \
+    X(complex)
 
 #define X(name) extern const weir_fn_set weir_fns_##name;
 SETS(X)
