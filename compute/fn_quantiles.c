@@ -21,8 +21,8 @@ static bool infer_sketch(weir_fn_call *call, weir_error *err)
     if (type.kind != WEIR_UNKNOWN &&
         (!weir_quantile_family_of(type) || !weir_str_is(family, type.complex->name))) {
         char name[64];
-        return weir_fail(err, WEIR_ERR_BAD_QUERY, "Function[%s] reads COMPLEX<%.*s>, not %.*s",
-                         call->fn->name, WEIR_STR_ARG(family),
+        return weir_fail(err, WEIR_ERR_RUN, "post-aggregators of %.*s read COMPLEX<%.*s>, not %.*s",
+                         WEIR_STR_ARG(family), WEIR_STR_ARG(family),
                          WEIR_STR_ARG(weir_type_name(type, name)));
     }
     return true;

@@ -16,8 +16,8 @@ static bool infer_deviation(weir_fn_call *call, weir_error *err)
     if (type.kind != WEIR_UNKNOWN &&
         (type.kind != WEIR_COMPLEX || type.complex != weir_complex_find(WEIR_STR("variance")))) {
         char name[64];
-        return weir_fail(err, WEIR_ERR_BAD_QUERY, "Function[%s] reads COMPLEX<variance>, not %.*s",
-                         call->fn->name, WEIR_STR_ARG(weir_type_name(type, name)));
+        return weir_fail(err, WEIR_ERR_RUN, "stddev reads COMPLEX<variance>, not %.*s",
+                         WEIR_STR_ARG(weir_type_name(type, name)));
     }
     return true;
 }

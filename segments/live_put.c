@@ -324,6 +324,30 @@ static void put_nulls(weir_live_cells *cells, weir_scratch *mem, const uint64_t 
     }
 }
 
+/* The bytes of complex cells are still the caller's. They are copied as one piece: images of
+ * sketches are short, and read as bytes wherever they begin. */
+static void keep_bytes(weir_live_cells *cells, weir_scratch *mem, const weir_live_ready *ready,
+                       uint32_t at, uint32_t n)
+{
+    const weir_str *given = ready->values;
+    size_t total = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        total += ready->nulls && weir_bit(ready->nulls, i) ? 0 : given[i].size;
+    }
+    char *bytes = weir_scratch_take(mem, total);
+    for (uint32_t i = 0; i < n; i++) {
+        weir_str *values =
+            atomic_load_explicit(&cells->values[(at + i) / WEIR_BLOCK_ROWS], memory_order_relaxed);
+        weir_str *cell = &values[(at + i) % WEIR_BLOCK_ROWS];
+        size_t size = ready->nulls && weir_bit(ready->nulls, i) ? 0 : given[i].size;
+        if (size > 0) {
+            memcpy(bytes, given[i].at, size);
+        }
+        *cell = (weir_str){bytes, size};
+        bytes += size;
+    }
+}
+
 void weir_live_put(weir_live_cells *cells, weir_scratch *mem, const weir_live_ready *ready,
                    uint32_t at, uint32_t n)
 {
@@ -349,20 +373,8 @@ void weir_live_put(weir_live_cells *cells, weir_scratch *mem, const weir_live_re
         }
         from += part;
     }
-    if (ready->col->type.kind == WEIR_COMPLEX) { /* the bytes are still the caller's */
-        for (uint32_t i = 0; i < n; i++) {
-            weir_str *values = atomic_load_explicit(&cells->values[(at + i) / WEIR_BLOCK_ROWS],
-                                                    memory_order_relaxed);
-            weir_str *cell = &values[(at + i) % WEIR_BLOCK_ROWS];
-            bool null = ready->nulls && weir_bit(ready->nulls, i);
-            char *bytes = weir_scratch_take(mem, null || !cell->size ? 1 : cell->size);
-            if (null || !cell->size) {
-                *cell = (weir_str){bytes, 0};
-                continue;
-            }
-            memcpy(bytes, cell->at, cell->size);
-            cell->at = bytes;
-        }
+    if (ready->col->type.kind == WEIR_COMPLEX) {
+        keep_bytes(cells, mem, ready, at, n);
     }
     atomic_store_explicit(&cells->filled, at + n, memory_order_release);
 }
