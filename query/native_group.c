@@ -16,6 +16,22 @@ bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *co
     return false;
 }
 
+bool weir_native_orderable(weir_native *n, const weir_at *at, const weir_native_part *part,
+                           weir_str name)
+{
+    for (uint32_t i = 0; i < part->agg_count; i++) {
+        const weir_agg_spec *spec = &part->aggs[i].spec;
+        for (uint32_t k = 0; k < spec->agg->param_count && weir_str_eq(spec->name, name); k++) {
+            if (strcmp(spec->agg->params[k].name, "compare") == 0 && !spec->values[k].is_null) {
+                return weir_native_unsupported(
+                    n, at, "ordering by the 'compare' of '%.*s' is not supported",
+                    WEIR_STR_ARG(name));
+            }
+        }
+    }
+    return true;
+}
+
 weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys,
                             uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket)
 {

@@ -100,8 +100,10 @@ static bool parse_order(weir_native *n, const weir_at *at, const json_t *json,
                                 WEIR_STR_ARG(direction));
     }
     out->descending = out->nulls_last = down;
-    return weir_native_shown(part, name, &out->column) ||
-           weir_native_fail(n, at, "there is no output '%.*s' to order by", WEIR_STR_ARG(name));
+    return weir_native_shown(part, name, &out->column)
+               ? weir_native_orderable(n, at, part, name)
+               : weir_native_fail(n, at, "there is no output '%.*s' to order by",
+                                  WEIR_STR_ARG(name));
 }
 
 static bool parse_limit(weir_native *n, const weir_at *at, const json_t *query,
@@ -182,7 +184,8 @@ static weir_node *sorted(weir_native *n, const weir_native_part *part, const wei
     return weir_native_sort(n, child, keys, count, limit->limit, limit->offset, false);
 }
 
-/* "forceLimitPushDown" has no effect here, as limits are exact, but for what Druid refuses with it. */
+/* "forceLimitPushDown" has no effect here, as limits are exact, but for what Druid refuses with it.
+ */
 static bool check_push_down(weir_native *n, const json_t *json, const weir_native_part *part,
                             const limit_spec *limit)
 {

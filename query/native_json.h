@@ -280,6 +280,9 @@ bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
                        weir_native_part *part, weir_grouping *group);
 /* Output column of a shown name. */
 bool weir_native_shown(const weir_native_part *part, weir_str name, uint32_t *column);
+/* False, with the error: the aggregate of that name has a comparator of its own. */
+bool weir_native_orderable(weir_native *n, const weir_at *at, const weir_native_part *part,
+                           weir_str name);
 weir_node *weir_native_sort(weir_native *n, weir_node *child, const weir_sort_key *keys,
                             uint32_t key_count, int64_t limit, int64_t offset, bool per_bucket);
 

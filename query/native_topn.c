@@ -132,6 +132,8 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
         return weir_native_fail(n, WEIR_AT(at, "metric"),
                                 "there is no aggregator or post-aggregator '%.*s'",
                                 WEIR_STR_ARG(by.name));
+    } else if (!weir_native_orderable(n, WEIR_AT(at, "metric"), part, by.name)) {
+        return false;
     }
     root = by.previous_stop.at ? after_stop(n, root, key->name, &by) : root;
     root = weir_native_sort(n, root, keys, key_count, threshold, 0, true);
