@@ -43,6 +43,8 @@ typedef struct weir_native_query {
 /* NULL: err has BAD_JSON (malformed; or deeper than 200, larger than 16 MiB), BAD_CONTEXT (a context value of the wrong type), BAD_QUERY (JSON but no valid
  * query: the sentence names the member, "aggregations[1].fieldName"), UNSUPPORTED. `body` is only read during the call. */
 weir_native_query *weir_native_parse(weir_arena *arena, weir_str body, weir_error *err);
+/* The first half of bind: the plan as the query says it, before any rule has changed it. */
+bool weir_native_lower(weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_error *err);
 bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_error *err);
 /* The whole answer of a query without a plan. Reads footers and zone maps; minmax and cardinality of live columns may read rows (ctl is looked at per block). */
 bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err);

@@ -167,8 +167,8 @@ weir_native_query *weir_native_parse(weir_arena *arena, weir_str body, weir_erro
     return query;
 }
 
-bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count,
-                      weir_error *err)
+bool weir_native_lower(weir_native_query *query, weir_view *const *views, uint32_t view_count,
+                       weir_error *err)
 {
     weir_native n = {.arena = query->arena, .err = err, .query = query};
     weir_native_part *part = query->own;
@@ -180,11 +180,18 @@ bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_
     if (part->type->bind && !part->type->bind(&n, part, views, view_count)) {
         return false;
     }
-    if (!query->plan) {
-        return true;
+    if (query->plan) {
+        query->plan->root = part->root;
     }
-    query->plan->root = part->root;
-    return weir_plan_rewrite(query->plan, err) && weir_plan_check(query->plan, err);
+    return true;
+}
+
+bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_t view_count,
+                      weir_error *err)
+{
+    return weir_native_lower(query, views, view_count, err) &&
+           (!query->plan ||
+            (weir_plan_rewrite(query->plan, err) && weir_plan_check(query->plan, err)));
 }
 
 bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count,

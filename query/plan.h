@@ -122,7 +122,7 @@ typedef struct weir_node_unnest {  /* a row per element of a list; rows whose li
     weir_node *child;
     weir_virtual list;             /* over the child's outputs; its name is the element's column and hides the child's */
     bool keep_empty;               /* the list is a table's own column: if it is of text, its null and empty rows are one null (as Druid has it) */
-    weir_filter *filter;           /* over the outputs; normal form, or NULL */
+    weir_filter *filter;           /* over the child's outputs and the element; normal form, or NULL */
     uint32_t column_count;
     const weir_str *columns;       /* outputs, as in JOIN */
 } weir_node_unnest;

@@ -118,16 +118,38 @@ static weir_node *rows_over(weir_arena *arena, weir_node *child)
     return node;
 }
 
+/* Whether rows can take virtual columns of `from` that these names need: not when their own filter
+ * means a real column by such a name. */
+static bool can_take(weir_arena *arena, const weir_node_rows *rows, const name_set *names,
+                     const weir_node_rows *from)
+{
+    name_set all = {.arena = arena}, own = {.arena = arena};
+    for (uint32_t i = 0; i < names->count; i++) {
+        see(&all, names->at[i]);
+    }
+    weir_filter_columns(rows->filter, see, &own);
+    for (uint32_t i = 0; i < all.count; i++) { /* grows while it is read */
+        const weir_virtual *v = find_virtual(from, all.at[i]);
+        if (v && !find_virtual(rows, v->name)) {
+            if (has(own.at, own.count, v->name)) {
+                return false;
+            }
+            weir_expr_columns(v->expr, see, &all);
+        }
+    }
+    return true;
+}
+
 /* The conjunct, with the virtual columns of `from` that it reads, onto the rows of *node. */
 static void put_filter(weir_arena *arena, weir_node **node, weir_filter *conjunct,
                        const weir_node_rows *from)
 {
-    if ((*node)->kind != WEIR_NODE_ROWS) {
+    name_set names = {.arena = arena};
+    weir_filter_columns(conjunct, see, &names);
+    if ((*node)->kind != WEIR_NODE_ROWS || !can_take(arena, &(*node)->as.rows, &names, from)) {
         *node = rows_over(arena, *node);
     }
     weir_node_rows *rows = &(*node)->as.rows;
-    name_set names = {.arena = arena};
-    weir_filter_columns(conjunct, see, &names);
     for (uint32_t i = 0; i < names.count; i++) {
         const weir_virtual *v = find_virtual(from, names.at[i]);
         if (!v || find_virtual(rows, v->name)) {
@@ -451,15 +473,15 @@ static bool of_table(const weir_node *node, weir_str name)
 
 static void want_of_unnest(weir_arena *arena, weir_node_unnest *unnest, const name_set *names)
 {
-    name_set outputs = {.arena = arena}, below = {.arena = arena};
-    for (uint32_t i = 0; i < names->count; i++) {
-        see(&outputs, names->at[i]);
-    }
-    weir_filter_columns(unnest->filter, see, &outputs);
-    add_columns(arena, &outputs, &unnest->columns, &unnest->column_count);
+    name_set read = {.arena = arena}, below = {.arena = arena};
+    add_columns(arena, names, &unnest->columns, &unnest->column_count);
     for (uint32_t i = 0; i < unnest->column_count; i++) {
-        if (!weir_str_eq(unnest->columns[i], unnest->list.name)) {
-            see(&below, unnest->columns[i]);
+        see(&read, unnest->columns[i]);
+    }
+    weir_filter_columns(unnest->filter, see, &read);
+    for (uint32_t i = 0; i < read.count; i++) {
+        if (!weir_str_eq(read.at[i], unnest->list.name)) {
+            see(&below, read.at[i]);
         }
     }
     weir_expr_columns(unnest->list.expr, see, &below);

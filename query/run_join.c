@@ -123,9 +123,6 @@ static void bind_outputs(weir_join_run *join, const weir_str *left_names,
         }
         assert(out->column < count);
         join->types[i] = (out->right ? right_types : left_types)[out->column];
-        if (out->right && join->types[i].kind == WEIR_UNKNOWN) { /* as the table keeps it */
-            join->types[i] = WEIR_TYPE(WEIR_STRING);
-        }
     }
 }
 
@@ -731,7 +728,9 @@ bool weir_join_run_next(weir_join_run *join, weir_lane *lane, weir_expand *expan
     weir_vec *columns = WEIR_SCRATCH_ARRAY(s, weir_vec, join->node->column_count + 1);
     for (uint32_t i = 0; i < join->node->column_count; i++) {
         const output *of = &join->outputs[i];
-        if (of->right && outer) {
+        if (join->types[i].kind == WEIR_UNKNOWN) { /* a column that nobody has */
+            columns[i] = weir_vec_null(join->types[i], n);
+        } else if (of->right && outer) {
             weir_table_rows_take_outer(join->table, of->column, rights, n, s, &columns[i]);
         } else if (of->right) {
             weir_table_rows_take(join->table, of->column, rights, n, s, &columns[i]);
@@ -766,7 +765,7 @@ bool weir_join_run_rest(weir_join_run *join, weir_lane *lane, weir_batch *out)
     }
     weir_vec *columns = WEIR_SCRATCH_ARRAY(s, weir_vec, join->node->column_count + 1);
     for (uint32_t i = 0; n && i < join->node->column_count; i++) {
-        if (join->outputs[i].right) {
+        if (join->outputs[i].right && join->types[i].kind != WEIR_UNKNOWN) {
             weir_table_rows_take(join->table, join->outputs[i].column, rows, n, s, &columns[i]);
         } else {
             columns[i] = weir_vec_null(join->types[i], n);

@@ -8,11 +8,12 @@
 struct weir_unnest_run {
     weir_stage stage;
     const weir_node_unnest *node;
-    weir_slots names;   /* of the child */
-    weir_port *port;    /* the list */
-    weir_slots outputs; /* names and types of outputs */
-    uint32_t *columns;  /* by output: of the child; WEIR_NO_ID: the element */
-    uint8_t elem;       /* kind of the elements */
+    weir_slots names; /* of the child */
+    weir_port *port;  /* the list */
+    weir_slots
+        outputs; /* names and types of outputs, and behind them of what only the filter reads */
+    uint32_t *columns; /* by those: of the child; WEIR_NO_ID: the element */
+    uint8_t elem;      /* kind of the elements */
     bool keep_empty;
     weir_pred *filter;
 };
@@ -25,6 +26,24 @@ static uint8_t elem_kind(const weir_node_unnest *node, weir_type type)
                    : type.kind == WEIR_ARRAY ? type.elem
                                              : type.kind;
     return kind == WEIR_UNKNOWN ? WEIR_STRING : kind;
+}
+
+static void add_output(weir_unnest_run *unnest, weir_str name, uint32_t count,
+                       const weir_str *names, const weir_type *types)
+{
+    bool element = weir_str_eq(name, unnest->node->list.name);
+    uint32_t column = 0, at = unnest->outputs.count;
+    for (uint32_t i = 0; i < at; i++) {
+        if (weir_str_eq(unnest->outputs.names[i], name)) {
+            return;
+        }
+    }
+    while (!element && !weir_str_eq(names[column], name)) {
+        column++;
+        assert(column < count);
+    }
+    unnest->columns[at] = element ? WEIR_NO_ID : column;
+    weir_slots_add(&unnest->outputs, name, element ? WEIR_TYPE(unnest->elem) : types[column]);
 }
 
 weir_unnest_run *weir_unnest_run_new(const weir_stage *stage, const weir_node_unnest *node,
@@ -51,18 +70,14 @@ weir_unnest_run *weir_unnest_run_new(const weir_stage *stage, const weir_node_un
     }
     unnest->elem = elem_kind(node, type);
     unnest->keep_empty = node->keep_empty && type.kind == WEIR_STRING;
-    unnest->columns = WEIR_ARENA_ARRAY(arena, uint32_t, node->column_count + 1);
+    unnest->columns = WEIR_ARENA_ARRAY(arena, uint32_t, (size_t)node->column_count + count + 2);
     for (uint32_t i = 0; i < node->column_count; i++) {
-        bool element = weir_str_eq(node->columns[i], node->list.name);
-        uint32_t column = 0;
-        while (!element && !weir_str_eq(names[column], node->columns[i])) {
-            column++;
-            assert(column < count);
-        }
-        unnest->columns[i] = element ? WEIR_NO_ID : column;
-        weir_slots_add(&unnest->outputs, node->columns[i],
-                       element ? WEIR_TYPE(unnest->elem) : types[column]);
+        add_output(unnest, node->columns[i], count, names, types);
     }
+    for (uint32_t i = 0; node->filter && i < count; i++) {
+        add_output(unnest, names[i], count, names, types);
+    }
+    add_output(unnest, node->list.name, count, names, types);
     unnest->filter = weir_pred_new(&unnest->outputs, node->filter, stage->budget, err);
     return unnest->filter || !node->filter ? unnest : NULL;
 }
@@ -239,7 +254,7 @@ static bool filter_rows(weir_unnest_run *unnest, weir_lane *lane, lazy *l, uint1
         return true;
     }
     l->n = sel.count;
-    memset(l->have, 0, unnest->node->column_count * sizeof(*l->have));
+    memset(l->have, 0, unnest->outputs.count * sizeof(*l->have));
     if (sel.kind == WEIR_SEL_NONE) {
         return true;
     }
@@ -276,9 +291,9 @@ bool weir_unnest_run_next(weir_unnest_run *unnest, weir_lane *lane, weir_expand 
         pick_elements(&of->items, places, n, gaps, s, &element);
         lazy l = {
             .unnest = unnest, .expand = expand, .rows = rows, .n = n, .element = &element, .s = s};
-        l.columns = WEIR_SCRATCH_ARRAY(s, weir_vec, count + 1);
-        l.have = WEIR_SCRATCH_ARRAY(s, bool, count + 1);
-        memset(l.have, 0, (count + 1) * sizeof(*l.have));
+        l.columns = WEIR_SCRATCH_ARRAY(s, weir_vec, unnest->outputs.count);
+        l.have = WEIR_SCRATCH_ARRAY(s, bool, unnest->outputs.count);
+        memset(l.have, 0, unnest->outputs.count * sizeof(*l.have));
         if (unnest->filter && !filter_rows(unnest, lane, &l, rows, &element)) {
             return false;
         }

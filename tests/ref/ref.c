@@ -1,18 +1,9 @@
-#include "ref/ref.h"
+#include "ref/ref_own.h"
 #include "compute/json_text.h"
 #include "query/buckets.h" /* weir_hull only */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-
-typedef struct world {
-    weir_arena *arena;
-    const ref_table *tables;
-    uint32_t table_count;
-    weir_error *err;
-} world;
-
-static bool eval(world *w, const weir_node *node, ref_rows *out);
 
 void ref_add(weir_arena *arena, ref_rows *rows, weir_value *row)
 {
@@ -28,7 +19,7 @@ void ref_add(weir_arena *arena, ref_rows *rows, weir_value *row)
     rows->rows[rows->row_count++] = row;
 }
 
-static uint32_t find(const ref_rows *rows, weir_str name)
+uint32_t ref_find(const ref_rows *rows, weir_str name)
 {
     for (uint32_t i = 0; i < rows->column_count; i++) {
         if (weir_str_eq(rows->names[i], name)) {
@@ -92,8 +83,11 @@ static weir_vec vec_of(weir_scratch *s, const weir_value *v, weir_type type)
         }
         offsets[0] = 0;
         offsets[1] = n;
-        *of = (weir_vec){.type = WEIR_TYPE(WEIR_STRING), .form = WEIR_FLAT, .n = n,
-                         .nulls = item_nulls, .at.s = items};
+        *of = (weir_vec){.type = WEIR_TYPE(WEIR_STRING),
+                         .form = WEIR_FLAT,
+                         .n = n,
+                         .nulls = item_nulls,
+                         .at.s = items};
         vec.form = WEIR_LIST;
         vec.at.offsets = offsets;
         vec.items = of;
@@ -129,11 +123,11 @@ static weir_vec vec_of(weir_scratch *s, const weir_value *v, weir_type type)
 }
 
 /* The value of an expression in a row; *type is what it is typed as. */
-static bool value_of(world *w, const ref_rows *rows, const weir_value *row, const weir_expr *expr,
-                     weir_value *out, weir_type *type)
+bool ref_value_of(world *w, const ref_rows *rows, const weir_value *row, const weir_expr *expr,
+                  weir_value *out, weir_type *type)
 {
     if (expr->kind == WEIR_EXPR_COLUMN) {
-        uint32_t c = find(rows, expr->name);
+        uint32_t c = ref_find(rows, expr->name);
         *out = c == UINT32_MAX || !row ? weir_value_null() : row[c];
         *type = c == UINT32_MAX ? WEIR_TYPE(WEIR_UNKNOWN) : rows->types[c];
         return true;
@@ -163,7 +157,7 @@ static bool value_of(world *w, const ref_rows *rows, const weir_value *row, cons
     return ok;
 }
 
-static weir_value cast(world *w, weir_value v, weir_kind to)
+weir_value ref_cast(world *w, weir_value v, weir_kind to)
 {
     if (to == WEIR_COMPLEX || (to == WEIR_ARRAY && (v.is_null || is_list(&v)))) {
         return v;
@@ -174,7 +168,7 @@ static weir_value cast(world *w, weir_value v, weir_kind to)
     }
     weir_value *items = WEIR_ARENA_ARRAY(w->arena, weir_value, v.as.array.count + 1);
     for (uint32_t i = 0; i < v.as.array.count; i++) {
-        items[i] = cast(w, v.as.array.at[i], to);
+        items[i] = ref_cast(w, v.as.array.at[i], to);
     }
     v.as.array.at = items;
     return v;
@@ -248,24 +242,24 @@ static weir_verdict judge_array(const weir_leaf *leaf, const weir_value *v)
     }
     for (uint32_t i = 0; leaf->type->null_element && i < v->as.array.count; i++) {
         const weir_value *item = &v->as.array.at[i];
-        bool found = item->is_null ? leaf->type->null_element(leaf)
-                                   : judge(leaf, item) == WEIR_V_TRUE;
+        bool found =
+            item->is_null ? leaf->type->null_element(leaf) : judge(leaf, item) == WEIR_V_TRUE;
         verdict = found ? WEIR_V_TRUE : verdict;
     }
     weir_scratch_done(&s);
     return verdict;
 }
 
-static bool passes(world *w, const ref_rows *rows, const weir_value *row, const weir_filter *filter,
-                   bool *out)
+bool ref_passes(world *w, const ref_rows *rows, const weir_value *row, const weir_filter *filter,
+                bool *out)
 {
     weir_type type = {0};
     *out = filter->kind == WEIR_FILTER_TRUE || filter->kind == WEIR_FILTER_AND;
     if (filter->kind == WEIR_FILTER_LEAF) {
         weir_value v = weir_value_null();
-        uint32_t c = filter->leaf.expr ? 0 : find(rows, filter->leaf.column);
+        uint32_t c = filter->leaf.expr ? 0 : ref_find(rows, filter->leaf.column);
         if (filter->leaf.expr) {
-            if (!value_of(w, rows, row, filter->leaf.expr, &v, &type)) {
+            if (!ref_value_of(w, rows, row, filter->leaf.expr, &v, &type)) {
                 return false;
             }
             v.type = v.is_null ? type : v.type;
@@ -282,7 +276,7 @@ static bool passes(world *w, const ref_rows *rows, const weir_value *row, const 
     }
     for (uint32_t i = 0; i < filter->child_count; i++) {
         bool one;
-        if (!passes(w, rows, row, filter->children[i], &one)) {
+        if (!ref_passes(w, rows, row, filter->children[i], &one)) {
             return false;
         }
         *out = filter->kind == WEIR_FILTER_AND    ? *out && one
@@ -310,14 +304,17 @@ static int by_time(const void *a, const void *b)
     return weir_long_cmp(x[0].as.l, y[0].as.l);
 }
 
-/* All rows of the node's source, with __time as column 0 and virtual columns after the real ones. */
-static bool source_rows(world *w, const weir_node_rows *node, ref_rows *out)
+/* All rows of the node's source, with __time as column 0 and virtual columns after the real ones.
+ */
+bool ref_source_rows(world *w, const weir_node_rows *node, ref_rows *out)
 {
     ref_rows all = {0};
-    if (node->child) {
-        if (!eval(w, node->child, &all)) {
-            return false;
-        }
+    bool streams = node->child && weir_node_streams(node->child);
+    if (node->given && !ref_given(w, node->given, &all)) {
+        return false;
+    }
+    if (node->child && !(streams ? ref_wide : ref_eval)(w, node->child, &all)) {
+        return false;
     }
     for (uint32_t t = 0; t < node->table_count; t++) {
         for (uint32_t i = 0; i < w->table_count; i++) {
@@ -337,7 +334,7 @@ static bool source_rows(world *w, const weir_node_rows *node, ref_rows *out)
             }
         }
     }
-    uint32_t time = find(&all, WEIR_STR("__time")), base = all.column_count + 1;
+    uint32_t time = ref_find(&all, WEIR_STR("__time")), base = all.column_count + 1;
     out->column_count = base + node->virtual_count;
     out->names = WEIR_ARENA_ARRAY(w->arena, weir_str, out->column_count);
     out->types = WEIR_ARENA_ARRAY(w->arena, weir_type, out->column_count);
@@ -349,7 +346,7 @@ static bool source_rows(world *w, const weir_node_rows *node, ref_rows *out)
     }
     for (uint32_t v = 0; v < node->virtual_count; v++) { /* over real columns only, here */
         weir_value none;
-        if (!value_of(w, &all, NULL, node->virtuals[v].expr, &none, &out->types[base + v])) {
+        if (!ref_value_of(w, &all, NULL, node->virtuals[v].expr, &none, &out->types[base + v])) {
             return false;
         }
         if (node->virtuals[v].type.kind != WEIR_UNKNOWN) {
@@ -359,20 +356,22 @@ static bool source_rows(world *w, const weir_node_rows *node, ref_rows *out)
     for (uint32_t r = 0; r < all.row_count; r++) {
         weir_value *row = WEIR_ARENA_ARRAY(w->arena, weir_value, out->column_count);
         row[0] = time == UINT32_MAX ? weir_value_long(0) : all.rows[r][time];
-        if (!in_time(node, row[0].as.l)) {
+        if (!streams && !in_time(node, row[0].as.l)) { /* else below */
             continue;
         }
         memcpy(row + 1, all.rows[r], all.column_count * sizeof(*row));
         for (uint32_t v = 0; v < node->virtual_count; v++) {
             weir_type type;
-            if (!value_of(w, &all, all.rows[r], node->virtuals[v].expr, &row[base + v], &type)) {
+            if (!ref_value_of(w, &all, all.rows[r], node->virtuals[v].expr, &row[base + v],
+                              &type)) {
                 return false;
             }
-            row[base + v] = cast(w, row[base + v], out->types[base + v].kind);
+            row[base + v] = ref_cast(w, row[base + v], out->types[base + v].kind);
         }
         ref_add(w->arena, out, row);
     }
-    for (uint32_t v = 0; v < node->virtual_count; v++) { /* shadows: the real column loses its name */
+    for (uint32_t v = 0; v < node->virtual_count;
+         v++) { /* shadows: the real column loses its name */
         for (uint32_t c = 0; c < base; c++) {
             if (weir_str_eq(out->names[c], node->virtuals[v].name)) {
                 out->names[c] = WEIR_STR("");
@@ -385,7 +384,7 @@ static bool source_rows(world *w, const weir_node_rows *node, ref_rows *out)
     kept.row_count = kept.row_capacity = 0;
     for (uint32_t r = 0; r < out->row_count; r++) {
         bool pass = true;
-        if (node->filter && !passes(w, out, out->rows[r], node->filter, &pass)) {
+        if (node->filter && !ref_passes(w, out, out->rows[r], node->filter, &pass)) {
             return false;
         }
         if (pass) {
@@ -400,7 +399,7 @@ static bool eval_rows(world *w, const weir_node *node, ref_rows *out)
 {
     const weir_node_rows *rows = &node->as.rows;
     ref_rows all = {0};
-    if (!source_rows(w, rows, &all)) {
+    if (!ref_source_rows(w, rows, &all)) {
         return false;
     }
     if (rows->order != WEIR_ORDER_NONE) {
@@ -410,7 +409,7 @@ static bool eval_rows(world *w, const weir_node *node, ref_rows *out)
     out->names = WEIR_ARENA_ARRAY(w->arena, weir_str, rows->column_count + 1);
     out->types = WEIR_ARENA_ARRAY(w->arena, weir_type, rows->column_count + 1);
     for (uint32_t c = 0; c < rows->column_count; c++) {
-        uint32_t from = find(&all, rows->columns[c]);
+        uint32_t from = ref_find(&all, rows->columns[c]);
         out->names[c] = rows->columns[c];
         out->types[c] = from == UINT32_MAX ? WEIR_TYPE(WEIR_UNKNOWN) : all.types[from];
     }
@@ -419,7 +418,7 @@ static bool eval_rows(world *w, const weir_node *node, ref_rows *out)
         weir_value *from = all.rows[desc ? all.row_count - 1 - r : r];
         weir_value *row = WEIR_ARENA_ARRAY(w->arena, weir_value, rows->column_count + 1);
         for (uint32_t c = 0; c < rows->column_count; c++) {
-            uint32_t at = find(&all, rows->columns[c]);
+            uint32_t at = ref_find(&all, rows->columns[c]);
             row[c] = at == UINT32_MAX ? weir_value_null() : from[at];
         }
         ref_add(w->arena, out, row);
@@ -498,13 +497,13 @@ static bool add_row(grouping *g, const weir_value *row, group *to)
         const weir_agg_use *use = &g->node->aggs[a];
         const weir_agg_bound *b = &g->bound[a];
         bool pass = true;
-        ok = !use->filter || passes(w, &g->in, row, use->filter, &pass);
+        ok = !use->filter || ref_passes(w, &g->in, row, use->filter, &pass);
         weir_vec *args = WEIR_SCRATCH_ARRAY(&s, weir_vec, b->arg_count + 1);
         weir_vec *taken = WEIR_SCRATCH_ARRAY(&s, weir_vec, b->arg_count + 1);
         for (uint32_t k = 0; ok && k < b->arg_count; k++) {
             weir_value v;
             weir_type type;
-            ok = value_of(w, &g->in, row, use->spec.args[k], &v, &type);
+            ok = ref_value_of(w, &g->in, row, use->spec.args[k], &v, &type);
             args[k] = ok ? vec_of(&s, &v, b->arg_types[k]) : (weir_vec){0};
         }
         ok = ok && weir_agg_args(b, args, &s, taken, w->err);
@@ -524,10 +523,10 @@ static bool elements(grouping *g, const weir_value *row, uint32_t k, weir_value 
     const weir_key *key = &g->node->keys[k];
     weir_value v;
     weir_type type;
-    if (!value_of(w, &g->in, row, key->expr, &v, &type)) {
+    if (!ref_value_of(w, &g->in, row, key->expr, &v, &type)) {
         return false;
     }
-    v = cast(w, v, g->key_types[k].kind);
+    v = ref_cast(w, v, g->key_types[k].kind);
     bool list = is_list(&v);
     uint32_t count = list ? v.as.array.count : 1;
     *out = WEIR_ARENA_ARRAY(w->arena, weir_value, count + 1);
@@ -539,7 +538,7 @@ static bool elements(grouping *g, const weir_value *row, uint32_t k, weir_value 
             weir_str name = key->name;
             weir_type string = WEIR_TYPE(WEIR_STRING);
             ref_rows alone = {.column_count = 1, .names = &name, .types = &string};
-            if (!passes(w, &alone, &one, key->list_filter, &pass)) {
+            if (!ref_passes(w, &alone, &one, key->list_filter, &pass)) {
                 return false;
             }
         }
@@ -578,11 +577,8 @@ static uint32_t hulls_of(world *w, const weir_node_rows *node, weir_hull *out, u
     uint32_t count = 0;
     for (uint32_t t = 0; t < w->table_count; t++) {
         const ref_table *table = &w->tables[t];
-        bool asked = false;
-        for (uint32_t i = 0; i < node->table_count; i++) {
-            asked = asked || weir_str_eq(node->tables[i], table->name);
-        }
-        uint32_t time = find(&table->rows, WEIR_STR("__time"));
+        bool asked = ref_reads_table(node, table->name);
+        uint32_t time = ref_find(&table->rows, WEIR_STR("__time"));
         for (uint32_t r = 0; asked && r < table->rows.row_count; r++) {
             int64_t ms = table->rows.rows[r][time].as.l;
             int64_t bucket = weir_granularity_floor(&table->segment_granularity, ms);
@@ -697,15 +693,15 @@ static bool emit(grouping *g, ref_rows *out)
         }
         for (uint32_t a = 0; ok && a < node->agg_count; a++) {
             weir_vec vec;
-            g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a], g->stride, 1,
-                                    true, &s, &vec);
+            g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a], g->stride,
+                                    1, true, &s, &vec);
             ok = weir_vec_value(&vec, 0, w->arena, &row[at++], w->err);
         }
         for (uint32_t a = 0; ok && a < node->agg_count; a++) {
             weir_vec vec;
             if (node->aggs[a].raw_name.at) {
-                g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a], g->stride, 1,
-                                        false, &s, &vec);
+                g->bound[a].agg->finish(&g->bound[a], g->heap, from->states + g->offset[a],
+                                        g->stride, 1, false, &s, &vec);
                 ok = weir_vec_value(&vec, 0, w->arena, &row[at++], w->err);
             }
         }
@@ -723,7 +719,8 @@ static bool eval_agg(world *w, const weir_node *plan_node, ref_rows *out)
     const weir_node_agg *node = &plan_node->as.agg;
     grouping g = {.w = w, .node = node};
     bool over_rows = node->child->kind == WEIR_NODE_ROWS;
-    if (!(over_rows ? source_rows(w, &node->child->as.rows, &g.in) : eval(w, node->child, &g.in))) {
+    if (!(over_rows ? ref_source_rows(w, &node->child->as.rows, &g.in)
+                    : ref_eval(w, node->child, &g.in))) {
         return false;
     }
     g.bound = WEIR_ARENA_ARRAY(w->arena, weir_agg_bound, node->agg_count + 1);
@@ -736,14 +733,15 @@ static bool eval_agg(world *w, const weir_node *plan_node, ref_rows *out)
     out->types[0] = WEIR_TYPE(WEIR_LONG);
     weir_value none;
     for (uint32_t k = 0; k < node->key_count; k++) {
-        if (!value_of(w, &g.in, g.in.row_count ? g.in.rows[0] : NULL, node->keys[k].expr, &none,
-                      &g.key_types[k])) {
+        if (!ref_value_of(w, &g.in, g.in.row_count ? g.in.rows[0] : NULL, node->keys[k].expr, &none,
+                          &g.key_types[k])) {
             return false;
         }
         if (node->keys[k].type.kind != WEIR_UNKNOWN) {
             g.key_types[k] = node->keys[k].type;
         }
-        g.key_types[k] = g.key_types[k].kind == WEIR_UNKNOWN ? WEIR_TYPE(WEIR_STRING) : g.key_types[k];
+        g.key_types[k] =
+            g.key_types[k].kind == WEIR_UNKNOWN ? WEIR_TYPE(WEIR_STRING) : g.key_types[k];
         g.key_types[k].multi = false;
         out->names[1 + k] = node->keys[k].name;
         out->types[1 + k] = g.key_types[k];
@@ -752,8 +750,8 @@ static bool eval_agg(world *w, const weir_node *plan_node, ref_rows *out)
         const weir_agg_spec *spec = &node->aggs[a].spec;
         weir_type *types = WEIR_ARENA_ARRAY(w->arena, weir_type, spec->arg_count + 1);
         for (uint32_t k = 0; k < spec->arg_count; k++) {
-            if (!value_of(w, &g.in, g.in.row_count ? g.in.rows[0] : NULL, spec->args[k], &none,
-                          &types[k])) {
+            if (!ref_value_of(w, &g.in, g.in.row_count ? g.in.rows[0] : NULL, spec->args[k], &none,
+                              &types[k])) {
                 return false;
             }
         }
@@ -832,7 +830,7 @@ static bool eval_sort(world *w, const weir_node *plan_node, ref_rows *out)
 {
     const weir_node_sort *node = &plan_node->as.sort;
     ref_rows in = {0};
-    if (!eval(w, node->child, &in)) {
+    if (!ref_eval(w, node->child, &in)) {
         return false;
     }
     if (node->key_count && in.row_count) {
@@ -857,7 +855,7 @@ static bool eval_sort(world *w, const weir_node *plan_node, ref_rows *out)
 static bool eval_filter(world *w, const weir_node *plan_node, ref_rows *out)
 {
     ref_rows in = {0};
-    if (!eval(w, plan_node->as.filter.child, &in)) {
+    if (!ref_eval(w, plan_node->as.filter.child, &in)) {
         return false;
     }
     *out = in;
@@ -866,7 +864,7 @@ static bool eval_filter(world *w, const weir_node *plan_node, ref_rows *out)
     for (uint32_t r = 0; r < in.row_count; r++) {
         bool pass = true;
         if (plan_node->as.filter.filter &&
-            !passes(w, &in, in.rows[r], plan_node->as.filter.filter, &pass)) {
+            !ref_passes(w, &in, in.rows[r], plan_node->as.filter.filter, &pass)) {
             return false;
         }
         if (pass) {
@@ -880,7 +878,7 @@ static bool eval_project(world *w, const weir_node *plan_node, ref_rows *out)
 {
     const weir_node_project *node = &plan_node->as.project;
     ref_rows in = {0};
-    if (!eval(w, node->child, &in)) {
+    if (!ref_eval(w, node->child, &in)) {
         return false;
     }
     *out = (ref_rows){.column_count = node->count};
@@ -889,8 +887,8 @@ static bool eval_project(world *w, const weir_node *plan_node, ref_rows *out)
     weir_value none;
     for (uint32_t c = 0; c < node->count; c++) {
         out->names[c] = node->names[c];
-        if (!value_of(w, &in, in.row_count ? in.rows[0] : NULL, node->exprs[c], &none,
-                      &out->types[c])) {
+        if (!ref_value_of(w, &in, in.row_count ? in.rows[0] : NULL, node->exprs[c], &none,
+                          &out->types[c])) {
             return false;
         }
     }
@@ -898,7 +896,7 @@ static bool eval_project(world *w, const weir_node *plan_node, ref_rows *out)
         weir_value *row = WEIR_ARENA_ARRAY(w->arena, weir_value, node->count + 1);
         for (uint32_t c = 0; c < node->count; c++) {
             weir_type type;
-            if (!value_of(w, &in, in.rows[r], node->exprs[c], &row[c], &type)) {
+            if (!ref_value_of(w, &in, in.rows[r], node->exprs[c], &row[c], &type)) {
                 return false;
             }
         }
@@ -907,7 +905,7 @@ static bool eval_project(world *w, const weir_node *plan_node, ref_rows *out)
     return true;
 }
 
-static bool eval(world *w, const weir_node *node, ref_rows *out)
+bool ref_eval(world *w, const weir_node *node, ref_rows *out)
 {
     switch ((weir_node_kind)node->kind) {
     case WEIR_NODE_ROWS:
@@ -923,7 +921,7 @@ static bool eval(world *w, const weir_node *node, ref_rows *out)
     case WEIR_NODE_UNION:
         for (uint32_t c = 0; c < node->as.merge.child_count; c++) {
             ref_rows part = {0};
-            if (!eval(w, node->as.merge.children[c], &part)) {
+            if (!ref_eval(w, node->as.merge.children[c], &part)) {
                 return false;
             }
             if (c == 0) {
@@ -937,6 +935,7 @@ static bool eval(world *w, const weir_node *node, ref_rows *out)
         return true;
     case WEIR_NODE_JOIN:
     case WEIR_NODE_UNNEST:
+        return ref_wide(w, node, out);
     case WEIR_NODE_WINDOW:
         break;
     }
@@ -948,7 +947,7 @@ bool ref_run(weir_arena *arena, const weir_node *root, const ref_table *tables,
 {
     world w = {arena, tables, table_count, err};
     *out = (ref_rows){0};
-    return eval(&w, root, out);
+    return ref_eval(&w, root, out);
 }
 
 /* Comparing. */
@@ -976,7 +975,8 @@ bool ref_same(const weir_value *x, const weir_value *y)
         if (a.as.d != a.as.d || b.as.d != b.as.d) {
             return a.as.d != a.as.d && b.as.d != b.as.d;
         }
-        return a.as.d == b.as.d || fabs(a.as.d - b.as.d) <= 1e-9 * fmax(fabs(a.as.d), fabs(b.as.d)) ||
+        return a.as.d == b.as.d ||
+               fabs(a.as.d - b.as.d) <= 1e-9 * fmax(fabs(a.as.d), fabs(b.as.d)) ||
                fabs(a.as.d - b.as.d) < 1e-9;
     }
     return a.type.kind == b.type.kind && weir_value_cmp(&a, &b, NULL) == 0;

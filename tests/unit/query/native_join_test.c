@@ -104,7 +104,7 @@ static void filters_on_elements_stay_with_the_unnest(void **state)
     PLAN(SERIES("{'type':'unnest','base':'t','virtualColumn':{'type':'expression','name':'e','"
                 "expression':'l'},'unnestFilter':" IS("e", "1") "}",
                 ",'filter':{'type':'and','fields':[" IS("e", "2") "," IS("a", "3") "]}"),
-         HEAD " []\n    UNNEST e = l [e] keep_empty where and(equals(\"e\" \"1\"L), equals(\"e\" "
+         HEAD " []\n    UNNEST e = l [] keep_empty where and(equals(\"e\" \"1\"L), equals(\"e\" "
               "\"2\"L))\n"
               "      ROWS t " DAY_TEXT " [l] where equals(\"a\" \"3\"L)\n");
 }
