@@ -116,6 +116,10 @@ static bool lower(weir_native *n, weir_native_part *part, const search *what,
     const weir_sort_key keys[] = {
         {.column = 0}, {.column = 2, .ordering = what->ordering}, {.column = 1}};
     part->root = weir_native_sort(n, root, keys, 3, what->limit, 0, true);
+    static const weir_native_column shown[] = {
+        {{"dimension", 9}, 1}, {{"value", 5}, 2}, {{"count", 5}, 3}};
+    part->shown = shown;
+    part->shown_count = 3;
     part->has_bucket = true;
     return true;
 }

@@ -226,6 +226,76 @@ static void the_signature_of_a_join_is_left_then_right(void **state)
            "1,\"a\",\"a\",10,1.5");
 }
 
+static void inner_queries_of_all_types_are_rows(void **state)
+{
+    (void)state;
+#define OVER(query, columns, text) UNNESTED("{'type':'query','query':" query "}", columns, text)
+    OVER("{'queryType':'scan','dataSource':" PETS "," EVER ",'limit':2}", "'k','v','t'",
+         "\"a\",1,1.5; \"b\",2,null");
+    ANSWER("{'queryType':'scan'," EVER ",'dataSource':{'type':'query','query':{'queryType':'scan',"
+           "'dataSource':{'type':'query','query':{'queryType':'scan','dataSource':" PETS "," EVER
+           ",'offset':3}}," EVER "}}}",
+           "null,4,0.0; \"\",5,7.0");
+    OVER("{'queryType':'search','dataSource':" PETS ",'granularity':'all'," EVER
+         ",'searchDimensions':['k'],'query':{'type':'contains','value':'a'}}",
+         "'dimension','value','count'", "\"k\",\"a\",2");
+    OVER("{'queryType':'timeBoundary','dataSource':" PETS "}", "'minTime','maxTime'", "0,0");
+    OVER("{'queryType':'topN','dataSource':" PETS ",'granularity':'all'," EVER
+         ",'dimension':'k','metric':'n','threshold':1," COUNT "}",
+         "'k','n'", "\"a\",2");
+    OVER("{'queryType':'timeseries','dataSource':" PETS
+         ",'granularity':'all','intervals':'1970/1971'," COUNT "}",
+         "'__time','n'", "0,5");
+}
+
+static void rows_of_no_table_fill_the_buckets_of_the_intervals(void **state)
+{
+    (void)state;
+    ANSWER(
+        "{'queryType':'timeseries','granularity':'day','intervals':'1970-01-01/1970-01-04',"
+        "'dataSource':{'type':'inline','columnNames':['__time','v'],'columnTypes':['LONG','LONG'],"
+        "'rows':[[86400000,1],[86400001,2]]}," COUNT "}",
+        "0,0; 86400000,2; 172800000,0");
+}
+
+#define MANY                                                                                       \
+    "{'type':'query','query':{'queryType':'scan','dataSource':'t'," EVER ",'columns':['s2']}}"
+#define EVERY_PAIR(query, more)                                                                    \
+    "{'queryType':" query ",'granularity':'all'," EVER more                                        \
+    ",'dataSource':{'type':'join','joinType':'INNER','rightPrefix':'c.','condition':'1','right'"   \
+    ":" MANY                                                                                       \
+    ",'left':{'type':'join','joinType':'INNER','rightPrefix':'b.','condition':'1','right':" MANY   \
+    ",'left':'t'}}}"
+
+static weir_err end_of(fixture *many, const char *json, size_t budget_bytes, int64_t deadline_ms)
+{
+    weir_native_query *query = query_of(many, json);
+    weir_ctl ctl = ctl_of(budget_bytes);
+    weir_error err = {0};
+    ref_rows rows;
+    ctl.deadline_us = weir_monotonic_us(ctl.clock) + deadline_ms * 1000;
+    run_plan(many, query->plan, NULL, &ctl, &rows, &err);
+    assert_int_equal(ctl.budget.used_bytes, 0);
+    return err.code;
+}
+
+static void a_join_of_everything_with_everything_ends_when_it_must(void **state)
+{
+    (void)state;
+    uint64_t seed = 8;
+    fixture *many = fixture_new(&seed, 20000, SOURCE_ENDED, 2);
+    assert_int_equal(end_of(many, EVERY_PAIR("'timeseries'", "," COUNT), (size_t)64 << 20, 100),
+                     WEIR_ERR_TIMEOUT);
+    assert_int_equal(end_of(many,
+                            EVERY_PAIR("'groupBy'", ",'dimensions':['s2','b.s2','c.s2']," COUNT),
+                            (size_t)16 << 20, 60000),
+                     WEIR_ERR_RESOURCE);
+    assert_int_equal(end_of(many, EVERY_PAIR("'scan'", ",'columns':['c.s2'],'limit':3"),
+                            (size_t)64 << 20, 60000),
+                     WEIR_OK);
+    fixture_free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +309,9 @@ int main(void)
         cmocka_unit_test(unnest_makes_a_row_of_each_element),
         cmocka_unit_test(filters_and_unions_of_any_data_source),
         cmocka_unit_test(the_signature_of_a_join_is_left_then_right),
+        cmocka_unit_test(inner_queries_of_all_types_are_rows),
+        cmocka_unit_test(rows_of_no_table_fill_the_buckets_of_the_intervals),
+        cmocka_unit_test(a_join_of_everything_with_everything_ends_when_it_must),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
