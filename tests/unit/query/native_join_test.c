@@ -111,11 +111,12 @@ static void filters_on_elements_stay_with_the_unnest(void **state)
 
 static void unions_of_other_sources_are_branches(void **state)
 {
-    PLAN(SERIES("{'type':'union','dataSources':['t',{'type':'lookup','lookup':'nowhere'}]}",
+    PLAN(SERIES("{'type':'union','dataSources':['t',{'type':'filter','base':'u','filter':" IS(
+                    "b", "2") "}]}",
                 ",'filter':" IS("k", "1")),
          HEAD " []\n    UNION\n      ROWS t " DAY_TEXT " [] where equals(\"k\" \"1\"L)\n"
-              "      ROWS 0 given rows 8e5038ff0d14070b  " DAY_TEXT
-              " [] where equals(\"k\" \"1\"L)\n");
+              "      ROWS u " DAY_TEXT
+              " [] where and(equals(\"b\" \"2\"L), equals(\"k\" \"1\"L))\n");
 }
 
 static void wrong_joins_are_refused_by_place(void **state)
