@@ -49,6 +49,17 @@ static void write_object(const weir_clock *clock, weir_str node, uint64_t number
     seal(out);
 }
 
+/* Fuzz builds look past it, so that what lies behind is reached. */
+static bool hash_fits(weir_str line, uint64_t said)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    (void)line, (void)said;
+    return true;
+#else
+    return weir_hash_bytes(line.at, line.size) == said;
+#endif
+}
+
 /* The line when the object is a line, its hash and nothing else. */
 static bool check_seal(weir_str bytes, weir_str *line)
 {
@@ -58,7 +69,7 @@ static bool check_seal(weir_str bytes, weir_str *line)
     }
     *line = (weir_str){bytes.at, bytes.size - 18};
     return weir_hex_parse((weir_str){bytes.at + bytes.size - 17, 16}, &said) &&
-           said == weir_hash_bytes(line->at, line->size);
+           hash_fits(*line, said);
 }
 
 static bool fail_corrupt(weir_error *err, uint64_t number, const char *why)
