@@ -94,10 +94,18 @@ void weir_answer_end(weir_answer *answer, const weir_error *err)
     wake_and_unlock(answer);
 }
 
-void weir_answer_started(weir_answer *answer, weir_query_run *run)
+void weir_answer_run_ended(weir_answer *answer)
 {
     pthread_mutex_lock(&answer->lock);
-    if (!answer->ended) {
+    answer->run = NULL;
+    answer->runs++;
+    pthread_mutex_unlock(&answer->lock);
+}
+
+void weir_answer_started(weir_answer *answer, weir_query_run *run, uint32_t runs)
+{
+    pthread_mutex_lock(&answer->lock);
+    if (!answer->ended && answer->runs == runs) {
         answer->run = run;
         weir_run_resume(run);
     }

@@ -31,6 +31,7 @@ struct weir_answer {
     bool not_modified; /* the client has this answer already */
     char etag[33];
     weir_query_run *run;
+    uint32_t runs; /* that have ended */
     weir_answer_wake wake;
 
     /* Of whoever runs the query: one thread at a time. */
@@ -40,6 +41,8 @@ struct weir_answer {
     weir_view **views;      /* held */
     weir_view **seen;       /* what the query sees of them */
     uint32_t view_count;
+    struct weir_by_segment *segments; /* one run each; NULL: one run over all */
+    uint64_t row_count;     /* of the runs before */
     weir_buf context;       /* X-Druid-Response-Context; empty: {} */
     size_t given_bytes;     /* written so far */
     size_t flight_bytes;    /* that may wait for the client */
@@ -55,8 +58,10 @@ void weir_answer_flush(weir_answer *answer);
 bool weir_answer_has_room(weir_answer *answer);
 /* The last call of the engine's side: `err` NULL or OK for a whole answer. */
 void weir_answer_end(weir_answer *answer, const weir_error *err);
-/* The run exists from now on; it may have ended already. */
-void weir_answer_started(weir_answer *answer, weir_query_run *run);
+/* The run exists from now on, the one after `runs` others; it may have ended already. */
+void weir_answer_started(weir_answer *answer, weir_query_run *run, uint32_t runs);
+/* A run ended and another one may follow. */
+void weir_answer_run_ended(weir_answer *answer);
 /* Makes a waiting run look at its ctl, or at the room. */
 void weir_answer_poke(weir_answer *answer);
 #endif

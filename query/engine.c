@@ -2,6 +2,7 @@
  * scheduler's workers, and taken by the web as bytes. A ticker looks at the deadlines of what waits for a slow client or for its turn. */
 #include "query/engine.h"
 #include "query/answer.h"
+#include "query/by_segment.h"
 #include "query/lanes.h"
 #include "weir/log.h"
 #include "weir/pool.h"
@@ -58,7 +59,7 @@ static void count_end(weir_engine *engine, const weir_answer *answer, weir_err c
     stats->cancelled += code == WEIR_ERR_CANCELLED;
     stats->timed_out += code == WEIR_ERR_TIMEOUT;
     stats->failed += code != WEIR_OK && code != WEIR_ERR_CANCELLED && code != WEIR_ERR_TIMEOUT;
-    stats->rows_out += answer->writer ? weir_native_writer_rows(answer->writer) : 0;
+    stats->rows_out += answer->row_count + (answer->writer ? weir_native_writer_rows(answer->writer) : 0);
     stats->latency_us_sum += (uint64_t)us;
     for (size_t i = 0; i < 15; i++) {
         stats->latency_le[i] += (double)us <= weir_latency_bounds_ms[i] * 1000;
@@ -200,6 +201,19 @@ static bool sink_ready(void *self)
     return weir_answer_has_room(self);
 }
 
+static void next_segment_job(void *self);
+
+/* The results of a segment are written: on to the next. */
+static void end_segment(weir_answer *answer)
+{
+    weir_by_segment_close(answer->segments, &answer->fresh);
+    answer->row_count += weir_native_writer_rows(answer->writer);
+    weir_native_writer_done(answer->writer);
+    answer->writer = NULL;
+    weir_answer_run_ended(answer);
+    weir_pool_submit(answer->engine->planners, next_segment_job, answer);
+}
+
 static void sink_end(void *self, const weir_error *err)
 {
     weir_answer *answer = self;
@@ -207,6 +221,9 @@ static void sink_end(void *self, const weir_error *err)
     bool ok = !err || err->code == WEIR_OK;
     if (ok && !weir_native_writer_end(answer->writer, &own)) {
         err = &own;
+    } else if (ok && answer->segments) {
+        end_segment(answer);
+        return;
     } else if (ok) {
         keep(answer);
     }
@@ -322,11 +339,7 @@ static void draw_query_id(weir_answer *answer)
 
 static bool run_meta(weir_answer *answer, weir_error *err)
 {
-    if (!weir_native_meta(answer->native, answer->seen, answer->view_count, &answer->ctl, answer->pretty, &answer->fresh, err)) {
-        return false;
-    }
-    keep(answer);
-    return true;
+    return weir_native_meta(answer->native, answer->seen, answer->view_count, &answer->ctl, answer->pretty, &answer->fresh, err);
 }
 
 static bool start_run(weir_answer *answer, weir_error *err)
@@ -343,12 +356,40 @@ static bool start_run(weir_answer *answer, weir_error *err)
                                 .populate_cache = native->context.populate_cache,
                                 .dictionary_bytes = native->context.max_dictionary_bytes > 0 ? (size_t)native->context.max_dictionary_bytes : 0};
     weir_sink sink = {answer, sink_batch, sink_ready, sink_end};
+    uint32_t runs = answer->runs; /* only this thread begins runs now */
     atomic_fetch_add(&answer->refs, 1); /* for the line after start: the run may end before it */
     weir_query_run *run = weir_run_start(answer->engine->sched, native->plan, answer->seen, answer->view_count, &answer->ctl,
                                          &options, sink);
-    weir_answer_started(answer, run);
+    weir_answer_started(answer, run, runs);
     weir_answer_unref(answer);
     return true;
+}
+
+static void next_segment_job(void *self)
+{
+    weir_answer *answer = self;
+    weir_error err = {0};
+    weir_view **seen = NULL;
+    bool ok = true;
+    while (ok && (seen = weir_by_segment_next(answer->segments)) != NULL) {
+        answer->seen = seen;
+        weir_by_segment_open(answer->segments, &answer->fresh);
+        ok = weir_ctl_check(&answer->ctl, &err);
+        if (ok && answer->native->plan) {
+            if (start_run(answer, &err)) {
+                return; /* the run's end comes back here */
+            }
+            ok = false;
+        } else if (ok) {
+            ok = run_meta(answer, &err);
+            weir_by_segment_close(answer->segments, &answer->fresh);
+        }
+    }
+    if (ok) {
+        weir_buf_byte(&answer->fresh, ']');
+        keep(answer);
+    }
+    finish(answer, ok ? NULL : &err);
 }
 
 static bool plan_query(weir_answer *answer, weir_error *err)
@@ -386,8 +427,16 @@ static void plan_job(void *self)
         finish(answer, &err);
     } else if (is_known(answer)) {
         finish(answer, NULL);
+    } else if (answer->native->context.by_segment &&
+               (answer->segments = weir_by_segment_new(answer->native, answer->seen, answer->view_count)) != NULL) {
+        weir_buf_byte(&answer->fresh, '[');
+        next_segment_job(answer);
     } else if (!answer->native->plan) {
-        finish(answer, run_meta(answer, &err) ? NULL : &err);
+        bool ok = run_meta(answer, &err);
+        if (ok) {
+            keep(answer);
+        }
+        finish(answer, ok ? NULL : &err);
     } else if (!start_run(answer, &err)) {
         finish(answer, &err);
     }

@@ -49,6 +49,8 @@ bool weir_native_bind(weir_native_query *query, weir_view *const *views, uint32_
 /* The whole answer of a query without a plan. Reads footers and zone maps; minmax and cardinality of live columns may read rows (ctl is looked at per block). */
 bool weir_native_meta(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_ctl *ctl, bool pretty, weir_buf *out, weir_error *err);
 
+/* Whether the query reads segments of tables directly (no subquery, join or rows of its own); its intervals then. */
+bool weir_native_reads_segments(const weir_native_query *query, uint32_t *count, const weir_interval **intervals);
 /* Appends {"uncoveredIntervals": ...} when the context asks for it and there are any; views as bind had them. */
 void weir_native_uncovered(const weir_native_query *query, weir_view *const *views, uint32_t view_count, weir_buf *out);
 /* Appends the request's JSON, members sorted, without what shapes no answer (ids, limits of time and memory, caches). */

@@ -402,3 +402,17 @@ void weir_native_identity(const weir_native_query *query, weir_buf *out)
     free(dump);
     json_decref(json);
 }
+
+bool weir_native_reads_segments(const weir_native_query *query, uint32_t *count,
+                                const weir_interval **intervals)
+{
+    const weir_native_part *part = query->own;
+    *count = part->interval_count;
+    *intervals = part->intervals;
+    if (part->eternal || part->interval_count == 0) {
+        *count = 1;
+        *intervals = &weir_interval_eternity;
+    }
+    return part->rows ? part->rows->table_count > 0 && !part->rows->child && !part->rows->given
+                      : part->type == &weir_native_segment_metadata;
+}

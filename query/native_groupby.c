@@ -239,6 +239,11 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
         return false;
     }
     weir_node *root = group.root;
+    if (n->query->context.by_segment && n->inner == 0) { /* Druid applies these to what it has merged */
+        having = NULL;
+        limit.limit = -1;
+        limit.offset = 0;
+    }
     if (having) {
         weir_node *filter = weir_node_new(n->arena, WEIR_NODE_FILTER);
         filter->as.filter = (weir_node_filter){.child = root, .filter = having};

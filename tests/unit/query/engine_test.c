@@ -312,6 +312,16 @@ static void a_full_lane_refuses_and_others_go_on(void **state)
     expect_status(f, IN("\"lane\":\"narrow\""), 200);
 }
 
+static void a_large_answer_by_segment_is_whole(void **state)
+{
+    asked a;
+    ask(*state, &a, "{\"context\":{\"bySegment\":true},\"queryType\":\"scan\",\"dataSource\":\"t\",\"intervals\":\"2000/2100\"}");
+    assert_int_equal(take_all(&a), WEIR_ANSWER_DONE);
+    assert_int_equal(weir_answer_status(a.answer), 200);
+    assert_true(a.out.size > ROWS * 40 && memcmp(a.out.at, "[{\"timestamp\":", 14) == 0 && memcmp(a.out.at + a.out.size - 4, "\"}}]", 4) == 0);
+    drop(&a);
+}
+
 static void lanes_that_cannot_be_read_are_refused(void **state)
 {
     (void)state;
@@ -351,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_known_answer_is_given_again_until_rows_come, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_that_the_client_has_is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(a_full_lane_refuses_and_others_go_on, begin, end),
+        cmocka_unit_test_setup_teardown(a_large_answer_by_segment_is_whole, begin, end),
         cmocka_unit_test(lanes_that_cannot_be_read_are_refused),
         cmocka_unit_test_setup_teardown(an_engine_that_ends_ends_what_waits, begin, end),
     };
