@@ -193,12 +193,41 @@ int64_t weir_json_to_long(weir_str value)
     return l;
 }
 
+/* Digits with a point somewhere, at most 15 of them: exact as an integer over a power of ten. */
+static bool plain_decimal(weir_str number, uint64_t *digits, uint32_t *scale)
+{
+    uint32_t count = 0;
+    bool point = false;
+    *digits = 0;
+    *scale = 0;
+    for (size_t i = number.size && number.at[0] == '-'; i < number.size; i++) {
+        if (number.at[i] == '.' && !point) {
+            point = true;
+        } else if (number.at[i] >= '0' && number.at[i] <= '9') {
+            *digits = *digits * 10 + (uint64_t)(number.at[i] - '0');
+            *scale += point;
+            count++;
+        } else {
+            return false;
+        }
+    }
+    return count > 0 && count <= 15;
+}
+
 double weir_json_to_double(weir_str value)
 {
+    static const double powers[16] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                      1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     double d = 0;
+    uint64_t digits;
+    uint32_t scale;
     value = trimmed(value);
-    size_t size = skip_number(value, 0);
-    weir_str_to_double((weir_str){value.at, size}, &d);
+    weir_str number = {value.at, skip_number(value, 0)};
+    if (plain_decimal(number, &digits, &scale)) {
+        d = (double)digits / powers[scale];
+        return number.at[0] == '-' ? -d : d;
+    }
+    weir_str_to_double(number, &d);
     return d;
 }
 
@@ -245,58 +274,90 @@ void weir_json_unquote(weir_str value, weir_buf *out)
     }
 }
 
-static void normalize(weir_str s, size_t *at, weir_json *json)
+/* Whether Java prints the number just so: 0.001 and above, below 10^7, no zero at either end that
+ * could be left out. */
+static bool is_java_decimal(weir_str number)
 {
-    *at = skip_blanks(s, *at);
-    char c = *at < s.size ? s.at[*at] : 'n';
-    weir_str rest = {s.at + *at, s.size - *at};
-    size_t end = *at < s.size ? skip_value(s, *at, WEIR_JSON_DEPTH) : 0;
-    if (!end) {
-        weir_json_null(json);
+    uint64_t digits;
+    uint32_t scale;
+    const char *point = memchr(number.at, '.', number.size);
+    size_t minus = number.size && number.at[0] == '-';
+    if (!point || !plain_decimal(number, &digits, &scale)) {
+        return false;
+    }
+    size_t whole = (size_t)(point - number.at) - minus;
+    bool trailing = number.at[number.size - 1] == '0' && scale > 1;
+    bool leading = whole > 1 && number.at[minus] == '0';
+    return whole >= 1 && whole <= 7 && scale >= 1 && !trailing && !leading &&
+           (number.at[minus] != '0' || (scale <= 3 && digits > 0));
+}
+
+static void normalize_number(weir_str number, weir_json *json)
+{
+    bool fraction = memchr(number.at, '.', number.size) || memchr(number.at, 'e', number.size) ||
+                    memchr(number.at, 'E', number.size);
+    if (fraction && !is_java_decimal(number)) {
+        weir_json_double(json, weir_json_to_double(number));
+    } else {
+        weir_json_raw(json, number); /* also a whole number of any size */
+    }
+}
+
+static void normalize_string(weir_str quoted, bool key, weir_json *json)
+{
+    weir_str inside = {quoted.at + 1, quoted.size - 2};
+    if (!memchr(inside.at, '\\', inside.size) && weir_str_is_utf8(inside)) {
+        key ? weir_json_quoted_key(json, quoted) : weir_json_raw(json, quoted);
         return;
     }
-    if (c == '{' || c == '[') {
-        weir_str key, part, whole = {s.at + *at, end - *at};
-        size_t next = 0;
-        c == '{' ? weir_json_begin_object(json) : weir_json_begin_array(json);
-        while (weir_json_next(whole, &next, &key, &part)) {
-            if (c == '{') {
-                weir_buf name = {0};
-                weir_json_unquote(key, &name);
-                weir_json_key(json, weir_buf_view(&name));
-                weir_buf_done(&name);
-            }
-            size_t from = 0;
-            normalize(part, &from, json);
-        }
-        c == '{' ? weir_json_end_object(json) : weir_json_end_array(json);
-    } else if (c == '"') {
-        weir_buf text = {0};
-        weir_json_unquote(rest, &text);
-        weir_json_str(json, weir_buf_view(&text));
-        weir_buf_done(&text);
-    } else if (c == 't' || c == 'f') {
-        weir_json_bool(json, c == 't');
-    } else if (c == 'n') {
-        weir_json_null(json);
-    } else {
-        weir_str number = {s.at + *at, end - *at};
-        bool fraction = memchr(number.at, '.', number.size) ||
-                        memchr(number.at, 'e', number.size) || memchr(number.at, 'E', number.size);
-        if (fraction) {
-            weir_json_double(json, weir_json_to_double(number));
+    weir_buf text = {0};
+    weir_json_unquote(quoted, &text);
+    key ? weir_json_key(json, weir_buf_view(&text)) : weir_json_str(json, weir_buf_view(&text));
+    weir_buf_done(&text);
+}
+
+/* The value at `at` of a valid text; returns where it ends. */
+static size_t normalize(weir_str s, size_t at, weir_json *json)
+{
+    char c = s.at[at];
+    if (c != '{' && c != '[') {
+        size_t end = skip_value(s, at, WEIR_JSON_DEPTH);
+        weir_str token = {s.at + at, end - at};
+        if (c == '"') {
+            normalize_string(token, false, json);
+        } else if (c == 't' || c == 'f' || c == 'n') {
+            weir_json_raw(json, token);
         } else {
-            weir_json_raw(json, number); /* a whole number of any size */
+            normalize_number(token, json);
         }
+        return end;
     }
-    *at = end;
+    c == '{' ? weir_json_begin_object(json) : weir_json_begin_array(json);
+    at = skip_blanks(s, at + 1);
+    while (s.at[at] != '}' && s.at[at] != ']') {
+        if (s.at[at] == ',') {
+            at = skip_blanks(s, at + 1);
+        }
+        if (c == '{') {
+            size_t end = skip_string(s, at);
+            normalize_string((weir_str){s.at + at, end - at}, true, json);
+            at = skip_blanks(s, skip_blanks(s, end) + 1);
+        }
+        at = skip_blanks(s, normalize(s, at, json));
+    }
+    c == '{' ? weir_json_end_object(json) : weir_json_end_array(json);
+    return at + 1;
 }
 
 void weir_json_normalize(weir_str value, weir_buf *out)
 {
     weir_json json = {.out = out};
-    size_t at = 0;
-    normalize(value, &at, &json);
+    size_t at = skip_blanks(value, 0);
+    if (at < value.size && skip_value(value, at, WEIR_JSON_DEPTH)) {
+        normalize(value, at, &json);
+    } else {
+        weir_json_null(&json);
+    }
 }
 
 bool weir_json_next(weir_str value, size_t *at, weir_str *key, weir_str *part)

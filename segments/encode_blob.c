@@ -15,7 +15,7 @@ static void put_group(weir_buf *raw, bool thorough, uint32_t first_row, weir_buf
     int room = LZ4_compressBound((int)raw->size);
     weir_buf_reserve(payload, (size_t)room);
     char *at = payload->at + payload->size;
-    int size = thorough ? LZ4_compress_HC(raw->at, at, (int)raw->size, room, LZ4HC_CLEVEL_DEFAULT)
+    int size = thorough ? LZ4_compress_HC(raw->at, at, (int)raw->size, room, LZ4HC_CLEVEL_MIN)
                         : LZ4_compress_default(raw->at, at, (int)raw->size, room);
     weir_buf_u32(directory, first_row);
     weir_buf_u32(directory, (uint32_t)payload->size);
