@@ -1,6 +1,7 @@
 /* Frozen segments: whatever the bytes, opening and every read end inside them. Fuzz builds do not compare checksums (else nothing past them would be
  * reached). The first byte chooses: 0 takes the rest as a file; others take it as changes (u16 place, u8 value; or, at 255, a cut) to
  * a small sound segment that has every kind of column. */
+#include "weir/paths.h"
 #include "weir/segment.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,12 @@ static void make_segment(weir_buf *out)
         }
     }
     static const weir_complex sketch = {"thetaSketch", NULL};
+    weir_arrays words = {.elem = WEIR_STRING, .items = items, .offsets = offsets, .nulls = nulls, .value_count = 9, .values = values};
+    weir_arrays whole = {.elem = WEIR_LONG, .items = longs, .item_nulls = nulls, .offsets = offsets, .nulls = nulls};
+    weir_arrays reals = {.elem = WEIR_DOUBLE, .items = doubles, .offsets = offsets};
+    weir_arena *arena = weir_arena_new();
+    weir_str hidden = weir_path_column_name(arena, WEIR_STR("json"), WEIR_STR("$.a"), false),
+             hidden_lists = weir_path_column_name(arena, WEIR_STR("json"), WEIR_STR("$.a"), true);
     weir_segment_info info;
     weir_segment_writer *w = weir_segment_writer_new((weir_file){out, append}, NULL, ROWS, false);
     bool ok = weir_segment_put_time(w, times, NULL) && weir_segment_put_string(w, WEIR_STR("few"), true, 5, values, ids, NULL, NULL, NULL) &&
@@ -55,7 +62,11 @@ static void make_segment(weir_buf *out)
               weir_segment_put_long(w, WEIR_STR("long"), false, longs, nulls, NULL) &&
               weir_segment_put_double(w, WEIR_STR("double"), true, doubles, nulls, NULL) &&
               weir_segment_put_float(w, WEIR_STR("float"), true, floats, NULL, NULL) &&
-              weir_segment_put_complex(w, WEIR_STR("complex"), &sketch, blobs, nulls, NULL) && weir_segment_writer_end(w, &info, NULL);
+              weir_segment_put_complex(w, WEIR_STR("complex"), &sketch, blobs, nulls, NULL) &&
+              weir_segment_put_array(w, WEIR_STR("words"), true, &words, NULL) && weir_segment_put_array(w, WEIR_STR("whole"), true, &whole, NULL) &&
+              weir_segment_put_array(w, WEIR_STR("reals"), false, &reals, NULL) && weir_segment_put_long(w, hidden, false, longs, nulls, NULL) &&
+              weir_segment_put_array(w, hidden_lists, true, &words, NULL) && weir_segment_writer_end(w, &info, NULL);
+    weir_arena_free(arena);
     if (!ok) {
         abort();
     }
@@ -79,6 +90,29 @@ static void touch_strings(const weir_column *col, const weir_vec *vec, weir_scra
     }
 }
 
+/* Every value and every null bit is read. */
+static void touch_numbers(const weir_vec *vec, weir_scratch *s)
+{
+    static volatile uint64_t sink;
+    weir_vec flat;
+    if (!weir_vec_flatten(vec, s, &flat, NULL)) {
+        return;
+    }
+    const weir_vec *items = flat.form == WEIR_LIST ? flat.items : &flat;
+    for (uint32_t i = 0; i < flat.n; i++) {
+        sink = sink + weir_vec_is_null(&flat, i);
+    }
+    for (uint32_t i = 0; i < items->n; i++) {
+        bool null = weir_vec_is_null(items, i);
+        sink = sink + null;
+        if (items->type.kind == WEIR_LONG || items->type.kind == WEIR_DOUBLE) {
+            sink = sink + (uint64_t)items->at.l[i];
+        } else if (items->type.kind == WEIR_COMPLEX && !null && items->at.s[i].size) {
+            sink = sink + (uint8_t)items->at.s[i].at[items->at.s[i].size - 1];
+        }
+    }
+}
+
 static void touch_chunk(const weir_column *col, uint32_t chunk, uint32_t rows, weir_scratch *s)
 {
     uint32_t n = rows < WEIR_BLOCK_ROWS ? rows : WEIR_BLOCK_ROWS, count;
@@ -88,10 +122,16 @@ static void touch_chunk(const weir_column *col, uint32_t chunk, uint32_t rows, w
     weir_posting posting;
     int64_t sum_l;
     double sum_d;
-    if (col->ops->read(col, chunk, 0, n, true, s, &vec, NULL) && col->type.kind == WEIR_STRING) {
-        touch_strings(col, &vec, s);
+    if (col->ops->read(col, chunk, 0, n, true, s, &vec, NULL)) {
+        if (col->dict) {
+            touch_strings(col, &vec, s);
+        } else {
+            touch_numbers(&vec, s);
+        }
     }
-    (void)col->ops->gather(col, chunk, picks, 3, s, &vec, NULL);
+    if (col->ops->gather(col, chunk, picks, 3, s, &vec, NULL) && !col->dict) {
+        touch_numbers(&vec, s);
+    }
     if (col->ops->range) {
         (void)col->ops->range(col, chunk, 0, n, 2, 1000, s, bits, NULL);
     }
@@ -142,8 +182,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_scratch s = {0};
     if (weir_segment_open("fuzz", (weir_bytes){exact, file.size, free, exact}, &seg, NULL)) {
         weir_rows *rows = weir_segment_rows(seg);
-        for (uint32_t k = 0; k < rows->ops->column_count(rows); k++) {
-            const weir_column *col = rows->ops->column_at(rows, k);
+        uint32_t count = rows->ops->column_count(rows);
+        for (uint32_t k = 0; k < count + 2; k++) { /* and two that are hidden */
+            const weir_column *col = k < count ? rows->ops->column_at(rows, k)
+                                               : rows->ops->column(rows, k == count ? WEIR_STR("json\001s$.a") : WEIR_STR("json\001a$.a"));
+            if (!col) {
+                continue;
+            }
             for (uint32_t c = 0; c < rows->ops->chunks(rows); c++) {
                 weir_chunk_info info;
                 rows->ops->chunk(rows, c, &info);

@@ -400,7 +400,10 @@ static void check_texts(const docs *d, const weir_rows *rows, const weir_column 
                         weir_vec_flatten(&vec, &s, &flat, &err));
             for (uint32_t i = 0; i < n; i++) {
                 weir_str text = d->rows[base + from + i].text;
-                if (weir_vec_is_null(&flat, i) != (text.size == 0)) { fail_msg("row %u of %u chunk %u: %.*s", base+from+i, n, c, WEIR_STR_ARG(text)); }
+                if (weir_vec_is_null(&flat, i) != (text.size == 0)) {
+                    fail_msg("row %u of %u chunk %u: %.*s", base + from + i, n, c,
+                             WEIR_STR_ARG(text));
+                }
                 if (text.size && !weir_str_eq(flat.at.s[i], text)) {
                     fail_msg("%.*s, not %.*s", WEIR_STR_ARG(flat.at.s[i]), WEIR_STR_ARG(text));
                 }
@@ -649,12 +652,267 @@ static void auto_columns_have_the_widest_type_of_their_values(void **state)
     }
 }
 
+/* --- given documents --- */
+
+static weir_realtime *realtime_with(weir_type type, bool rollup, const char *const *texts,
+                                    uint32_t n, int64_t step)
+{
+    weir_realtime *rt = realtime_of(type, rollup);
+    weir_str values[64], name = WEIR_STR("doc");
+    int64_t times[64];
+    uint64_t nulls = 0;
+    weir_error err;
+    assert_true(n <= 64);
+    for (uint32_t i = 0; i < n; i++) {
+        times[i] = i * step;
+        values[i] = texts[i] ? weir_str_of(texts[i]) : (weir_str){0};
+        nulls |= (uint64_t)!texts[i] << i;
+    }
+    weir_vec vec = {
+        .type = weir_type_json(), .form = WEIR_FLAT, .n = n, .nulls = &nulls, .at.s = values};
+    weir_input input = {.n = n, .times = times, .column_count = 1, .names = &name, .columns = &vec};
+    assert_true(weir_realtime_append(rt, &input, 0, &err));
+    return rt;
+}
+
+/* "LONG: 1 null 3" of a column. */
+static const char *column_text(weir_arena *arena, const weir_rows *rows, weir_str name)
+{
+    const weir_column *col = rows->ops->column(rows, name);
+    weir_scratch s = {0};
+    weir_error err;
+    weir_buf out = {0};
+    char type[64];
+    if (!col) {
+        return "none";
+    }
+    weir_buf_str(&out, weir_type_name(col->type, type));
+    weir_buf_byte(&out, ':');
+    for (uint32_t i = 0; i < rows_of(rows); i++) {
+        weir_vec vec;
+        weir_value v;
+        weir_buf_byte(&out, ' ');
+        assert_true(col->ops->read(col, 0, i, 1, false, &s, &vec, &err));
+        assert_true(weir_vec_value(&vec, 0, arena, &v, &err));
+        if (v.type.kind == WEIR_COMPLEX && !v.is_null) {
+            weir_buf_str(&out, v.as.s);
+        } else {
+            print_value(&out, &v, col->type);
+        }
+    }
+    const char *text = weir_arena_text(arena, weir_buf_view(&out));
+    weir_buf_done(&out);
+    weir_scratch_done(&s);
+    return text;
+}
+
+static const char *path_text(weir_arena *arena, const weir_rows *rows, const char *at, bool array)
+{
+    return column_text(arena, rows,
+                       weir_path_column_name(arena, WEIR_STR("doc"), weir_str_of(at), array));
+}
+
+static void a_key_that_comes_twice_has_its_later_value(void **state)
+{
+    static const char *const texts[] = {"{\"a\":1,\"a\":\"x\"}", "{\"a\":[1,2],\"a\":[3]}",
+                                        "{\"a\":1,\"a\":2}"};
+    weir_realtime *rt = realtime_with(weir_type_json(), false, texts, 3, 1);
+    weir_rows *rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+    weir_arena *arena = weir_arena_new();
+    (void)state;
+    assert_string_equal(path_text(arena, rows, "$.a", false), "STRING: x null 2");
+    assert_string_equal(path_text(arena, rows, "$.a", true), "ARRAY<LONG>: null [3;] null");
+    rows->ops->unref(rows);
+    weir_realtime_unref(rt);
+    weir_arena_free(arena);
+}
+
+static void empty_arrays_fit_the_arrays_that_come_later(void **state)
+{
+    static const char *const texts[] = {"{\"a\":[]}", "{\"a\":[null]}", "{}", NULL,
+                                        "{\"a\":[\"x\",1]}"};
+    weir_arena *arena = weir_arena_new();
+    (void)state;
+    weir_realtime *rt = realtime_with(weir_type_json(), false, texts, 4, 1);
+    weir_rows *rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+    assert_string_equal(path_text(arena, rows, "$.a", true), "ARRAY<LONG>: [] [null;] null null");
+    rows->ops->unref(rows);
+    weir_realtime_unref(rt);
+    rt = realtime_with(weir_type_json(), false, texts, 5, 1);
+    rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+    assert_string_equal(path_text(arena, rows, "$.a", true),
+                        "ARRAY<STRING>: [] [null;] null null [x;1;]");
+    rows->ops->unref(rows);
+    weir_realtime_end(rt);
+    weir_segment *seg = open_bytes(freeze(rt));
+    assert_string_equal(path_text(arena, weir_segment_rows(seg), "$.a", true),
+                        "ARRAY<STRING>: [] [null;] null null [x;1;]");
+    weir_segment_unref(seg);
+    weir_realtime_unref(rt);
+    weir_arena_free(arena);
+}
+
+static void an_auto_column_that_meets_an_object_is_json(void **state)
+{
+    static const char *const texts[] = {"1", "\"x\\n\"", "[1,null]", NULL, "{\"k\":[{}]}"};
+    static const char want[] = "COMPLEX<json>: 1 \"x\\n\" [1,null] null {\"k\":[{}]}";
+    weir_arena *arena = weir_arena_new();
+    (void)state;
+    weir_realtime *rt = realtime_with(WEIR_TYPE(WEIR_UNKNOWN), false, texts, 5, 1);
+    weir_rows *rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+    assert_string_equal(column_text(arena, rows, WEIR_STR("doc")), want);
+    rows->ops->unref(rows);
+    weir_realtime_end(rt);
+    weir_segment *seg = open_bytes(freeze(rt));
+    rows = weir_segment_rows(seg);
+    assert_string_equal(column_text(arena, rows, WEIR_STR("doc")), want);
+    assert_string_equal(path_text(arena, rows, "$", false), "STRING: 1 x\n null null null");
+    assert_string_equal(path_text(arena, rows, "$", true),
+                        "ARRAY<LONG>: null null [1;null;] null null");
+    weir_segment_unref(seg);
+    weir_realtime_unref(rt);
+    weir_arena_free(arena);
+}
+
+static void a_cast_makes_values_of_one_type(void **state)
+{
+    static const char *const texts[] = {"1",     "2.5",       "\"3\"", "\"x\"", "[4]",
+                                        "[5,6]", "{\"k\":1}", NULL,    "[]",    "true"};
+    static const struct {
+        weir_type type;
+        const char *want;
+    } cases[] = {
+        {{.kind = WEIR_LONG}, "LONG: 1 2 3 null 4 null null null null 1"},
+        {{.kind = WEIR_DOUBLE}, "DOUBLE: 1.0 2.5 3.0 null 4.0 null null null null 1.0"},
+        {{.kind = WEIR_STRING}, "STRING: 1 2.5 3 x 4 null null null null 1"},
+        {{.kind = WEIR_ARRAY, .elem = WEIR_LONG},
+         "ARRAY<LONG>: [1;] [2;] [3;] null [4;] [5;6;] null null [] [1;]"},
+        {{.kind = WEIR_ARRAY, .elem = WEIR_STRING},
+         "ARRAY<STRING>: [1;] [2.5;] [3;] [x;] [4;] [5;6;] null null [] [1;]"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        weir_arena *arena = weir_arena_new();
+        weir_realtime *rt = realtime_with(cases[k].type, false, texts, 10, 1);
+        weir_rows *rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+        assert_string_equal(column_text(arena, rows, WEIR_STR("doc")), cases[k].want);
+        rows->ops->unref(rows);
+        weir_realtime_end(rt);
+        weir_segment *seg = open_bytes(freeze(rt));
+        assert_string_equal(column_text(arena, weir_segment_rows(seg), WEIR_STR("doc")),
+                            cases[k].want);
+        weir_segment_unref(seg);
+        weir_realtime_unref(rt);
+        weir_arena_free(arena);
+    }
+}
+
+static void rows_with_equal_documents_roll_up(void **state)
+{
+    static const char *const texts[] = {"{\"a\":1}", "[1,2]",  NULL, "[]",   "{\"a\":1}", "[1,2]",
+                                        "[null]",    "[]",     "1",  "1.0",  "[1]",       "[1.0]",
+                                        NULL,        "[null]", "1",  "[1,2]"};
+    weir_arena *arena = weir_arena_new();
+    (void)state;
+    weir_realtime *rt = realtime_with(WEIR_TYPE(WEIR_UNKNOWN), true, texts, 16, 0);
+    weir_realtime_end(rt);
+    assert_int_equal(weir_realtime_rows(rt), 9);
+    weir_segment *seg = open_bytes(freeze(rt));
+    assert_int_equal(rows_of(weir_segment_rows(seg)), 9);
+    weir_segment_unref(seg);
+    weir_realtime_unref(rt);
+    weir_arena_free(arena);
+}
+
+static void paths_beyond_the_limit_are_counted_row_by_row(void **state)
+{
+    enum { KEYS = 1300, BATCH = 50 };
+    weir_realtime *rt = realtime_of(weir_type_json(), false);
+    weir_arena *arena = weir_arena_new();
+    weir_str name = WEIR_STR("doc"), values[BATCH];
+    int64_t times[BATCH] = {0};
+    weir_error err;
+    (void)state;
+    for (uint32_t k = 0; k < KEYS; k += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            values[i] = weir_arena_printf(arena, "{\"k%u\":%u,\"k0\":1}", k + i, k + i);
+        }
+        weir_vec vec = {.type = weir_type_json(), .form = WEIR_FLAT, .n = BATCH, .at.s = values};
+        weir_input input = {
+            .n = BATCH, .times = times, .column_count = 1, .names = &name, .columns = &vec};
+        assert_true(weir_realtime_append(rt, &input, 0, &err));
+    }
+    weir_realtime_end(rt);
+    weir_segment *seg = open_bytes(freeze(rt));
+    weir_rows *both[] = {weir_realtime_snapshot(rt, NULL, WEIR_STR("live")),
+                         weir_segment_rows(seg)};
+    for (uint32_t r = 0; r < 2; r++) {
+        const weir_column *rest =
+            both[r]->ops->column(both[r], weir_path_rest_name(arena, WEIR_STR("doc")));
+        weir_scratch s = {0};
+        weir_vec vec, flat;
+        uint32_t left = 0, known = 0;
+        assert_non_null(rest);
+        assert_true(rest->ops->read(rest, 0, 0, KEYS, false, &s, &vec, &err) &&
+                    weir_vec_flatten(&vec, &s, &flat, &err));
+        for (uint32_t i = 0; i < KEYS; i++) {
+            left += !weir_vec_is_null(&flat, i) && flat.at.l[i] == 1;
+        }
+        for (uint32_t k = 0; k < KEYS; k++) {
+            weir_str at = weir_arena_printf(arena, "$.k%u", k);
+            known += both[r]->ops->column(both[r], weir_path_column_name(arena, name, at, false)) !=
+                     NULL;
+        }
+        assert_int_equal(known, WEIR_PATHS_MAX);
+        assert_int_equal(left, KEYS - WEIR_PATHS_MAX);
+        weir_scratch_done(&s);
+    }
+    both[0]->ops->unref(both[0]);
+    weir_segment_unref(seg);
+    weir_realtime_unref(rt);
+    weir_arena_free(arena);
+}
+
+static void a_frozen_file_with_a_flipped_byte_is_refused_or_fails_by_name(void **state)
+{
+    docs *d = docs_new(77, NUMBERS | STRINGS | ARRAYS | NESTED);
+    weir_realtime *rt = realtime_of(weir_type_json(), false);
+    (void)state;
+    append(d, rt, 300, 0);
+    weir_realtime_end(rt);
+    weir_buf *whole = freeze(rt);
+    for (uint32_t i = 0; i < 400; i++) {
+        weir_buf *copy = weir_calloc(1, sizeof(*copy));
+        weir_segment *seg;
+        weir_error err;
+        weir_buf_str(copy, weir_buf_view(whole));
+        copy->at[below(d, (uint32_t)copy->size)] ^= (char)(1 << below(d, 8));
+        weir_bytes bytes = {(const uint8_t *)copy->at, copy->size, free_bytes, copy};
+        if (weir_segment_open("s", bytes, &seg, &err)) {
+            if (!weir_segment_verify(seg, &err)) { /* else padding was hit */
+                assert_non_null(strstr(err.message, "'s'"));
+            }
+            weir_segment_unref(seg);
+        }
+    }
+    free_bytes(whole);
+    weir_realtime_unref(rt);
+    docs_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_of_random_documents_are_columns_live_and_frozen),
         cmocka_unit_test(paths_come_and_go_over_sealed_and_growing_chunks),
         cmocka_unit_test(auto_columns_have_the_widest_type_of_their_values),
+        cmocka_unit_test(a_key_that_comes_twice_has_its_later_value),
+        cmocka_unit_test(empty_arrays_fit_the_arrays_that_come_later),
+        cmocka_unit_test(an_auto_column_that_meets_an_object_is_json),
+        cmocka_unit_test(a_cast_makes_values_of_one_type),
+        cmocka_unit_test(rows_with_equal_documents_roll_up),
+        cmocka_unit_test(paths_beyond_the_limit_are_counted_row_by_row),
+        cmocka_unit_test(a_frozen_file_with_a_flipped_byte_is_refused_or_fails_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
