@@ -116,30 +116,94 @@ static bool is_in(const weir_rows *rows, weir_interval interval)
                       : rows->interval.start_ms == interval.start_ms && rows->interval.end_ms == interval.end_ms;
 }
 
-/* One entry per distinct interval of segments, in order. */
+/* An interval and the columns of the segments in it. */
+typedef struct served {
+    weir_interval interval;
+    name_set dimensions, metrics;
+} served;
+typedef struct served_list {
+    weir_arena *arena;
+    served *at;
+    uint32_t count, capacity;
+} served_list;
+
+static void add_served(served_list *list, const weir_view *view, weir_interval interval)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 16;
+        served *more = WEIR_ARENA_ARRAY(list->arena, served, list->capacity);
+        if (list->count > 0) {
+            memcpy(more, list->at, list->count * sizeof(*more));
+        }
+        list->at = more;
+    }
+    served *s = &list->at[list->count++];
+    *s = (served){interval, {.arena = list->arena}, {.arena = list->arena}};
+    for (uint32_t k = 0; k < view->count; k++) {
+        if (is_in(view->rows[k], interval)) {
+            see_columns(view->rows[k], &s->dimensions, &s->metrics);
+        }
+    }
+}
+
+static int compare_served(const void *a, const void *b)
+{
+    const weir_interval *x = &((const served *)a)->interval, *y = &((const served *)b)->interval;
+    int order = (x->start_ms > y->start_ms) - (x->start_ms < y->start_ms);
+    return order ? order : (x->end_ms > y->end_ms) - (x->end_ms < y->end_ms);
+}
+
+static bool same_names(const name_set *a, const name_set *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < b->count && !found; k++) {
+            found = weir_str_eq(a->names[i], b->names[k]);
+        }
+        same = found;
+    }
+    return same;
+}
+
+/* One entry per interval, in order; those that abut and have the same columns are one, as in Druid. */
+static void write_served(served_list *list, weir_json *json)
+{
+    if (list->count > 1) {
+        qsort(list->at, list->count, sizeof(*list->at), compare_served);
+    }
+    weir_json_begin_object(json);
+    for (uint32_t i = 0, next; i < list->count; i = next) {
+        const served *s = &list->at[i];
+        weir_interval whole = s->interval;
+        for (next = i + 1; next < list->count && list->at[next].interval.start_ms == whole.end_ms; next++) {
+            if (!same_names(&s->dimensions, &list->at[next].dimensions) || !same_names(&s->metrics, &list->at[next].metrics)) {
+                break;
+            }
+            whole.end_ms = list->at[next].interval.end_ms;
+        }
+        write_key(json, whole);
+        write_both(json, &s->dimensions, &s->metrics);
+    }
+    weir_json_end_object(json);
+}
+
+/* Distinct intervals of segments. */
 static void write_full(const weir_view *view, weir_interval interval, weir_arena *arena, weir_json *json)
 {
-    name_set written = {.arena = arena};
-    weir_json_begin_object(json);
+    name_set seen = {.arena = arena};
+    served_list list = {.arena = arena};
     for (uint32_t i = 0; i < view->count; i++) {
         weir_interval own = {INT64_MIN, INT64_MIN};
         for (uint32_t n = 0; n < LIVE_BUCKETS_MAX && next_interval(view->rows[i], own.end_ms, &own); n++) {
-            uint32_t before = written.count;
-            add_name(&written, (weir_str){(const char *)&own, sizeof(own)});
-            if (written.count == before || own.end_ms <= interval.start_ms || own.start_ms >= interval.end_ms) {
-                continue;
+            uint32_t before = seen.count;
+            add_name(&seen, (weir_str){(const char *)&own, sizeof(own)});
+            if (seen.count > before && own.end_ms > interval.start_ms && own.start_ms < interval.end_ms) {
+                add_served(&list, view, own);
             }
-            name_set dimensions = {.arena = arena}, metrics = {.arena = arena};
-            for (uint32_t k = 0; k < view->count; k++) {
-                if (is_in(view->rows[k], own)) {
-                    see_columns(view->rows[k], &dimensions, &metrics);
-                }
-            }
-            write_key(json, own);
-            write_both(json, &dimensions, &metrics);
         }
     }
-    weir_json_end_object(json);
+    write_served(&list, json);
 }
 
 static void write_part(const weir_view *view, weir_interval interval, weir_datasource_part part, weir_arena *arena, weir_json *json)
