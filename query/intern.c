@@ -86,7 +86,7 @@ static bool grow_slots(weir_intern *intern, weir_error *err)
 
 static weir_str keep_bytes(weir_intern *intern, weir_str value)
 {
-    if (value.size > intern->room_bytes) {
+    if (value.size > intern->room_bytes || !intern->room) { /* an empty value is somewhere, too */
         size_t take = value.size > ROOM_BYTES / 4 ? value.size : ROOM_BYTES - 64;
         char *at = weir_scratch_take(&intern->bytes, take);
         if (take == value.size) {

@@ -70,7 +70,7 @@ static weir_live_slots *slots_for_batch(weir_live_dict *dict, uint32_t count)
 
 static char *take_bytes(weir_live_dict *dict, size_t size)
 {
-    if (dict->room_bytes < size) {
+    if (dict->room_bytes < size || !dict->room) { /* an empty value is somewhere, too */
         size_t take = dict->next_room_bytes;
         if (take < LARGEST_ROOM_BYTES) {
             dict->next_room_bytes = take * 2;
