@@ -29,6 +29,20 @@ static void values_get_ids_in_order_of_arrival_and_null_gets_0(void **state)
     weir_scratch_done(&mem);
 }
 
+static void an_empty_value_that_comes_first_is_no_null(void **state)
+{
+    weir_scratch mem = {0};
+    weir_live_dict dict;
+    weir_str empty = WEIR_STR("");
+    uint32_t id;
+    (void)state;
+    weir_live_dict_init(&dict, &mem);
+    weir_live_dict_intern(&dict, &empty, NULL, 1, &id);
+    assert_int_equal(id, 1);
+    assert_non_null(weir_live_dict_value(&dict, id).at);
+    weir_scratch_done(&mem);
+}
+
 static void a_value_that_arrived_after_the_pin_is_not_found(void **state)
 {
     weir_scratch mem = {0};
@@ -153,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_get_ids_in_order_of_arrival_and_null_gets_0),
+        cmocka_unit_test(an_empty_value_that_comes_first_is_no_null),
         cmocka_unit_test(a_value_that_arrived_after_the_pin_is_not_found),
         cmocka_unit_test(many_values_keep_their_ids_while_the_table_grows),
         cmocka_unit_test(readers_find_every_published_value_while_the_writer_adds),
