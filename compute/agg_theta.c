@@ -128,23 +128,43 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state, const we
     }
 }
 
+#define AHEAD 32u /* rows whose places are fetched before the first of them is added */
+
+static weir_theta *state_of(void *states, size_t stride, uint32_t group)
+{
+    return (weir_theta *)(void *)((char *)states + group * stride);
+}
+
+static void add_hashes(weir_heap *h, void *states, size_t stride, const uint32_t *groups,
+                       const weir_hashed *hashed, uint32_t n)
+{
+    for (uint32_t from = 0; from < n; from += AHEAD) {
+        uint32_t to = n - from < AHEAD ? n : from + AHEAD;
+        for (uint32_t i = from; !hashed->offsets && i < to; i++) {
+            if (groups[i] != WEIR_NO_ID) {
+                weir_theta_prefetch(h, state_of(states, stride, groups[i]), hashed->hashes[i]);
+            }
+        }
+        for (uint32_t i = from; i < to; i++) {
+            if (groups[i] != WEIR_NO_ID) {
+                add_row(h, state_of(states, stride, groups[i]), hashed, i);
+            }
+        }
+    }
+}
+
 static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t stride,
                      const uint32_t *groups, const weir_vec *args, uint32_t n, weir_scratch *s)
 {
     (void)b;
-    weir_hashed hashed = {0};
     if (args->type.kind != WEIR_COMPLEX) {
-        hashed = weir_theta_hashes(args, h, s);
+        weir_hashed hashed = weir_theta_hashes(args, h, s);
+        add_hashes(h, states, stride, groups, &hashed, n);
+        return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        if (groups[i] == WEIR_NO_ID) {
-            continue;
-        }
-        weir_theta *theta = (weir_theta *)(void *)((char *)states + groups[i] * stride);
-        if (hashed.hashes) {
-            add_row(h, theta, &hashed, i);
-        } else {
-            fold(h, theta, args, i, s);
+        if (groups[i] != WEIR_NO_ID) {
+            fold(h, state_of(states, stride, groups[i]), args, i, s);
         }
     }
 }

@@ -47,6 +47,16 @@ static inline void weir_theta_add(weir_heap *heap, weir_theta *theta, uint64_t h
         weir_theta_insert(heap, theta, hash);
     }
 }
+/* The place of a hash that is about to be added comes into the cache: of many sketches each is
+ * cold. */
+static inline void weir_theta_prefetch(const weir_heap *heap, const weir_theta *theta,
+                                       uint64_t hash)
+{
+    if (theta->handle && hash < theta->theta) {
+        const uint64_t *table = weir_heap_at(heap, theta->handle);
+        __builtin_prefetch(&table[hash & ((1u << theta->lg_table) - 1)]);
+    }
+}
 void weir_theta_merge(weir_heap *heap, weir_theta *into, const weir_heap *from_heap,
                       const weir_theta *from);
 double weir_theta_estimate(const weir_heap *heap, const weir_theta *theta);
