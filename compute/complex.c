@@ -1,6 +1,7 @@
-/* compute/complex.c - the complex types, an entry each: their names and how a value shows in an answer. Values are their serialised bytes everywhere:
- * a sketch's DataSketches image, Druid's HyperLogLog bytes, JSON text, a pair of time and value (agg_first.c: pairs). */
+/* compute/complex.c - the complex types, an entry each: their names, how a value shows in an answer, what values are ordered by. Values are their
+ * serialised bytes everywhere: a sketch's DataSketches image, Druid's HyperLogLog bytes, JSON text, a pair of time and value (agg_first.c: pairs). */
 #include "compute/agg_table.h"
+#include "compute/complex_rank.h"
 #include "weir/base64.h"
 #include <stdlib.h>
 
@@ -17,20 +18,20 @@ static void print_json(weir_json *json, weir_str bytes)
 }
 
 static const weir_complex complexes[] = {
-    {"hyperUnique", NULL},
-    {"json", print_json},
-    {"thetaSketch", NULL},
-    {"thetaSketchEstimateWithErrorBounds", print_json},
-    {"HLLSketch", NULL},
-    {"quantilesDoublesSketch", NULL},
-    {"KllDoublesSketch", NULL},
-    {"KllFloatsSketch", NULL},
-    {"arrayOfDoublesSketch", NULL},
-    {"variance", NULL},
-    {"serializablePairLongLong", weir_pair_print_long},
-    {"serializablePairLongFloat", weir_pair_print_double},
-    {"serializablePairLongDouble", weir_pair_print_double},
-    {"serializablePairLongString", weir_pair_print_string},
+    {"hyperUnique", NULL, weir_rank_hyper_unique},
+    {"json", print_json, NULL},
+    {"thetaSketch", NULL, weir_rank_theta},
+    {"thetaSketchEstimateWithErrorBounds", print_json, weir_rank_theta_bounds},
+    {"HLLSketch", NULL, weir_rank_hll_sketch},
+    {"quantilesDoublesSketch", NULL, weir_rank_quantiles},
+    {"KllDoublesSketch", NULL, weir_rank_kll_doubles},
+    {"KllFloatsSketch", NULL, weir_rank_kll_floats},
+    {"arrayOfDoublesSketch", NULL, weir_rank_tuple},
+    {"variance", NULL, weir_rank_variance},
+    {"serializablePairLongLong", weir_pair_print_long, NULL},
+    {"serializablePairLongFloat", weir_pair_print_double, NULL},
+    {"serializablePairLongDouble", weir_pair_print_double, NULL},
+    {"serializablePairLongString", weir_pair_print_string, NULL},
 };
 
 const weir_complex *weir_complex_find(weir_str name)

@@ -28,6 +28,7 @@ struct weir_json;
 typedef struct weir_complex { /* json, thetaSketch, hyperUnique ...: an entry of one table (complex.c) */
     const char *name;         /* as in Druid's COMPLEX<name> */
     void (*print)(struct weir_json *json, weir_str bytes); /* a value in an answer, not null; NULL: base64 of its bytes */
+    double (*rank)(weir_str bytes); /* what values are ordered by; NULL: they have no order */
 } weir_complex;
 
 typedef struct weir_type {

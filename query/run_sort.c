@@ -96,6 +96,13 @@ static weir_str text_at(const weir_vec *vec, uint32_t row)
     return weir_intern_value((const weir_intern *)vec->dict, vec->at.ids[row]);
 }
 
+/* A sketch's estimate, say; all are equal where the type has no order. */
+static double complex_rank(const weir_vec *vec, uint32_t i)
+{
+    const weir_complex *complex = vec->type.complex;
+    return complex && complex->rank ? complex->rank(vec->at.s[vec->form == WEIR_CONST ? 0 : i]) : 0;
+}
+
 static uint64_t value_rank(const weir_sort_key *key, const weir_vec *vec, uint32_t i)
 {
     switch ((weir_kind)vec->type.kind) {
@@ -110,9 +117,10 @@ static uint64_t value_rank(const weir_sort_key *key, const weir_vec *vec, uint32
             return 1ull << 63;
         }
         return string_rank(vec->form == WEIR_FLAT ? vec->at.s[i] : text_at(vec, i));
+    case WEIR_COMPLEX:
+        return (uint64_t)weir_double_rank(complex_rank(vec, i)) ^ 1ull << 63;
     case WEIR_UNKNOWN:
     case WEIR_ARRAY:
-    case WEIR_COMPLEX:
         return 1ull << 63;
     }
     return 0;
@@ -162,9 +170,10 @@ static int compare_values(const weir_vec *vec, const weir_sort_key *key, uint32_
         }
         return vec->at.ids[a] == vec->at.ids[b] ? 0
                                                 : ordering->compare(text_at(vec, a), text_at(vec, b));
+    case WEIR_COMPLEX:
+        return weir_double_cmp(complex_rank(vec, a), complex_rank(vec, b));
     case WEIR_UNKNOWN:
     case WEIR_ARRAY:
-    case WEIR_COMPLEX:
         return 0;
     }
     return 0;
