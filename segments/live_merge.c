@@ -192,10 +192,6 @@ static bool merge_texts(const weir_vec *parts, uint32_t count, uint32_t n, weir_
 bool weir_live_merge(weir_type to, const weir_vec *parts, uint32_t count, uint32_t n,
                      weir_scratch *s, weir_vec *out, weir_error *err)
 {
-    if (count == 0) {
-        *out = weir_vec_null(to, n);
-        return true;
-    }
     if (to.kind == WEIR_COMPLEX) {
         return merge_texts(parts, count, n, s, out, err);
     }

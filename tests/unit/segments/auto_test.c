@@ -774,6 +774,38 @@ static void an_auto_column_that_meets_an_object_is_json(void **state)
     weir_arena_free(arena);
 }
 
+static void columns_without_a_value_are_null_whatever_their_type(void **state)
+{
+    static const char *const texts[] = {NULL, "null", NULL};
+    static const struct {
+        weir_type type;
+        const char *want;
+    } cases[] = {
+        {{.kind = WEIR_UNKNOWN}, "STRING: null null null"},
+        {{.kind = WEIR_LONG}, "LONG: null null null"},
+        {{.kind = WEIR_STRING}, "STRING: null null null"},
+        {{.kind = WEIR_ARRAY, .elem = WEIR_DOUBLE}, "ARRAY<DOUBLE>: null null null"},
+        {{.kind = WEIR_ARRAY, .elem = WEIR_STRING}, "ARRAY<STRING>: null null null"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]) + 1; k++) {
+        bool json = k == sizeof(cases) / sizeof(cases[0]);
+        const char *want = json ? "COMPLEX<json>: null null null" : cases[k].want;
+        weir_arena *arena = weir_arena_new();
+        weir_realtime *rt =
+            realtime_with(json ? weir_type_json() : cases[k].type, false, texts, 3, 1);
+        weir_rows *rows = weir_realtime_snapshot(rt, NULL, WEIR_STR("live"));
+        assert_string_equal(column_text(arena, rows, WEIR_STR("doc")), want);
+        rows->ops->unref(rows);
+        weir_realtime_end(rt);
+        weir_segment *seg = open_bytes(freeze(rt));
+        assert_string_equal(column_text(arena, weir_segment_rows(seg), WEIR_STR("doc")), want);
+        weir_segment_unref(seg);
+        weir_realtime_unref(rt);
+        weir_arena_free(arena);
+    }
+}
+
 static void a_cast_makes_values_of_one_type(void **state)
 {
     static const char *const texts[] = {"1",     "2.5",       "\"3\"", "\"x\"", "[4]",
@@ -909,6 +941,7 @@ int main(void)
         cmocka_unit_test(a_key_that_comes_twice_has_its_later_value),
         cmocka_unit_test(empty_arrays_fit_the_arrays_that_come_later),
         cmocka_unit_test(an_auto_column_that_meets_an_object_is_json),
+        cmocka_unit_test(columns_without_a_value_are_null_whatever_their_type),
         cmocka_unit_test(a_cast_makes_values_of_one_type),
         cmocka_unit_test(rows_with_equal_documents_roll_up),
         cmocka_unit_test(paths_beyond_the_limit_are_counted_row_by_row),
