@@ -32,16 +32,21 @@ static const struct {
 };
 
 typedef enum include_kind { INCLUDE_ALL, INCLUDE_NONE, INCLUDE_LIST } include_kind;
+typedef struct table_list {
+    uint32_t count; /* 1, or those of a union */
+    const weir_str *at;
+} table_list;
+
 typedef struct segment_query {
-    weir_str table;
+    table_list tables;
     uint32_t analyses;
     bool merge, lenient;
     include_kind include;
     weir_names columns; /* INCLUDE_LIST */
 } segment_query;
 
-static bool one_table(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part,
-                      weir_str *out)
+static bool read_tables(weir_native *n, const weir_at *at, const json_t *json,
+                        weir_native_part *part, table_list *out)
 {
     weir_node_rows rows = {0};
     const json_t *source = weir_native_get(json, "dataSource", NULL);
@@ -51,10 +56,11 @@ static bool one_table(weir_native *n, const weir_at *at, const json_t *json, wei
     if (!weir_native_source(n, WEIR_AT(at, "dataSource"), source, part, &rows)) {
         return false;
     }
-    if (rows.table_count != 1) {
-        return weir_native_fail(n, WEIR_AT(at, "dataSource"), "must be one table");
+    if (rows.table_count == 0) {
+        return weir_native_fail(n, WEIR_AT(at, "dataSource"),
+                                "must be a table or a union of tables");
     }
-    *out = rows.tables[0];
+    *out = (table_list){rows.table_count, rows.tables};
     return true;
 }
 
@@ -127,7 +133,7 @@ static bool parse_segments(weir_native *n, const weir_at *at, const json_t *json
     const json_t *intervals = weir_native_get(json, "intervals", NULL);
     weir_str strategy;
     query->columns.arena = n->arena;
-    if (!one_table(n, at, json, part, &query->table) ||
+    if (!read_tables(n, at, json, part, &query->tables) ||
         !parse_analyses(n, at, json, &query->analyses) ||
         !weir_native_bool(n, at, json, "merge", false, &query->merge) ||
         !weir_native_bool(n, at, json, "lenientAggregatorMerge", false, &query->lenient) ||
@@ -564,14 +570,14 @@ static const weir_view *view_of(weir_view *const *views, uint32_t view_count, we
     return NULL;
 }
 
+/* Segments of one table: each as an object, or all folded into `all`. */
 static bool write_segments(const weir_view *view, const weir_native_part *part,
-                           const segment_query *query, weir_arena *arena, weir_ctl *ctl,
+                           const segment_query *query, facts *all, weir_arena *arena, weir_ctl *ctl,
                            weir_json *out, weir_error *err)
 {
     weir_interval recent = default_interval(view);
     const weir_interval *intervals = part->eternal ? &recent : part->intervals;
     uint32_t interval_count = part->eternal ? 1 : part->interval_count;
-    facts all = {.arena = arena};
     for (uint32_t i = 0; i < view->count; i++) {
         if (view->problems && view->problems[i].size) {
             return weir_fail(err, WEIR_ERR_CORRUPT, "%.*s", WEIR_STR_ARG(view->problems[i]));
@@ -580,33 +586,53 @@ static bool write_segments(const weir_view *view, const weir_native_part *part,
             continue;
         }
         facts one = {.arena = arena};
-        facts *f = query->merge ? &all : &one;
+        facts *f = query->merge ? all : &one;
         if (!fold_segment(f, query, view->rows[i], ctl, err) ||
             (!query->merge && !write_facts(&one, query, out, err))) {
             return false;
         }
     }
-    if (!query->merge || all.segment_count == 0) {
-        return true;
+    return true;
+}
+
+/* The id of merged segments; of several tables it names none. */
+static weir_str merged_id(const facts *all, weir_str table, bool one_table, weir_arena *arena)
+{
+    char from[40], to[40];
+    if (!one_table) {
+        return WEIR_STR("merged");
     }
-    if (all.segment_count > 1) {
-        char from[40], to[40];
-        size_t from_size = weir_time_print(from, all.hull.start_ms),
-               to_size = weir_time_print(to, all.hull.end_ms);
-        all.id = weir_arena_printf(arena, "%.*s_%.*s_%.*s_merged", WEIR_STR_ARG(query->table),
-                                   (int)from_size, from, (int)to_size, to);
-    }
-    return write_facts(&all, query, out, err);
+    size_t from_size = weir_time_print(from, all->hull.start_ms),
+           to_size = weir_time_print(to, all->hull.end_ms);
+    return weir_arena_printf(arena, "%.*s_%.*s_%.*s_merged", WEIR_STR_ARG(table), (int)from_size,
+                             from, (int)to_size, to);
 }
 
 static bool meta_segments(const weir_native_part *part, weir_view *const *views,
                           uint32_t view_count, weir_ctl *ctl, weir_json *out, weir_error *err)
 {
     const segment_query *query = part->meta;
-    const weir_view *view = view_of(views, view_count, query->table);
     weir_arena *arena = weir_arena_new();
+    facts all = {.arena = arena};
+    bool ok = true;
+    uint32_t with_segments = 0;
+    weir_str table = {0};
     weir_json_begin_array(out);
-    bool ok = !view || write_segments(view, part, query, arena, ctl, out, err);
+    for (uint32_t i = 0; ok && i < query->tables.count; i++) {
+        const weir_view *view = view_of(views, view_count, query->tables.at[i]);
+        uint32_t had = all.segment_count;
+        ok = !view || write_segments(view, part, query, &all, arena, ctl, out, err);
+        if (all.segment_count > had) {
+            with_segments++;
+            table = query->tables.at[i];
+        }
+    }
+    if (ok && query->merge && all.segment_count) {
+        if (all.segment_count > 1) {
+            all.id = merged_id(&all, table, with_segments == 1, arena);
+        }
+        ok = write_facts(&all, query, out, err);
+    }
     weir_json_end_array(out);
     weir_arena_free(arena);
     return ok;
@@ -615,19 +641,15 @@ static bool meta_segments(const weir_native_part *part, weir_view *const *views,
 static bool parse_source(weir_native *n, const weir_at *at, const json_t *json,
                          weir_native_part *part)
 {
-    weir_str *table = WEIR_ARENA_NEW(n->arena, weir_str);
-    part->meta = table;
-    return one_table(n, at, json, part, table);
+    table_list *tables = WEIR_ARENA_NEW(n->arena, table_list);
+    part->meta = tables;
+    return read_tables(n, at, json, part, tables);
 }
 
-static bool meta_source(const weir_native_part *part, weir_view *const *views, uint32_t view_count,
-                        weir_ctl *ctl, weir_json *out, weir_error *err)
+/* The newest time of a table's rows into *newest. */
+static bool see_newest(const weir_view *view, int64_t *newest, bool *any, weir_error *err)
 {
-    const weir_view *view = view_of(views, view_count, *(const weir_str *)part->meta);
-    int64_t newest = INT64_MIN;
-    bool any = false;
-    (void)ctl;
-    for (uint32_t i = 0; view && i < view->count; i++) {
+    for (uint32_t i = 0; i < view->count; i++) {
         if (view->problems && view->problems[i].size) {
             return weir_fail(err, WEIR_ERR_CORRUPT, "%.*s", WEIR_STR_ARG(view->problems[i]));
         }
@@ -637,9 +659,25 @@ static bool meta_source(const weir_native_part *part, weir_view *const *views, u
             weir_chunk_info info;
             rows->ops->chunk(rows, c, &info);
             if (info.row_count) {
-                any = true;
-                newest = info.max_time > newest ? info.max_time : newest;
+                *any = true;
+                *newest = info.max_time > *newest ? info.max_time : *newest;
             }
+        }
+    }
+    return true;
+}
+
+static bool meta_source(const weir_native_part *part, weir_view *const *views, uint32_t view_count,
+                        weir_ctl *ctl, weir_json *out, weir_error *err)
+{
+    const table_list *tables = part->meta;
+    int64_t newest = INT64_MIN;
+    bool any = false;
+    (void)ctl;
+    for (uint32_t i = 0; i < tables->count; i++) {
+        const weir_view *view = view_of(views, view_count, tables->at[i]);
+        if (view && !see_newest(view, &newest, &any, err)) {
+            return false;
         }
     }
     weir_json_begin_array(out);

@@ -2,26 +2,19 @@
  * column's dictionary, else 8 bytes. One pair of strings needs no hash table: the id is the group.
  * Else keys stand in open addressing, half full. Right rows lie group by group in one array, so
  * that a match is a stretch of it. A left row is looked up once; left dictionary ids are translated
- * to the right's through an array per lane, each when it is first met. */
+ * to the right's each when it is first met (run_join_ids.c). */
 #include "query/run_join.h"
+#include "query/run_join_ids.h"
 #include "weir/hash.h"
 #include <assert.h>
-#include <stdlib.h>
 
-enum { NO_GROUP = UINT32_MAX, MAP_MAX = 1 << 22 };
+enum { NO_GROUP = UINT32_MAX };
 
 typedef struct pair {
     weir_type type;  /* of the right column: the left is cast to it */
     uint32_t column; /* of the right */
     bool nulls;
 } pair;
-
-typedef struct id_map { /* of one lane and pair: ids of the left's dictionary -> the right's; 0: not
-                           met yet, NO_ID: not there */
-    uint64_t uid;
-    uint32_t count;
-    weir_area ids;
-} id_map;
 
 typedef struct output {
     bool right;
@@ -48,9 +41,8 @@ struct weir_join_run {
     weir_area keys;   /* words u64 per group */
     weir_area slots;  /* u32: group + 1 */
     uint32_t slot_mask;
-    weir_area met; /* bits by group, atomic */
-    uint32_t lane_count;
-    id_map *maps; /* per lane and pair */
+    weir_area met;       /* bits by group, atomic */
+    weir_join_ids **ids; /* by pair */
     uint32_t rest_at;
 };
 
@@ -381,9 +373,11 @@ bool weir_join_run_build(weir_join_run *join, weir_lane *lane, weir_table_rows *
     weir_budget *budget = join->stage.budget;
     join->table = table;
     join->row_count = weir_table_rows_count(table);
-    join->lane_count = lane_count;
-    join->maps =
-        WEIR_ARENA_ARRAY(join->stage.arena, id_map, (size_t)lane_count * join->pair_count + 1);
+    weir_table_rows_end(table, WEIR_STR("")); /* from here on many read it */
+    join->ids = WEIR_ARENA_ARRAY(join->stage.arena, weir_join_ids *, join->pair_count + 1);
+    for (uint32_t p = 0; p < join->pair_count; p++) {
+        join->ids[p] = weir_join_ids_new(join->stage.arena, budget, lane_count);
+    }
     if (!weir_area_fresh(&join->groups, budget, ((size_t)join->row_count + 1) * 4, &lane->err)) {
         return false;
     }
@@ -421,94 +415,16 @@ static const weir_dict *right_dict(const weir_join_run *join, const pair *p)
     return column.items ? column.items->dict : column.dict;
 }
 
-/* The lane's map of the pair for this dictionary. NULL: it is too large to be worth one; *ok false:
- * over budget. */
-static uint32_t *map_of(weir_join_run *join, weir_lane *lane, uint32_t p, const weir_dict *dict,
-                        bool *ok)
+/* Left ids as the right's; ids of values that the right lacks become NO_ID. */
+static bool translate(weir_join_run *join, weir_lane *lane, uint32_t p, const weir_vec *vec,
+                      uint32_t n, uint64_t *codes, uint8_t *nulls)
 {
-    id_map *map = &join->maps[(size_t)lane->index * join->pair_count + p];
-    if (dict->count > MAP_MAX) {
-        return NULL;
-    }
-    if (map->uid != dict->uid || map->count < dict->count) {
-        if (!weir_area_fresh(&map->ids, join->stage.budget, dict->count * sizeof(uint32_t),
-                             &lane->err)) {
-            *ok = false;
-            return NULL;
-        }
-        memset(map->ids.at, 0, dict->count * sizeof(uint32_t));
-        map->uid = dict->uid;
-        map->count = dict->count;
-    }
-    return map->ids.at;
-}
-
-static bool find_values(weir_lane *lane, const weir_dict *left, const weir_dict *right,
-                        const uint32_t *ids, uint32_t n, uint32_t *out)
-{
-    weir_scratch *s = &lane->scratch;
-    weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, n);
-    if (n && !left->ops->values(left, ids, n, s, values, &lane->err)) {
+    uint32_t *found = WEIR_SCRATCH_ARRAY(&lane->scratch, uint32_t, n + 1);
+    if (!weir_join_ids_find(join->ids[p], lane, vec->dict, right_dict(join, &join->pairs[p]),
+                            vec->at.ids, n, found)) {
         return false;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        out[i] = right->ops->find(right, values[i]);
-    }
-    return true;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Left ids as the right's; ids of values that the right lacks stay NO_ID. */
-static bool translate(weir_join_run *join, weir_lane *lane, uint32_t p, const weir_dict *dict,
-                      const uint32_t *ids, uint32_t n, uint64_t *codes, uint8_t *nulls)
-{
-    weir_scratch *s = &lane->scratch;
-    const weir_dict *right = right_dict(join, &join->pairs[p]);
-    bool ok = true;
-    uint32_t *map = map_of(join, lane, p, dict, &ok), count = 0;
-    uint32_t *wanted = WEIR_SCRATCH_ARRAY(s, uint32_t, n),
-             *found = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
-    if (!ok) {
-        return false;
-    }
-    if (!map) { /* each row's value */
-        for (uint32_t i = 0; i < n; i++) {
-            wanted[count] = ids[i];
-            count += ids[i] != 0;
-        }
-        if (!find_values(lane, dict, right, wanted, count, found)) {
-            return false;
-        }
-        for (uint32_t i = 0, k = 0; i < n; i++) {
-            nulls[i] = ids[i] == 0;
-            codes[i] = ids[i] ? found[k++] : 0;
-        }
-        return true;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (ids[i] && map[ids[i]] == 0) {
-            map[ids[i]] = WEIR_NO_ID; /* wanted once */
-            wanted[count++] = ids[i];
-        }
-    }
-    if (count) {
-        qsort(wanted, count, sizeof(*wanted), by_id);
-        if (!find_values(lane, dict, right, wanted, count, found)) {
-            return false;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            map[wanted[i]] = found[i];
-        }
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        codes[i] = map[ids[i]];
-        nulls[i] = ids[i] == 0;
-    }
+    set_ids(found, n, codes, nulls);
     return true;
 }
 
@@ -532,7 +448,7 @@ static bool code_left(weir_join_run *join, weir_lane *lane, uint32_t p, const we
         return true;
     }
     if (given->form == WEIR_DICT && key->type.kind == WEIR_STRING) {
-        return translate(join, lane, p, given->dict, given->at.ids, n, codes, nulls);
+        return translate(join, lane, p, given, n, codes, nulls);
     }
     if (!weir_vec_cast(given, key->type, s, &vec, &lane->err) ||
         !weir_vec_flatten(&vec, s, &flat, &lane->err)) {
@@ -783,8 +699,8 @@ void weir_join_run_done(weir_join_run *join)
     for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
         weir_area_done(areas[i], budget);
     }
-    for (uint32_t i = 0; join->maps && i < join->lane_count * join->pair_count; i++) {
-        weir_area_done(&join->maps[i].ids, budget);
+    for (uint32_t p = 0; join->ids && p < join->pair_count; p++) {
+        weir_join_ids_done(join->ids[p]);
     }
     weir_table_rows_free(join->table);
     join->table = NULL;

@@ -77,6 +77,26 @@ static void columns_tell_their_type_lists_and_nulls(void **state)
     }
 }
 
+static void a_union_of_tables_is_described_as_one(void **state)
+{
+    (void)state;
+    uint64_t seed = 19;
+    char piece[64];
+    fixture *f = fixture_new(&seed, 700, SOURCE_FROZEN, 1);
+#define OF_UNION(type, tables)                                                                     \
+    "{'queryType':'" type "','merge':true,'intervals':'2000/3000','dataSource':{'type':'union',"   \
+    "'dataSources':[" tables "]}}"
+    const char *alone = meta_of(f, OF_UNION("segmentMetadata", "'t','nowhere'"));
+    has(alone, "\"id\":\"t_", "one of them has rows");
+    const char *twice = meta_of(f, OF_UNION("segmentMetadata", "'t','t'"));
+    has(twice, "\"id\":\"merged\"", "two tables");
+    snprintf(piece, sizeof(piece), "\"numRows\":%u", 2 * f->table.rows.row_count);
+    has(twice, piece, "two tables");
+    assert_string_equal(meta_of(f, OF_UNION("dataSourceMetadata", "'nowhere','t'")),
+                        meta_of(f, "{'queryType':'dataSourceMetadata','dataSource':'t'}"));
+    fixture_free(f);
+}
+
 static void the_newest_time_is_that_of_the_rows(void **state)
 {
     (void)state;
@@ -131,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_tell_their_type_lists_and_nulls),
+        cmocka_unit_test(a_union_of_tables_is_described_as_one),
         cmocka_unit_test(the_newest_time_is_that_of_the_rows),
         cmocka_unit_test(only_the_columns_and_analyses_asked_for_are_given),
     };
