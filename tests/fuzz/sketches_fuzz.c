@@ -3,6 +3,7 @@
  * byte chooses one of the aggregators that read sketches, the second how: a stored value or a saved
  * state. */
 #include "compute/agg.h"
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const types[] = {
     "quantilesDoublesSketch", "KllDoublesSketch", "KllFloatsSketch", "thetaSketch",
-    "HLLSketchMerge",         "varianceFold",     "hyperUnique",
+    "HLLSketchMerge",         "varianceFold",     "hyperUnique",     "arrayOfDoublesSketch",
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
@@ -18,30 +19,17 @@ static void bind(uint8_t which, weir_arena *arena, weir_agg_spec *spec, weir_agg
 {
     static const weir_type unknown;
     weir_error err;
-    const weir_agg *agg = weir_agg_find(weir_str_of(types[which % TYPES]));
-    const weir_expr **args = WEIR_ARENA_NEW(arena, const weir_expr *);
-    weir_value *values = WEIR_ARENA_ARRAY(arena, weir_value, agg->param_count + 1);
-    args[0] = weir_expr_column(arena, WEIR_STR("c"));
-    for (uint32_t i = 1; i < agg->param_count; i++) { /* numbers, as their defaults say */
-        const char *given = agg->params[i].fallback;
-        values[i] = weir_value_null();
-        if (given && agg->params[i].kind == WEIR_PARAM_LONG) {
-            values[i] = weir_value_long(atoll(given));
-        } else if (given && agg->params[i].kind == WEIR_PARAM_BOOL) {
-            values[i] = weir_value_long(given[0] == 't');
-        } else if (given && agg->params[i].kind == WEIR_PARAM_STRING) { /* "\"HLL_4\"" */
-            values[i] = weir_value_str((weir_str){given + 1, strlen(given) - 2});
-        }
-    }
-    *spec = (weir_agg_spec){
-        .agg = agg, .name = WEIR_STR("x"), .arg_count = 1, .args = args, .values = values};
-    if (!weir_agg_bind(spec, &unknown, arena, bound, &err)) {
-        abort();
-    }
+    char text[100];
+    snprintf(text, sizeof(text), "{\"type\":\"%s\",\"name\":\"x\",\"fieldName\":\"c\"}",
+             types[which % TYPES]);
+    json_t *json = json_loads(text, 0, NULL);
+    bool ok = weir_agg_spec_parse(json, "", arena, spec, &err) &&
+              weir_agg_bind(spec, &unknown, arena, bound, &err);
     weir_type sketch = bound->raw_type;
-    if (!weir_agg_bind(spec, &sketch, arena, bound, &err)) {
+    if (!ok || !weir_agg_bind(spec, &sketch, arena, bound, &err)) {
         abort();
     }
+    json_decref(json);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
