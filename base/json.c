@@ -99,6 +99,10 @@ static void put_escaped(weir_buf *out, weir_str value)
 {
     static const char escapes[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     size_t from = 0;
+    if (value.size == 0) { /* which may have no bytes to point at */
+        weir_buf_put(out, "\"\"", 2);
+        return;
+    }
     weir_buf_byte(out, '"');
     for (size_t i = skip_plain(value, 0); i < value.size; i++) {
         uint8_t byte = (uint8_t)value.at[i];
