@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define POLL_MS 1000
+#define REMOTE_TABLES_EVERY 10 /* polls: a list costs a request per table, and money */
 
 weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state)
 {
@@ -188,7 +189,7 @@ static bool find_new_tables(weir_catalog *catalog, weir_error *err)
     return ok;
 }
 
-void weir_catalog_step(weir_catalog *catalog)
+static void fold_known(weir_catalog *catalog)
 {
     size_t count;
     weir_error err = {0};
@@ -202,15 +203,27 @@ void weir_catalog_step(weir_catalog *catalog)
         }
     }
     free(tables);
+}
+
+static void look_for_tables(weir_catalog *catalog)
+{
+    weir_error err = {0};
     if (!find_new_tables(catalog, &err)) {
         weir_log(WEIR_DEBUG, "catalog", "poll: %s", err.message);
     }
+}
+
+void weir_catalog_step(weir_catalog *catalog)
+{
+    fold_known(catalog);
+    look_for_tables(catalog);
 }
 
 static void *poll(void *self)
 {
     weir_catalog *catalog = self;
     int64_t every_ms = catalog->options.poll_ms > 0 ? catalog->options.poll_ms : POLL_MS;
+    uint32_t tables_every = catalog->options.store->ops->map ? 1 : REMOTE_TABLES_EVERY, polls = 0;
     pthread_setname_np(pthread_self(), "weir-poll");
     pthread_mutex_lock(&catalog->lock);
     while (!catalog->stopping) {
@@ -222,7 +235,10 @@ static void *poll(void *self)
         if (pthread_cond_timedwait(&catalog->stop, &catalog->lock, &until) == ETIMEDOUT &&
             !catalog->stopping) {
             pthread_mutex_unlock(&catalog->lock);
-            weir_catalog_step(catalog);
+            fold_known(catalog);
+            if (++polls % tables_every == 0) {
+                look_for_tables(catalog);
+            }
             pthread_mutex_lock(&catalog->lock);
         }
     }
