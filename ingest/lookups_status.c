@@ -296,6 +296,18 @@ bool weir_lookups_loaded(weir_lookups *lookups, weir_str name, weir_buf *out, we
     return ok;
 }
 
+void weir_lookups_stats_get(weir_lookups *lookups, weir_lookups_stats *out)
+{
+    *out = (weir_lookups_stats){.memory_bytes = atomic_load(&lookups->budget->used_bytes),
+                                .memory_limit_bytes = lookups->budget->limit_bytes};
+    pthread_mutex_lock(&lookups->lock);
+    for (uint32_t i = 0; i < lookups->held_count; i++) {
+        out->loaded += weir_lookup_held_is_loaded(lookups->held[i]);
+    }
+    out->loading = lookups->held_count - out->loaded;
+    pthread_mutex_unlock(&lookups->lock);
+}
+
 /* Entries. */
 
 static void put_map(const weir_lookup *lookup, weir_buf *out)

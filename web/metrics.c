@@ -135,6 +135,18 @@ static void tables(weir_catalog *catalog, weir_buf *out)
     weir_arena_free(arena);
 }
 
+static void lookups(weir_lookups *all, weir_buf *out)
+{
+    weir_lookups_stats stats;
+    weir_lookups_stats_get(all, &stats);
+    head(out, "weir_lookups", "gauge", "Registered lookups of this node, by whether they answer.");
+    weir_buf_printf(out, "weir_lookups{state=\"loaded\"} %u\nweir_lookups{state=\"loading\"} %u\n", stats.loaded, stats.loading);
+    head(out, "weir_lookup_memory_bytes", "gauge", "Memory of lookups that follow topics.");
+    weir_buf_printf(out, "weir_lookup_memory_bytes %zu\n", stats.memory_bytes);
+    head(out, "weir_lookup_memory_limit_bytes", "gauge", "Its limit.");
+    weir_buf_printf(out, "weir_lookup_memory_limit_bytes %zu\n", stats.memory_limit_bytes);
+}
+
 int64_t weir_resident_bytes(void)
 {
     long pages = 0;
@@ -164,6 +176,7 @@ void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
     caches(doors->engine, out);
     tables(doors->catalog, out);
     weir_ingest_metrics(doors->ingest, out);
+    lookups(doors->lookups, out);
     process(out);
     if (doors->metrics) {
         doors->metrics(doors->self, out);

@@ -20,6 +20,11 @@ typedef struct weir_lookups_options {
 weir_lookups *weir_lookups_open(const weir_lookups_options *options, weir_error *err);
 void weir_lookups_close(weir_lookups *lookups); /* ends its threads; queries keep what they hold */
 bool weir_lookups_healthy(weir_lookups *lookups, weir_error *err);
+typedef struct weir_lookups_stats {
+    uint32_t loaded, loading; /* of this node's; loading: could not be started, too */
+    size_t memory_bytes, memory_limit_bytes; /* of those that follow topics */
+} weir_lookups_stats;
+void weir_lookups_stats_get(weir_lookups *lookups, weir_lookups_stats *out);
 
 /* Druid's /druid/coordinator/v1/lookups. Each appends a JSON body to `out`; on failure err has
  * Druid's sentence (an empty one where Druid answers without a body): NOT_FOUND, BAD_REQUEST (JSON
