@@ -18,7 +18,6 @@
 #define WAIT_MS 100
 #define METADATA_MS 500
 #define PARTITIONS_EVERY_MS 10000 /* new ones are looked for */
-#define CONNECT_MOST_MS 60000
 #define CHARGE_BYTES (256u << 10) /* what the budget is asked for at a time */
 
 typedef struct partition {
@@ -30,7 +29,7 @@ typedef struct follower {
     char *topic_name;
     weir_budget *budget;
     pthread_t thread;
-    _Atomic bool stop, connected, loaded;
+    _Atomic bool stop, loaded;
     /* the thread's */
     rd_kafka_t *consumer;
     rd_kafka_topic_t *topic;
@@ -52,7 +51,7 @@ static bool check_kafka(const json_t *json, weir_error *err)
     weir_members members;
     weir_str topic = {0};
     const json_t *properties = NULL;
-    int64_t timeout_ms;
+    int64_t timeout_ms; /* without effect: nobody waits, the lookup is there when it is whole */
     bool one_to_one;
     if (!weir_members_of(json, "lookupExtractorFactory", &members, err) ||
         !weir_member_text(&members, "kafkaTopic", &topic, err) ||
@@ -201,7 +200,6 @@ static void find_partitions(follower *f)
         }
     }
     f->partition_count = count;
-    f->connected = true;
 }
 
 static void give_up(follower *f)
@@ -284,27 +282,12 @@ static void free_follower(follower *f)
     free(f);
 }
 
-static void wait_connected(const follower *f, int64_t timeout_ms)
-{
-    timeout_ms = timeout_ms < CONNECT_MOST_MS ? timeout_ms : CONNECT_MOST_MS;
-    for (int64_t waited_ms = 0; waited_ms < timeout_ms && !f->connected; waited_ms += 10) {
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-    if (timeout_ms > 0 && !f->connected) {
-        weir_log(WEIR_WARN, "lookups",
-                 "lookup '%.*s': topic '%s' does not answer within connectTimeout; it is tried on",
-                 WEIR_STR_ARG(f->name), f->topic_name);
-    }
-}
-
 static void *start_kafka(const weir_lookup_start *start, weir_error *err)
 {
     weir_members members = {start->json, ""};
     weir_str topic = {0};
-    int64_t timeout_ms = 0;
     bool injective = false, one_to_one = false;
     weir_member_text(&members, "kafkaTopic", &topic, err);
-    weir_member_long(&members, "connectTimeout", 0, INT64_MAX, &timeout_ms, err);
     weir_member_bool(&members, "injective", &injective, err);
     weir_member_bool(&members, "isOneToOne", &one_to_one, err);
     follower *f = weir_calloc(1, sizeof(*f));
@@ -319,7 +302,6 @@ static void *start_kafka(const weir_lookup_start *start, weir_error *err)
     if (pthread_create(&f->thread, NULL, run, f) != 0) {
         weir_die("out of threads");
     }
-    wait_connected(f, timeout_ms);
     return f;
 }
 

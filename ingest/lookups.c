@@ -45,12 +45,45 @@ bool weir_lookup_held_is_loaded(const weir_lookup_held *held)
     return held->self && held->factory->is_loaded(held->self);
 }
 
+static void unref_held(void *self)
+{
+    weir_lookup_held *held = self;
+    if (atomic_fetch_sub_explicit(&held->refs, 1, memory_order_acq_rel) == 1) {
+        free((void *)held->spec.name.at);
+        free((void *)held->spec.version.at);
+        free((void *)held->spec.factory.at);
+        free(held);
+    }
+}
+
+uint32_t weir_lookups_see(weir_lookups *lookups, weir_arena *arena, weir_lookup_seen **out)
+{
+    uint32_t room = 0, count = 0;
+    do { /* more may come while memory is taken, without the lock */
+        room = count;
+        *out = WEIR_ARENA_ARRAY(arena, weir_lookup_seen, room + 1);
+        pthread_mutex_lock(&lookups->lock);
+        count = lookups->held_count;
+        for (uint32_t i = 0; i < count && count <= room; i++) {
+            weir_lookup_held *held = lookups->held[i];
+            atomic_fetch_add_explicit(&held->refs, 1, memory_order_relaxed);
+            (*out)[i] = (weir_lookup_seen){held, weir_lookup_held_is_loaded(held)};
+        }
+        pthread_mutex_unlock(&lookups->lock);
+    } while (count > room);
+    for (uint32_t i = 0; i < count; i++) {
+        weir_arena_defer(arena, unref_held, (*out)[i].held);
+    }
+    return count;
+}
+
 /* Loading. All with `change` held. */
 
 static weir_lookup_held *start_held(weir_lookups *lookups, const weir_lookup_spec *spec)
 {
     weir_error err = {0};
     weir_lookup_held *held = weir_calloc(1, sizeof(*held));
+    atomic_init(&held->refs, 1);
     held->spec = (weir_lookup_spec){weir_str_dup(spec->name), weir_str_dup(spec->version),
                                     weir_str_dup(spec->factory)};
     json_t *json = json_loadb(spec->factory.at, spec->factory.size, 0, NULL);
@@ -73,10 +106,7 @@ static void stop_held(weir_lookup_held *held)
     if (held->self) {
         held->factory->stop(held->self);
     }
-    free((void *)held->spec.name.at);
-    free((void *)held->spec.version.at);
-    free((void *)held->spec.factory.at);
-    free(held);
+    unref_held(held);
 }
 
 static void set_held(weir_lookups *lookups, weir_lookup_held **held, uint32_t count)

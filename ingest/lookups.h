@@ -8,8 +8,10 @@
 
 #define WEIR_LOOKUP_TIER "__default"
 
-/* One of this node's lookups. */
+/* One of this node's lookups; refcounted. `self` ends when it leaves the list: only who holds the
+ * lock and finds it there looks at it. */
 typedef struct weir_lookup_held {
+    _Atomic uint32_t refs;
     weir_lookup_spec spec; /* owned */
     const weir_lookup_factory *factory;
     void *self; /* NULL: it could not be started */
@@ -32,4 +34,10 @@ weir_lookup_config *weir_lookups_config(weir_lookups *lookups);
 /* With the lock held. NULL: there is none. */
 weir_lookup_held *weir_lookups_find_held(weir_lookups *lookups, weir_str name);
 bool weir_lookup_held_is_loaded(const weir_lookup_held *held);
+/* References to all of them and whether each was loaded then, in `arena`; given back with it. */
+typedef struct weir_lookup_seen {
+    weir_lookup_held *held;
+    bool loaded;
+} weir_lookup_seen;
+uint32_t weir_lookups_see(weir_lookups *lookups, weir_arena *arena, weir_lookup_seen **out);
 #endif

@@ -194,23 +194,35 @@ bool weir_lookups_status(weir_lookups *lookups, weir_str tier, weir_str name, bo
     return ok;
 }
 
-/* What this node holds. With the lock held. */
+/* What this node holds. */
 
-static void put_held(weir_lookups *lookups, const char *member, bool loaded, bool detailed,
-                     weir_json *json)
+typedef struct node {
+    weir_arena *arena; /* holds what was seen */
+    uint32_t count;
+    weir_lookup_seen *seen;
+} node;
+
+static node see_node(weir_lookups *lookups)
+{
+    node n = {.arena = weir_arena_new()};
+    n.count = weir_lookups_see(lookups, n.arena, &n.seen);
+    return n;
+}
+
+static void put_seen(const node *n, const char *member, bool loaded, bool detailed, weir_json *json)
 {
     weir_json_key(json, weir_str_of(member));
     weir_json_begin_object(json);
-    for (uint32_t i = 0; i < lookups->held_count; i++) {
-        const weir_lookup_held *held = lookups->held[i];
-        if (weir_lookup_held_is_loaded(held) != loaded) {
+    for (uint32_t i = 0; i < n->count; i++) {
+        const weir_lookup_spec *spec = &n->seen[i].held->spec;
+        if (n->seen[i].loaded != loaded) {
             continue;
         }
-        weir_json_key(json, held->spec.name);
+        weir_json_key(json, spec->name);
         if (detailed) {
-            weir_lookup_spec_write(&held->spec, json);
+            weir_lookup_spec_write(spec, json);
         } else {
-            weir_json_str(json, held->spec.version);
+            weir_json_str(json, spec->version);
         }
     }
     weir_json_end_object(json);
@@ -218,13 +230,15 @@ static void put_held(weir_lookups *lookups, const char *member, bool loaded, boo
 
 static void put_node(weir_lookups *lookups, bool detailed, weir_json *json)
 {
+    node n = see_node(lookups);
     weir_json_begin_object(json);
-    put_held(lookups, "current", true, detailed, json);
-    put_held(lookups, "toLoad", false, detailed, json);
+    put_seen(&n, "current", true, detailed, json);
+    put_seen(&n, "toLoad", false, detailed, json);
     weir_json_key(json, WEIR_STR("toDrop"));
     weir_json_begin_array(json);
     weir_json_end_array(json);
     weir_json_end_object(json);
+    weir_arena_free(n.arena);
 }
 
 static void put_nodes_of(weir_lookups *lookups, weir_str tier, bool detailed, weir_json *json)
@@ -237,25 +251,9 @@ static void put_nodes_of(weir_lookups *lookups, weir_str tier, bool detailed, we
     weir_json_end_object(json);
 }
 
-static bool put_nodes(weir_lookups *lookups, weir_str tier, weir_str node, bool discover,
-                      bool detailed, weir_json *json, weir_error *err)
+static void put_tiers(weir_lookups *lookups, const weir_lookup_config *config, bool discover,
+                      bool detailed, weir_json *json)
 {
-    const weir_lookup_config *config = lookups->config;
-    if (node.at) {
-        if (!weir_str_eq(node, lookups->node)) {
-            return weir_fail(err, WEIR_ERR_NOT_FOUND, "Node [%.*s] status is unknown.",
-                             WEIR_STR_ARG(node));
-        }
-        put_node(lookups, true, json);
-        return true;
-    }
-    if (tier.at) {
-        put_nodes_of(lookups, tier, true, json);
-        return true;
-    }
-    if (!discover && config->number == 0) {
-        return weir_fail(err, WEIR_ERR_NOT_FOUND, "No lookups configured.");
-    }
     weir_json_begin_object(json);
     if (discover) {
         weir_json_key(json, WEIR_STR(WEIR_LOOKUP_TIER));
@@ -266,34 +264,49 @@ static bool put_nodes(weir_lookups *lookups, weir_str tier, weir_str node, bool 
         put_nodes_of(lookups, config->tiers[i].name, detailed, json);
     }
     weir_json_end_object(json);
-    return true;
 }
 
-bool weir_lookups_nodes(weir_lookups *lookups, weir_str tier, weir_str node, bool discover,
+bool weir_lookups_nodes(weir_lookups *lookups, weir_str tier, weir_str node_name, bool discover,
                         bool detailed, weir_buf *out, weir_error *err)
 {
     weir_json json = {.out = out};
-    pthread_mutex_lock(&lookups->lock);
-    bool ok = put_nodes(lookups, tier, node, discover, detailed, &json, err);
-    pthread_mutex_unlock(&lookups->lock);
+    bool ok = true;
+    if (node_name.at && !weir_str_eq(node_name, lookups->node)) {
+        ok = weir_fail(err, WEIR_ERR_NOT_FOUND, "Node [%.*s] status is unknown.",
+                       WEIR_STR_ARG(node_name));
+    } else if (node_name.at) {
+        put_node(lookups, true, &json);
+    } else if (tier.at) {
+        put_nodes_of(lookups, tier, true, &json);
+    } else {
+        weir_lookup_config *config = weir_lookups_config(lookups);
+        ok = discover || config->number > 0 ||
+             weir_fail(err, WEIR_ERR_NOT_FOUND, "No lookups configured.");
+        if (ok) {
+            put_tiers(lookups, config, discover, detailed, &json);
+        }
+        weir_lookup_config_unref(config);
+    }
     return ok;
 }
 
 bool weir_lookups_loaded(weir_lookups *lookups, weir_str name, weir_buf *out, weir_error *err)
 {
     weir_json json = {.out = out};
-    pthread_mutex_lock(&lookups->lock);
-    const weir_lookup_held *held = name.at ? weir_lookups_find_held(lookups, name) : NULL;
-    bool ok = !name.at || (held && weir_lookup_held_is_loaded(held));
     if (!name.at) {
         put_node(lookups, true, &json);
-    } else if (ok) {
-        weir_lookup_spec_write(&held->spec, &json);
-    } else {
-        not_found(err);
+        return true;
     }
-    pthread_mutex_unlock(&lookups->lock);
-    return ok;
+    node n = see_node(lookups);
+    bool found = false;
+    for (uint32_t i = 0; i < n.count && !found; i++) {
+        found = n.seen[i].loaded && weir_str_eq(n.seen[i].held->spec.name, name);
+        if (found) {
+            weir_lookup_spec_write(&n.seen[i].held->spec, &json);
+        }
+    }
+    weir_arena_free(n.arena);
+    return found || not_found(err);
 }
 
 void weir_lookups_stats_get(weir_lookups *lookups, weir_lookups_stats *out)
@@ -342,14 +355,15 @@ static void put_list(const weir_lookup *lookup, bool keys, weir_buf *out)
 static void put_version(weir_lookups *lookups, weir_str name, weir_buf *out)
 {
     weir_json json = {.out = out};
+    node n = see_node(lookups);
     weir_json_begin_object(&json);
-    pthread_mutex_lock(&lookups->lock);
-    const weir_lookup_held *held = weir_lookups_find_held(lookups, name);
-    if (held) {
-        weir_json_member_str(&json, "version", held->spec.version);
+    for (uint32_t i = 0; i < n.count; i++) {
+        if (weir_str_eq(n.seen[i].held->spec.name, name)) {
+            weir_json_member_str(&json, "version", n.seen[i].held->spec.version);
+        }
     }
-    pthread_mutex_unlock(&lookups->lock);
     weir_json_end_object(&json);
+    weir_arena_free(n.arena);
 }
 
 bool weir_lookups_introspect(weir_lookups *lookups, weir_str name, weir_lookup_part part,
