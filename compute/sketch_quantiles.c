@@ -4,8 +4,10 @@
  * errors cancel out. Layout of the heap's block: base buffer (grows to 2k), level 0, level 1 ...;
  * levels that are not in use hold old items. */
 #include "compute/sketch_quantiles.h"
+#include "weir/arena.h"
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define SERIAL_VERSION 3u
 #define FAMILY 8u
@@ -371,6 +373,20 @@ static uint8_t *put_items(uint8_t *out, const double *items, uint32_t count)
     return out;
 }
 
+/* In order; of a copy, as others may read the sketch meanwhile. */
+static uint8_t *put_base(uint8_t *out, const double *base, uint32_t count)
+{
+    double few[2 * WEIR_QUANTILES_K];
+    double *items = count <= 2 * WEIR_QUANTILES_K ? few : weir_alloc(count * sizeof(*items));
+    memcpy(items, base, count * sizeof(*items));
+    weir_doubles_sort(items, count);
+    out = put_items(out, items, count);
+    if (items != few) {
+        free(items);
+    }
+    return out;
+}
+
 size_t weir_quantiles_save(const weir_heap *heap, const weir_quantiles *q, uint8_t *out)
 {
     if (!out) {
@@ -379,12 +395,10 @@ size_t weir_quantiles_save(const weir_heap *heap, const weir_quantiles *q, uint8
     uint8_t *at = put_header(out, q->k, q->n == 0);
     if (q->n > 0) {
         uint64_t levels = levels_of(q->k, q->n);
-        double *base = items_of(heap, q);
-        weir_doubles_sort(base, base_count(q)); /* their order is free */
         at = weir_put_u64(at, q->n);
         at = weir_put_double(at, q->min);
         at = weir_put_double(at, q->max);
-        at = put_items(at, base, base_count(q));
+        at = put_base(at, items_of(heap, q), base_count(q));
         for (uint32_t i = 0; levels >> i; i++) {
             if (levels >> i & 1) {
                 at = put_items(at, level_at(heap, q, i), q->k);
