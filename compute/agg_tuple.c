@@ -20,6 +20,8 @@ typedef struct prepared {
     bool builds; /* of keys and numbers */
 } prepared;
 
+#define MOST_NUMBERS (1ll << 26) /* keys among them: a table of a gigabyte */
+
 static const prepared *of(const weir_agg_bound *b)
 {
     return b->prepared;
@@ -42,9 +44,13 @@ static bool settle(weir_agg_spec *spec, weir_value *values, weir_arena *arena, w
                          "Number of metricColumns [%u] must agree with numValues [%lld]", columns,
                          (long long)number->as.l);
     }
-    return (number->as.l > 0 && number->as.l <= WEIR_TUPLE_MAX_VALUES) ||
-           weir_fail(err, WEIR_ERR_BAD_QUERY, "numberOfValues must be between 1 and %u",
-                     WEIR_TUPLE_MAX_VALUES);
+    if (number->as.l < 1 || number->as.l > WEIR_TUPLE_MAX_VALUES) {
+        return weir_fail(err, WEIR_ERR_BAD_QUERY, "numberOfValues must be between 1 and %u",
+                         WEIR_TUPLE_MAX_VALUES);
+    }
+    return (1 + number->as.l) << lg_k <= MOST_NUMBERS ||
+           weir_fail(err, WEIR_ERR_BAD_QUERY,
+                     "nominalEntries times numberOfValues is more than a sketch may hold");
 }
 
 static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err)
