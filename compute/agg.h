@@ -75,6 +75,7 @@ typedef struct weir_agg {
     uint32_t param_count;
     uint8_t fold;         /* weir_agg_fold */
     bool finalizes;        /* raw and finalized forms differ (sketches): post-aggregators read the raw one */
+    bool totals_by_state;  /* with `finalizes` or without: finalized values cannot be added up, raw ones can (combining) */
     bool needs_sketches;   /* a query's first argument must be a column of sketches; an event's may be text (base64) */
     const char *combining; /* type that merges stored rows of this metric: "longSum" for count; NULL: cannot be a metric column */
     /* Optional, once a spec's parameters are read: checks, and what depends on other parameters: defaults (`values` are the spec's), other arguments. */

@@ -7,12 +7,41 @@ typedef struct mean_state {
     int64_t count;
 } mean_state;
 
+/* Druid's DoubleMeanHolder: the sum and the count, big endian. */
+static weir_type raw_type(void)
+{
+    return (weir_type){.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("doubleMean"))};
+}
+
+static void fold(mean_state *state, const weir_vec *vec, uint32_t row)
+{
+    uint64_t words[2];
+    double sum;
+    weir_str bytes = vec->at.s[vec->form == WEIR_CONST ? 0 : row];
+    if (weir_vec_is_null(vec, row) || bytes.size != sizeof(words)) {
+        return;
+    }
+    memcpy(words, bytes.at, sizeof(words));
+    words[0] = be64toh(words[0]);
+    memcpy(&sum, words, sizeof(sum));
+    state->sum += sum;
+    state->count = (int64_t)((uint64_t)state->count + be64toh(words[1]));
+}
+
 static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena, weir_error *err)
 {
-    (void)err;
-    b->take[0] = WEIR_TYPE(WEIR_DOUBLE);
+    weir_type raw = raw_type();
+    bool is_raw = weir_type_eq(b->arg_types[0], raw);
+    if (b->arg_types[0].kind == WEIR_COMPLEX && !is_raw) {
+        char name[64];
+        return weir_fail(
+            err, WEIR_ERR_BAD_QUERY, "aggregator '%.*s': doubleMean does not read %.*s",
+            WEIR_STR_ARG(spec->name), WEIR_STR_ARG(weir_type_name(b->arg_types[0], name)));
+    }
+    b->take[0] = is_raw ? raw : WEIR_TYPE(WEIR_DOUBLE);
     b->state_size = sizeof(mean_state);
-    b->out_type = b->raw_type = WEIR_TYPE(WEIR_DOUBLE);
+    b->out_type = WEIR_TYPE(WEIR_DOUBLE);
+    b->raw_type = raw;
     b->accepts_scaled = b->arg_types[0].kind == WEIR_DOUBLE;
     b->takes_lists = true;
     if (b->arg_types[0].kind == WEIR_STRING && spec->args[0]->kind == WEIR_EXPR_COLUMN) {
@@ -34,6 +63,13 @@ static void add_one(const weir_agg_bound *b, weir_heap *h, void *state_bytes, co
 {
     mean_state *state = state_bytes;
     double sum;
+    if (args->type.kind == WEIR_COMPLEX) {
+        const uint16_t *rows = weir_sel_rows(sel, s);
+        for (uint32_t i = 0; i < sel->count; i++) {
+            fold(state, args, rows[i]);
+        }
+        return;
+    }
     if (args->form == WEIR_LIST) {
         weir_agg_add_lists(b, h, state, 0, NULL, sel, args, s);
         return;
@@ -47,6 +83,14 @@ static void add_many(const weir_agg_bound *b, weir_heap *h, void *states, size_t
 {
     if (args->form == WEIR_LIST) {
         weir_agg_add_lists(b, h, states, stride, groups, NULL, args, s);
+        return;
+    }
+    for (uint32_t i = 0; args->type.kind == WEIR_COMPLEX && i < n; i++) {
+        if (groups[i] != WEIR_NO_ID) {
+            fold((mean_state *)(void *)((char *)states + groups[i] * stride), args, i);
+        }
+    }
+    if (args->type.kind == WEIR_COMPLEX) {
         return;
     }
     bool is_const = args->form == WEIR_CONST;
@@ -69,14 +113,33 @@ static void merge(const weir_agg_bound *b, weir_heap *h, void *into_bytes,
     const mean_state *from = from_bytes;
     (void)b, (void)h, (void)from_heap;
     into->sum += from->sum;
-    into->count = (int64_t)((uint64_t)into->count + (uint64_t)from->count); /* loaded ones may be anything */
+    into->count =
+        (int64_t)((uint64_t)into->count + (uint64_t)from->count); /* loaded ones may be anything */
+}
+
+static void finish_raw(const weir_agg_bound *b, const void *states, size_t stride, uint32_t n,
+                       weir_scratch *s, weir_vec *out)
+{
+    weir_str *strings = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
+    uint64_t *words = WEIR_SCRATCH_ARRAY(s, uint64_t, 2 * (size_t)n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(&words[2 * i], (const char *)states + i * stride, sizeof(mean_state));
+        words[2 * i] = htobe64(words[2 * i]);
+        words[2 * i + 1] = htobe64(words[2 * i + 1]);
+        strings[i] = (weir_str){(const char *)&words[2 * i], sizeof(mean_state)};
+    }
+    *out = (weir_vec){.type = b->raw_type, .form = WEIR_FLAT, .n = n, .at.s = strings};
 }
 
 static void finish(const weir_agg_bound *b, const weir_heap *h, const void *states, size_t stride,
                    uint32_t n, bool finalize, weir_scratch *s, weir_vec *out)
 {
     double *values = WEIR_SCRATCH_ARRAY(s, double, n + 1);
-    (void)h, (void)finalize;
+    (void)h;
+    if (!finalize) {
+        finish_raw(b, states, stride, n, s, out);
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         const mean_state *state =
             (const mean_state *)(const void *)((const char *)states + i * stride);
@@ -114,6 +177,8 @@ static bool load(const weir_agg_bound *b, weir_heap *h, weir_reader *in, void *s
 const weir_agg weir_agg_double_mean = {.type = "doubleMean",
                                        .params = weir_number_params,
                                        .param_count = 1,
+                                       .totals_by_state = true,
+                                       .combining = "doubleMean",
                                        .plan = plan,
                                        .init = init,
                                        .add_one = add_one,

@@ -28,6 +28,7 @@ static const weir_complex complexes[] = {
     {"KllFloatsSketch", NULL, weir_rank_kll_floats},
     {"arrayOfDoublesSketch", NULL, weir_rank_tuple},
     {"variance", NULL, weir_rank_variance},
+    {"doubleMean", NULL, NULL},
     {"serializablePairLongLong", weir_pair_print_long, NULL},
     {"serializablePairLongFloat", weir_pair_print_double, NULL},
     {"serializablePairLongDouble", weir_pair_print_double, NULL},

@@ -117,19 +117,34 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
     return true;
 }
 
+static weir_str raw_output(weir_native *n, weir_agg_use *use)
+{
+    weir_str name = use->spec.name;
+    if (!use->raw_name.at) { /* a byte that no name on the wire begins with */
+        char *at = weir_arena_alloc(n->arena, name.size + 1);
+        at[0] = '\1';
+        memcpy(at + 1, name.at, name.size);
+        use->raw_name = (weir_str){at, name.size + 1};
+    }
+    return use->raw_name;
+}
+
 weir_str weir_native_raw(weir_native *n, weir_str name)
 {
     for (uint32_t i = 0; i < n->agg_count; i++) {
-        weir_agg_use *use = &n->aggs[i];
-        if (weir_str_eq(use->spec.name, name) && use->spec.agg->finalizes) {
-            if (!use->raw_name.at) { /* a byte that no name on the wire begins with */
-                char *at = weir_arena_alloc(n->arena, name.size + 1);
-                at[0] = '\1';
-                memcpy(at + 1, name.at, name.size);
-                use->raw_name = (weir_str){at, name.size + 1};
-            }
-            return use->raw_name;
+        if (weir_str_eq(n->aggs[i].spec.name, name) && n->aggs[i].spec.agg->finalizes) {
+            return raw_output(n, &n->aggs[i]);
         }
     }
     return name;
+}
+
+void weir_native_states(weir_native *n)
+{
+    for (uint32_t i = 0; i < n->agg_count; i++) {
+        const weir_agg *agg = n->aggs[i].spec.agg;
+        if (agg->finalizes || agg->totals_by_state) {
+            raw_output(n, &n->aggs[i]);
+        }
+    }
 }

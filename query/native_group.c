@@ -162,7 +162,7 @@ static void show_outputs(weir_native *n, weir_native_part *part, const weir_grou
         weir_node_find(group->root, shown[i].name, &shown[i].column);
     }
     for (uint32_t i = 0; i < part->agg_count && !part->options.finalize; i++) {
-        if (part->aggs[i].raw_name.at) {
+        if (part->aggs[i].raw_name.at && part->aggs[i].spec.agg->finalizes) {
             weir_node_find(group->root, part->aggs[i].raw_name,
                            &shown[group->agg.key_count + i].column);
         }
@@ -183,6 +183,9 @@ bool weir_native_group(weir_native *n, const weir_at *at, const json_t *json,
     }
     for (uint32_t i = 0; i < n->agg_count && !part->options.finalize; i++) {
         weir_native_raw(n, n->aggs[i].spec.name);
+    }
+    if (part->options.grand_total) {
+        weir_native_states(n);
     }
     part->agg_count = n->agg_count;
     part->aggs = n->aggs;

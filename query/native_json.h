@@ -153,6 +153,7 @@ bool weir_native_aggs(weir_native *n, const weir_at *at, const json_t *query, ui
                       weir_agg_use **out);
 /* Name of the aggregate's raw form as an output, which is then made; its own name where they do not differ, or where no aggregate has it. */
 weir_str weir_native_raw(weir_native *n, weir_str name);
+void weir_native_states(weir_native *n); /* raw outputs of all aggregates that have them: a grand total adds those up */
 /* native_grouping.c: the aggregator of that type; and AGG's outputs with the numbers of all of them. */
 typedef struct weir_native_grouping {
     const weir_agg_use *use;
