@@ -464,7 +464,20 @@ static bool parse_interval(weir_native *n, const weir_at *at, const json_t *json
     return true;
 }
 
-/* Every two neighbours have the same text, nulls being equal: never unknown. */
+/* The sides have a text in common, nulls being equal: never unknown. */
+static weir_filter *same_text(weir_native *n, const weir_expr *left, const weir_expr *right)
+{
+    const weir_expr *sides[] = {weir_native_cast(n, left, "STRING"),
+                                weir_native_cast(n, right, "STRING")};
+    weir_filter *same =
+        weir_filter_truth(n->arena, weir_expr_call(n->arena, "notdistinctfrom", 2, sides));
+    same->leaf.null_verdict = same->leaf.null_number = WEIR_V_FALSE;
+    return same;
+}
+
+#define MAX_COMPARED 64u /* every two are compared: lists may have each a text in common with one  \
+                          */
+
 static bool parse_columns(weir_native *n, const weir_at *at, const json_t *json, weir_filter **out)
 {
     const json_t *list;
@@ -475,23 +488,23 @@ static bool parse_columns(weir_native *n, const weir_at *at, const json_t *json,
     if (count < 2) {
         return weir_native_fail(n, at, "needs 'dimensions', two or more");
     }
-    weir_filter **parts = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count);
-    weir_key left, right;
+    if (count > MAX_COMPARED) {
+        return weir_native_too_large(n, WEIR_AT(at, "dimensions"), "are more than %u",
+                                     MAX_COMPARED);
+    }
+    weir_filter **pairs = WEIR_ARENA_ARRAY(n->arena, weir_filter *, count * count);
+    weir_key *keys = WEIR_ARENA_ARRAY(n->arena, weir_key, count);
+    uint32_t pair_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!weir_native_dimension(n, WEIR_AT_ITEM(WEIR_AT(at, "dimensions"), i),
-                                   json_array_get(list, i), &right)) {
+                                   json_array_get(list, i), &keys[i])) {
             return false;
         }
-        if (i > 0) {
-            const weir_expr *sides[] = {weir_native_cast(n, left.expr, "STRING"),
-                                        weir_native_cast(n, right.expr, "STRING")};
-            parts[i - 1] =
-                weir_filter_truth(n->arena, weir_expr_call(n->arena, "notdistinctfrom", 2, sides));
-            parts[i - 1]->leaf.null_verdict = parts[i - 1]->leaf.null_number = WEIR_V_FALSE;
+        for (size_t k = 0; k < i; k++) {
+            pairs[pair_count++] = same_text(n, keys[k].expr, keys[i].expr);
         }
-        left = right;
     }
-    *out = weir_filter_and(n->arena, parts, (uint32_t)count - 1);
+    *out = weir_filter_and(n->arena, pairs, pair_count);
     return true;
 }
 

@@ -54,6 +54,21 @@ static void text_leaf(weir_buf *out)
 }
 
 static void number_expr(weir_buf *out, int depth);
+static void list_expr(weir_buf *out, int depth);
+
+/* before, an expression of its own kind, after */
+typedef struct wrap {
+    const char *before;
+    void (*inner)(weir_buf *out, int depth);
+    const char *after;
+} wrap;
+
+static void put_wrap(weir_buf *out, const wrap *w, int depth)
+{
+    put(out, "%s", w->before);
+    w->inner(out, depth - 1);
+    put(out, "%s", w->after);
+}
 
 static void text_expr(weir_buf *out, int depth)
 {
@@ -62,7 +77,23 @@ static void text_expr(weir_buf *out, int depth)
         return;
     }
     static const char *const unary[] = {"upper", "lower", "reverse", "trim"};
-    switch (draw(11)) {
+    static const wrap wraps[] = {
+        {"json_value(json_object('a', ", any_expr, "), '$.a', 'STRING')"},
+        {"to_json_string(json_object('k', ", any_expr, "))"},
+        {"array_to_string(map((x) -> concat(x, '.'), ", list_expr, "), '|')"},
+        {"array_offset(cast(", list_expr, ", 'ARRAY<STRING>'), 1)"},
+        {"human_readable_decimal_format(cast(", number_expr, ", 'LONG'))"},
+        {"regexp_extract(", text_expr, ", '[a-z]+')"},
+        {"replace(", text_expr, ", 'a', 'bb')"},
+        {"ipv4_stringify(cast(", number_expr, ", 'LONG'))"},
+        {"repeat(", text_expr, ", 2)"},
+        {"left(", text_expr, ", 2)"},
+    };
+    switch (draw(13)) {
+    case 11:
+    case 12:
+        put_wrap(out, &PICK(wraps), depth);
+        break;
     case 0:
         put(out, "%s(cast(", PICK(unary));
         any_expr(out, depth - 1);
@@ -141,11 +172,36 @@ static void number_expr(weir_buf *out, int depth)
         "-",     "!",      "isnull", "notnull", "abs",
         "floor", "istrue", "sqrt",   "strlen",  "bitwiseComplement"};
     static const char *const risky[] = {"/", "%"};
+    static const wrap wraps[] = {
+        {"array_quantile(cast(", list_expr, ", 'ARRAY<DOUBLE>'), 0.3)"},
+        {"json_value(json_object('a', ", any_expr, "), '$.a', 'LONG')"},
+        {"hyper_unique_round_estimate(hyper_unique_add(", text_expr, ", hyper_unique()))"},
+        {"fold((x, acc) -> acc + x, cast(", list_expr, ", 'ARRAY<LONG>'), 0)"},
+        {"array_contains(", list_expr, ", 1)"},
+        {"scalar_in_array(", text_expr, ", ['a', 'Beta', null])"},
+        {"timestamp_extract(", number_expr, ", 'ISODOW', 'Asia/Kathmandu')"},
+        {"timestamp_parse(", text_expr, ")"},
+        {"ipv4_match(", text_expr, ", '10.0.0.0/8')"},
+        {"like(", text_expr, ", '%a_')"},
+        {"regexp_like(", text_expr, ", '^[a-e]')"},
+        {"icontains_string(", text_expr, ", 'A')"},
+        {"isdistinctfrom(l, ", number_expr, ")"},
+        {"nottrue(", number_expr, ")"},
+        {"parse_long(", text_expr, ", 16)"},
+        {"array_ordinal_of(", list_expr, ", 'a')"},
+        {"any((x) -> x == 'a', ", list_expr, ")"},
+        {"all((x) -> isnull(x) || x > 0, ", list_expr, ")"},
+        {"safe_divide(l, ", number_expr, ")"},
+    };
     if (depth <= 0) {
         number_leaf(out);
         return;
     }
-    switch (draw(9)) {
+    switch (draw(11)) {
+    case 9:
+    case 10:
+        put_wrap(out, &PICK(wraps), depth);
+        break;
     case 0:
     case 1:
     case 2:
@@ -203,7 +259,21 @@ static void list_expr(weir_buf *out, int depth)
         put(out, "%s", PICK(leaves));
         return;
     }
-    switch (draw(6)) {
+    static const wrap wraps[] = {
+        {"string_to_array(", text_expr, ", '[a-c]')"},
+        {"json_value(json_object('a', ", list_expr, "), '$.a', 'ARRAY<STRING>')"},
+        {"cast(", number_expr, ", 'ARRAY<LONG>')"},
+        {"array_prepend(null, ", list_expr, ")"},
+        {"array_concat(['a'], ", list_expr, ")"},
+        {"cartesian_map((x, y) -> concat(x, y), ['p', 'q'], ", list_expr, ")"},
+        {"json_keys(json_object('a', ", any_expr, ", 'b', 1), '$')"},
+        {"array_set_add(", list_expr, ", 'a')"},
+    };
+    switch (draw(8)) {
+    case 6:
+    case 7:
+        put_wrap(out, &PICK(wraps), depth);
+        return;
     case 0:
         put(out, "map((x) -> concat(x, s), ");
         break;
