@@ -1,26 +1,14 @@
 /* query/run_agg_block.c - rows into groups, block by block.
- * One group for all rows (no key, or a chunk inside one time bucket): add_one on whole vectors. Few possible groups for a segment's rows:
- * cells numbered by local ids. Else the hash table of global codes. A strategy is chosen per lane and segment; cells are folded into the table when
- * their numbers lose their meaning. */
-#include "query/run_agg_own.h"
+ * One group for all rows (no key, or a chunk inside one time bucket): add_one on whole vectors. Few
+ * possible groups for a segment's rows: cells numbered by local ids. Else the hash table of global
+ * codes (run_agg_cells.c chooses). Rows with lists in a key become several (run_agg_lists.c); whole
+ * chunks may be answered from metadata (run_agg_meta.c). */
+#include "query/run_agg_feed.h"
 #include <assert.h>
 
-enum { PART_ROWS = 256, PART_BYTES = 1 << 20, FEW_CELLS = 48 };
-static const uint64_t small_cells_bytes = 1u << 18, large_cells_bytes = 64u << 20;
+enum { PART_ROWS = 256, PART_BYTES = 1 << 20 };
 
-typedef struct feed { /* rows of a block and where their columns come from */
-    weir_agg_run *agg;
-    weir_agg_lane *own;
-    weir_lane *lane;
-    weir_port_get *get;
-    void *self;
-    uint32_t n;
-    weir_sel sel;           /* of the n rows */
-    weir_vec *vecs;         /* the port's wants */
-    const weir_sel **filtered; /* per filter: its rows within sel; NULL: not asked yet */
-} feed;
-
-static bool open_feed(feed *f)
+static bool open_feed(weir_feed *f)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
@@ -45,7 +33,7 @@ static bool open_feed(feed *f)
 }
 
 /* Rows that aggregator i sees. */
-static const weir_sel *rows_of(feed *f, uint32_t i)
+static const weir_sel *rows_of(weir_feed *f, uint32_t i)
 {
     uint32_t filter = f->agg->filter_of[i];
     if (filter == WEIR_NO_ID) {
@@ -53,7 +41,8 @@ static const weir_sel *rows_of(feed *f, uint32_t i)
     }
     if (!f->filtered[filter]) {
         weir_sel *sel = WEIR_SCRATCH_ARRAY(&f->lane->scratch, weir_sel, 1);
-        if (!weir_pred_rows(f->agg->filters[filter], f->lane, f->get, f->self, f->n, &f->sel, sel)) {
+        if (!weir_pred_rows(f->agg->filters[filter], f->lane, f->get, f->self, f->n, &f->sel,
+                            sel)) {
             return NULL;
         }
         f->filtered[filter] = sel;
@@ -62,7 +51,7 @@ static const weir_sel *rows_of(feed *f, uint32_t i)
 }
 
 /* All rows of the feed are of one group. */
-static bool add_to_one(feed *f, uint8_t *state)
+static bool add_to_one(weir_feed *f, uint8_t *state)
 {
     const weir_aggs *aggs = &f->agg->aggs;
     for (uint32_t i = 0; i < aggs->count; i++) {
@@ -72,147 +61,17 @@ static bool add_to_one(feed *f, uint8_t *state)
             return false;
         }
         if (sel->kind != WEIR_SEL_NONE) {
-            b->agg->add_one(b, f->own->heap, state + aggs->offset[i],
-                            f->vecs + f->agg->arg_from[i], sel, &f->lane->scratch);
+            b->agg->add_one(b, f->own->heap, state + aggs->offset[i], f->vecs + f->agg->arg_from[i],
+                            sel, &f->lane->scratch);
         }
     }
     return true;
 }
 
-/* Strategy. */
-
-static uint64_t segment_rows(const weir_scan *scan, uint32_t seg)
-{
-    uint64_t rows = 0;
-    for (uint32_t i = 0; i < scan->slice_count; i++) {
-        rows += scan->slices[i].seg == seg ? scan->slices[i].row_count : 0;
-    }
-    return rows;
-}
-
-/* Bucket ordinals that the segment's chunks can have. */
-static void segment_buckets(const weir_agg_run *agg, uint32_t seg, uint64_t *base, uint64_t *count)
-{
-    const weir_scan *scan = agg->scan;
-    const weir_rows *rows = scan->segs[seg].rows;
-    int64_t min = scan->max_time, max = scan->min_time;
-    for (uint32_t i = 0; i < scan->slice_count; i++) {
-        for (uint32_t c = 0; scan->slices[i].seg == seg && c < scan->slices[i].count; c++) {
-            weir_chunk_info info;
-            rows->ops->chunk(rows, scan->slices[i].chunk + c, &info);
-            min = info.min_time < min ? info.min_time : min;
-            max = info.max_time > max ? info.max_time : max;
-        }
-    }
-    min = min < scan->min_time ? scan->min_time : min;
-    max = max > scan->max_time ? scan->max_time : max;
-    *base = weir_buckets_find(&agg->buckets, min);
-    *count = weir_buckets_find(&agg->buckets, max) - *base + 1;
-}
-
-/* How many codes key k can have in this segment, from *base on; 0: too many to number. */
-static uint64_t code_count(const weir_agg_run *agg, uint32_t k, uint32_t seg, uint64_t *base)
-{
-    const weir_key_code *key = &agg->keys.codes[k];
-    uint64_t count = key->range;
-    *base = 0;
-    switch ((weir_code_kind)key->kind) {
-    case WEIR_CODE_NULL:
-        return 1;
-    case WEIR_CODE_BUCKET:
-        if (agg->buckets.kind == WEIR_BUCKETS_RAW) {
-            return 0;
-        }
-        if (!agg->direct) {
-            segment_buckets(agg, seg, base, &count);
-        }
-        return count;
-    case WEIR_CODE_DICT:
-        return key->dict ? key->dict->count : 1;
-    case WEIR_CODE_GLOBAL:
-        return key->global.dict.count;
-    case WEIR_CODE_INTERN:
-        if (agg->scan && key->slot != WEIR_NO_ID) {
-            const weir_column *col = agg->scan->segs[seg].columns[key->slot];
-            return !col ? 1 : col->type.kind == WEIR_STRING && col->dict ? col->dict->count : 0;
-        }
-        return 0;
-    case WEIR_CODE_OFFSET:
-        return key->range;
-    case WEIR_CODE_WIDE:
-    case WEIR_CODE_FLOAT:
-        return 0;
-    }
-    return 0;
-}
-
-/* Whether this segment's groups are numbered cells; lays them out if so. `share`: of the chunk's rows that are selected. */
-static bool choose_cells(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg, double share,
-                         uint32_t *cells)
-{
-    uint64_t total = 1;
-    if (agg->stage.options->force_hash && agg->keys.count > 0) {
-        return false;
-    }
-    for (uint32_t k = 0; k < agg->keys.count; k++) {
-        uint64_t count = code_count(agg, k, seg, &own->bases[k]);
-        if (count == 0 || total > large_cells_bytes / count) {
-            return false;
-        }
-        own->dims[k] = (uint32_t)count;
-        total *= count;
-    }
-    uint64_t rows = own->apart_rows                ? own->apart_rows
-                    : agg->direct && agg->scan ? agg->scan->row_count
-                                               : segment_rows(agg->scan, seg);
-    uint64_t bytes = total * agg->aggs.stride;
-    *cells = (uint32_t)total;
-    return bytes <= small_cells_bytes ||
-           (bytes <= large_cells_bytes && (double)total <= 2 * share * (double)rows);
-}
-
-/* What ids of strings mean in this segment. */
-static void set_dicts(weir_agg_run *agg, weir_agg_lane *own, uint32_t seg)
-{
-    for (uint32_t k = 0; k < agg->keys.count; k++) {
-        const weir_key_code *key = &agg->keys.codes[k];
-        const weir_column *col =
-            key->slot != WEIR_NO_ID ? agg->scan->segs[seg].columns[key->slot] : NULL;
-        own->dicts[k] = col && col->type.kind == WEIR_STRING ? col->dict : NULL;
-        own->maps[k].global = key->kind == WEIR_CODE_GLOBAL ? key->global.maps[seg] : NULL;
-    }
-}
-
-static bool enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *cursor)
-{
-    weir_lane *lane = cursor->lane;
-    uint32_t seg = cursor->block.seg, cells = 0;
-    bool first = own->seg == WEIR_NO_ID;
-    own->seg = seg;
-    if (agg->direct && !first) {
-        set_dicts(agg, own, seg);
-        return true; /* codes mean the same everywhere */
-    }
-    if (!weir_agg_run_fold(agg, own, lane)) {
-        return false;
-    }
-    set_dicts(agg, own, seg);
-    double share = (double)cursor->chunk_sel.count / cursor->block.info.row_count;
-    own->in_cells = choose_cells(agg, own, seg, share, &cells);
-    if (!own->in_cells) {
-        return true;
-    }
-    own->cells_seg = agg->direct ? WEIR_NO_ID : seg;
-    if (agg->compact && cells > FEW_CELLS) {
-        return weir_compact_reset(&own->cells, cells, &lane->err);
-    }
-    return weir_cells_reset(&own->cells, cells, &lane->err);
-}
-
 /* Many groups. */
 
 /* n rows with their codes: their cells. */
-static void find_cells(feed *f, uint32_t n, uint64_t **codes, uint32_t *cells)
+static void find_cells(weir_feed *f, uint32_t n, uint64_t **codes, uint32_t *cells)
 {
     weir_agg_lane *own = f->own;
     uint32_t multiplier = 1;
@@ -227,8 +86,8 @@ static void find_cells(feed *f, uint32_t n, uint64_t **codes, uint32_t *cells)
 }
 
 /* n rows with their codes: their states are at *base + groups[i] * stride. */
-static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls, uint32_t *groups,
-                        uint8_t **base)
+static bool find_groups(weir_feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls,
+                        uint32_t *groups, uint8_t **base)
 {
     weir_agg_run *agg = f->agg;
     weir_agg_lane *own = f->own;
@@ -246,7 +105,7 @@ static bool find_groups(feed *f, uint32_t n, uint64_t **codes, uint64_t **nulls,
 }
 
 /* Groups that aggregator i sees: WEIR_NO_ID where its filter leaves a row out. NULL: failed. */
-static const uint32_t *groups_of(feed *f, uint32_t i, uint32_t n, const uint16_t *rows,
+static const uint32_t *groups_of(weir_feed *f, uint32_t i, uint32_t n, const uint16_t *rows,
                                  const uint32_t *groups)
 {
     if (f->agg->filter_of[i] == WEIR_NO_ID) {
@@ -264,9 +123,10 @@ static const uint32_t *groups_of(feed *f, uint32_t i, uint32_t n, const uint16_t
     return masked;
 }
 
-/* States that do not fit into L2 are fetched ahead for a few hundred rows, which all aggregators then find in L1. */
-static bool add_in_parts(feed *f, uint32_t n, const uint32_t *const *groups, weir_vec *const *args,
-                         uint8_t *base)
+/* States that do not fit into L2 are fetched ahead for a few hundred rows, which all aggregators
+ * then find in L1. */
+static bool add_in_parts(weir_feed *f, uint32_t n, const uint32_t *const *groups,
+                         weir_vec *const *args, uint8_t *base)
 {
     const weir_aggs *aggs = &f->agg->aggs;
     weir_scratch *s = &f->lane->scratch;
@@ -293,9 +153,9 @@ static bool add_in_parts(feed *f, uint32_t n, const uint32_t *const *groups, wei
     return true;
 }
 
-/* Few cells: the rows of each are listed, so that a cell's state is added to in one go. Row after row to the same few states is
- * three times slower: each addition waits for the one before it. */
-static bool add_to_few(feed *f, uint32_t n, const uint32_t *cells, const weir_sel *lists)
+/* Few cells: the rows of each are listed, so that a cell's state is added to in one go. Row after
+ * row to the same few states is three times slower: each addition waits for the one before it. */
+static bool add_to_few(weir_feed *f, uint32_t n, const uint32_t *cells, const weir_sel *lists)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
@@ -308,7 +168,8 @@ static bool add_to_few(feed *f, uint32_t n, const uint32_t *cells, const weir_se
             if (!of) {
                 return false;
             }
-            b->agg->add_many(b, f->own->heap, (uint8_t *)f->own->cells.states.at + agg->aggs.offset[i],
+            b->agg->add_many(b, f->own->heap,
+                             (uint8_t *)f->own->cells.states.at + agg->aggs.offset[i],
                              agg->aggs.stride, of, args, n, s);
             continue;
         }
@@ -322,10 +183,10 @@ static bool add_to_few(feed *f, uint32_t n, const uint32_t *cells, const weir_se
     return true;
 }
 
-static const weir_sel *list_by_cell(feed *f, uint32_t n, const uint32_t *cells)
+static const weir_sel *list_by_cell(weir_feed *f, uint32_t n, const uint32_t *cells)
 {
     weir_scratch *s = &f->lane->scratch;
-    uint32_t count = f->own->cells.count, starts[FEW_CELLS + 1] = {0}, at[FEW_CELLS];
+    uint32_t count = f->own->cells.count, starts[WEIR_FEW_CELLS + 1] = {0}, at[WEIR_FEW_CELLS];
     uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, n);
     weir_sel *lists = WEIR_SCRATCH_ARRAY(s, weir_sel, count);
     for (uint32_t i = 0; i < n; i++) {
@@ -352,7 +213,7 @@ static const weir_sel *list_by_cell(feed *f, uint32_t n, const uint32_t *cells)
 }
 
 /* rows NULL: row i is the feed's row i; else it is row rows[i]. */
-static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *groups,
+static bool add_to_many(weir_feed *f, uint32_t n, const uint16_t *rows, const uint32_t *groups,
                         uint8_t *base)
 {
     weir_agg_run *agg = f->agg;
@@ -391,7 +252,7 @@ static bool add_to_many(feed *f, uint32_t n, const uint16_t *rows, const uint32_
 }
 
 /* rows NULL: row i is the feed's row i; else it is row rows[i]. */
-static bool add_to_cells(feed *f, uint32_t n, const uint16_t *rows, const uint32_t *cells)
+static bool add_to_cells(weir_feed *f, uint32_t n, const uint16_t *rows, const uint32_t *cells)
 {
     weir_agg_run *agg = f->agg;
     weir_agg_lane *own = f->own;
@@ -409,132 +270,17 @@ static bool add_to_cells(feed *f, uint32_t n, const uint16_t *rows, const uint32
             return false;
         }
     }
-    if (!rows && own->cells.count <= FEW_CELLS && n >= 8 * own->cells.count) {
+    if (!rows && own->cells.count <= WEIR_FEW_CELLS && n >= 8 * own->cells.count) {
         return add_to_few(f, n, cells, list_by_cell(f, n, cells));
     }
     weir_cells_see(&own->cells, cells, n);
     return add_to_many(f, n, rows, cells, own->cells.states.at);
 }
 
-/* Rows that hold lists in a key: each row becomes one row per element, or per combination of elements. */
-
-typedef struct elements { /* of one key: codes of row r are at[offsets[r]..offsets[r + 1]) */
-    uint32_t *offsets;
-    uint64_t *codes, *nulls;
-} elements;
-
-/* Which of n items the key's list filter keeps. */
-static bool accepted(feed *f, uint32_t key, const weir_vec *items, const uint64_t **bits);
-
-static bool get_items(void *self, uint32_t slot, weir_vec *out, weir_error *err)
-{
-    (void)slot, (void)err;
-    *out = *(const weir_vec *)self;
-    return true;
-}
-
-static bool accepted(feed *f, uint32_t key, const weir_vec *items, const uint64_t **bits)
-{
-    weir_pred *pred = f->agg->accept[key];
-    weir_sel all = weir_sel_all(items->n), kept;
-    *bits = NULL;
-    if (!pred || items->n == 0) {
-        return true;
-    }
-    if (!weir_pred_rows(pred, f->lane, get_items, (void *)items, items->n, &all, &kept)) {
-        return false;
-    }
-    *bits = weir_sel_bits(&kept, &f->lane->scratch);
-    return true;
-}
-
-/* The items of a key's vector and where each row's begin; a null row is a list of one null, a single value a list of one. */
-static void spread_items(feed *f, const weir_vec *vec, weir_vec *items, uint32_t *offsets,
-                         uint32_t **item_of)
-{
-    bool lists = vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items);
-    *item_of = NULL;
-    *items = *vec;
-    if (!lists) {
-        for (uint32_t r = 0; r <= f->n; r++) {
-            offsets[r] = r;
-        }
-        return;
-    }
-    const uint32_t *from = vec->at.offsets;
-    uint32_t total = 0;
-    for (uint32_t r = 0; r < f->n; r++) {
-        uint32_t row = vec->form == WEIR_CONST ? 0 : r;
-        total += vec->nulls && weir_bit(vec->nulls, row) ? 1 : from[row + 1] - from[row];
-    }
-    uint32_t *of = WEIR_SCRATCH_ARRAY(&f->lane->scratch, uint32_t, total + 1), at = 0;
-    for (uint32_t r = 0; r < f->n; r++) {
-        uint32_t row = vec->form == WEIR_CONST ? 0 : r;
-        offsets[r] = at;
-        if (vec->nulls && weir_bit(vec->nulls, row)) {
-            of[at++] = WEIR_NO_ID;
-            continue;
-        }
-        for (uint32_t i = from[row]; i < from[row + 1]; i++) {
-            of[at++] = i;
-        }
-    }
-    offsets[f->n] = at;
-    *items = *vec->items;
-    *item_of = of;
-}
-
-static bool list_elements(feed *f, uint32_t k, elements *out)
-{
-    weir_agg_run *agg = f->agg;
-    weir_scratch *s = &f->lane->scratch;
-    uint32_t code = k + agg->keys.has_bucket, n = f->n;
-    weir_key_code *key = &agg->keys.codes[code];
-    weir_vec items;
-    uint32_t *item_of, *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1);
-    spread_items(f, &f->vecs[k], &items, offsets, &item_of);
-    uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, items.n + 1);
-    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, items.n + 1);
-    const uint64_t *keep;
-    if (!weir_keys_code(key, &f->own->maps[code], f->lane, &items, items.n, f->own->in_cells,
-                        f->own->dicts[code], codes, nulls) ||
-        !accepted(f, k, &items, &keep)) {
-        return false;
-    }
-    uint32_t total = offsets[n] + n, at = 0;
-    *out = (elements){WEIR_SCRATCH_ARRAY(s, uint32_t, n + 1),
-                      WEIR_SCRATCH_ARRAY(s, uint64_t, total + 1),
-                      WEIR_SCRATCH_ARRAY(s, uint64_t, total + 1)};
-    bool null_kept = !agg->accept[k];
-    if (agg->accept[k]) { /* does the filter keep a null? */
-        weir_vec null = weir_vec_null(WEIR_TYPE(WEIR_STRING), 1);
-        const uint64_t *bit;
-        if (!accepted(f, k, &null, &bit)) {
-            return false;
-        }
-        null_kept = bit[0] & 1;
-    }
-    for (uint32_t r = 0; r < n; r++) {
-        out->offsets[r] = at;
-        for (uint32_t i = offsets[r]; i < offsets[r + 1]; i++) {
-            uint32_t item = item_of ? item_of[i] : i;
-            bool none = item == WEIR_NO_ID;
-            if (none ? null_kept : !keep || weir_bit(keep, item)) {
-                out->codes[at] = none ? 0 : codes[item];
-                out->nulls[at++] = none ? 1 : nulls[item];
-            }
-        }
-        if (at == out->offsets[r] && !agg->node->skip_empty_lists) { /* counts as null */
-            out->codes[at] = 0;
-            out->nulls[at++] = 1;
-        }
-    }
-    out->offsets[n] = at;
-    return true;
-}
-
-static bool flush_expanded(feed *f, uint32_t n, const uint16_t *rows, uint64_t **codes,
-                           uint64_t **nulls)
+/* n rows of many groups, with their codes; rows[i] is the feed's row of the i-th. What filters gave
+ * is forgotten. */
+bool weir_feed_add(weir_feed *f, uint32_t n, const uint16_t *rows, uint64_t **codes,
+                   uint64_t **nulls)
 {
     weir_scratch *s = &f->lane->scratch;
     weir_mark mark = weir_scratch_mark(s);
@@ -555,69 +301,9 @@ static bool flush_expanded(feed *f, uint32_t n, const uint16_t *rows, uint64_t *
     return ok;
 }
 
-static bool add_expanded(feed *f, const uint64_t *bucket_codes)
-{
-    weir_agg_run *agg = f->agg;
-    weir_scratch *s = &f->lane->scratch;
-    uint32_t first = agg->keys.has_bucket, count = agg->keys.count, n = 0;
-    elements lists[64];
-    uint32_t at[64];
-    assert(count <= 64);
-    uint64_t **codes = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
-    uint64_t **nulls = WEIR_SCRATCH_ARRAY(s, uint64_t *, count + 1);
-    uint16_t *rows = WEIR_SCRATCH_ARRAY(s, uint16_t, WEIR_BLOCK_ROWS);
-    for (uint32_t k = 0; k < count; k++) {
-        codes[k] = WEIR_SCRATCH_ARRAY(s, uint64_t, WEIR_BLOCK_ROWS);
-        nulls[k] = WEIR_SCRATCH_ARRAY(s, uint64_t, WEIR_BLOCK_ROWS);
-        if (k >= first && !list_elements(f, k - first, &lists[k])) {
-            return false;
-        }
-    }
-    for (uint32_t r = 0; r < f->n; r++) {
-        bool some = true;
-        for (uint32_t k = first; k < count; k++) {
-            at[k] = lists[k].offsets[r];
-            some = some && at[k] < lists[k].offsets[r + 1];
-        }
-        while (some) {
-            rows[n] = (uint16_t)r;
-            for (uint32_t k = first; k < count; k++) {
-                codes[k][n] = lists[k].codes[at[k]];
-                nulls[k][n] = lists[k].nulls[at[k]];
-            }
-            if (first) {
-                codes[0][n] = bucket_codes[r];
-            }
-            if (++n == WEIR_BLOCK_ROWS) {
-                if (!flush_expanded(f, n, rows, codes, nulls)) {
-                    return false;
-                }
-                n = 0;
-            }
-            uint32_t k = first;
-            while (k < count && ++at[k] == lists[k].offsets[r + 1]) {
-                at[k] = lists[k].offsets[r];
-                k++;
-            }
-            some = k < count;
-        }
-    }
-    return n == 0 || flush_expanded(f, n, rows, codes, nulls);
-}
-
-static bool has_lists(const feed *f)
-{
-    for (uint32_t k = 0; k < f->agg->node->key_count; k++) {
-        const weir_vec *vec = &f->vecs[k];
-        if (f->agg->accept[k] || vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Cells of n rows without codes in between, where keys are single strings by id. *out may be the ids themselves. False: a key is not. */
-static bool cells_by_id(feed *f, const uint64_t *bucket_codes, const uint32_t **out)
+/* Cells of n rows without codes in between, where keys are single strings by id. *out may be the
+ * ids themselves. False: a key is not. */
+static bool cells_by_id(weir_feed *f, const uint64_t *bucket_codes, const uint32_t **out)
 {
     weir_agg_run *agg = f->agg;
     weir_agg_lane *own = f->own;
@@ -670,15 +356,16 @@ static bool cells_by_id(feed *f, const uint64_t *bucket_codes, const uint32_t **
     return true;
 }
 
-/* Rows of many groups; bucket_codes: NULL when there are no buckets. All of the feed's rows count. */
-static bool add_rows(feed *f, uint64_t *bucket_codes)
+/* Rows of many groups; bucket_codes: NULL when there are no buckets. All of the feed's rows count.
+ */
+static bool add_rows(weir_feed *f, uint64_t *bucket_codes)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
     uint32_t count = agg->keys.count, first = agg->keys.has_bucket, n = f->n;
     const uint32_t *cells;
-    if (has_lists(f)) {
-        return add_expanded(f, bucket_codes);
+    if (weir_feed_has_lists(f)) {
+        return weir_feed_add_lists(f, bucket_codes);
     }
     if (f->own->in_cells && cells_by_id(f, bucket_codes, &cells)) {
         return add_to_cells(f, n, NULL, cells);
@@ -709,7 +396,7 @@ static bool add_rows(feed *f, uint64_t *bucket_codes)
 
 /* Only buckets: one group for a stretch of rows. */
 
-static bool bucket_state(feed *f, uint64_t code, uint8_t **state)
+bool weir_feed_bucket(weir_feed *f, uint64_t code, uint8_t **state)
 {
     uint64_t *codes[1] = {&code};
     uint32_t group = 0;
@@ -728,7 +415,7 @@ static bool bucket_state(feed *f, uint64_t code, uint8_t **state)
 }
 
 /* Sorted times: each bucket's rows are one stretch. */
-static bool add_runs(feed *f, const int64_t *times)
+static bool add_runs(weir_feed *f, const int64_t *times)
 {
     const weir_buckets *buckets = &f->agg->buckets;
     uint32_t wants = weir_port_count(f->agg->port), from = 0;
@@ -744,7 +431,7 @@ static bool add_runs(feed *f, const int64_t *times)
                 high = middle;
             }
         }
-        feed part = *f;
+        weir_feed part = *f;
         uint8_t *state;
         part.n = low - from;
         part.sel = weir_sel_all(part.n);
@@ -752,7 +439,7 @@ static bool add_runs(feed *f, const int64_t *times)
         for (uint32_t i = 0; i < wants; i++) {
             weir_vec_slice(&f->vecs[i], from, part.n, &f->lane->scratch, &part.vecs[i]);
         }
-        if (!bucket_state(f, code, &state) || !add_to_one(&part, state)) {
+        if (!weir_feed_bucket(f, code, &state) || !add_to_one(&part, state)) {
             return false;
         }
         weir_scratch_rewind(&f->lane->scratch, mark);
@@ -761,7 +448,7 @@ static bool add_runs(feed *f, const int64_t *times)
     return true;
 }
 
-static bool read_times(feed *f, const int64_t **out)
+static bool read_times(weir_feed *f, const int64_t **out)
 {
     weir_vec times, flat;
     if (!f->get(f->self, f->agg->scan->time_slot, &times, &f->lane->err) ||
@@ -783,105 +470,12 @@ static bool one_bucket(const weir_agg_run *agg, const weir_chunk_info *info, uin
     if (buckets->kind == WEIR_BUCKETS_RAW) {
         return false;
     }
-    int64_t min = info->min_time, max = info->max_time; /* clipped: rows outside the intervals were cut */
+    int64_t min = info->min_time,
+            max = info->max_time; /* clipped: rows outside the intervals were cut */
     min = min < agg->scan->min_time ? agg->scan->min_time : min;
     max = max > agg->scan->max_time ? agg->scan->max_time : max;
     *code = weir_buckets_find(buckets, min);
     return weir_buckets_find(buckets, max) == *code;
-}
-
-/* Metadata in place of rows. */
-
-typedef struct fold { /* what stands for the rows of one aggregator: n rows of no argument, or one row */
-    uint32_t n;
-    weir_vec vec;
-    int64_t l;
-    double d;
-} fold;
-
-static bool fold_sum(const weir_column *col, const weir_block *block, fold *out, weir_error *err)
-{
-    uint32_t count;
-    if (!col->ops->sum || !col->ops->sum(col, block->chunk, 0, block->info.row_count, &out->l,
-                                         &out->d, &count, err)) {
-        return false;
-    }
-    out->n = count > 0;
-    return true;
-}
-
-static bool fold_zone(const weir_column *col, const weir_block *block, bool min, fold *out)
-{
-    weir_zone zone = {0};
-    if (!col->ops->zone(col, block->chunk, &zone) || zone.has_nan ||
-        (!zone.has_range && zone.null_count < block->info.row_count)) {
-        return false;
-    }
-    out->n = zone.has_range;
-    out->l = min ? zone.min.l : zone.max.l;
-    out->d = min ? zone.min.d : zone.max.d;
-    return true;
-}
-
-/* What stands for all rows of the chunk to aggregator i. False: they must be read. */
-static bool fold_chunk(weir_agg_run *agg, const weir_cursor *cursor, uint32_t i, fold *out)
-{
-    const weir_agg_bound *b = &agg->aggs.bound[i];
-    const weir_block *block = &cursor->block;
-    if (b->agg->fold == WEIR_FOLD_COUNT) {
-        *out = (fold){.n = cursor->chunk_sel.count};
-        return true;
-    }
-    uint32_t slot = b->agg->fold != WEIR_FOLD_NONE ? weir_port_plain(agg->port, agg->arg_from[i])
-                                                   : WEIR_NO_ID;
-    const weir_column *col = slot != WEIR_NO_ID ? weir_block_column(block, slot) : NULL;
-    if (!col || cursor->chunk_sel.kind != WEIR_SEL_ALL || col->type.kind != b->take[0].kind ||
-        !weir_type_is_number(col->type)) {
-        return false;
-    }
-    *out = (fold){0};
-    if (b->agg->fold == WEIR_FOLD_SUM ? !fold_sum(col, block, out, &cursor->lane->err)
-                                      : !fold_zone(col, block, b->agg->fold == WEIR_FOLD_MIN, out)) {
-        return false;
-    }
-    bool wide = b->agg->fold == WEIR_FOLD_SUM && col->type.kind == WEIR_FLOAT; /* floats add as doubles */
-    out->vec = (weir_vec){
-        .type = wide ? WEIR_TYPE(WEIR_DOUBLE) : col->type, .form = WEIR_FLAT, .n = 1};
-    return true;
-}
-
-/* All rows of a chunk are of one group and every aggregator can do without reading them. */
-static bool add_metadata(weir_agg_run *agg, weir_cursor *cursor, uint64_t code, bool *whole)
-{
-    weir_lane *lane = cursor->lane;
-    uint32_t count = agg->aggs.count;
-    fold *folds = WEIR_SCRATCH_ARRAY(&lane->scratch, fold, count + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        if (agg->filter_of[i] != WEIR_NO_ID || !fold_chunk(agg, cursor, i, &folds[i])) {
-            return lane->err.code == WEIR_OK;
-        }
-    }
-    feed f = {.agg = agg, .own = &agg->lanes[lane->index], .lane = lane};
-    uint8_t *state;
-    if (!bucket_state(&f, code, &state)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const weir_agg_bound *b = &agg->aggs.bound[i];
-        fold *of = &folds[i];
-        float single = (float)of->d;
-        of->vec.at.l = b->agg->fold == WEIR_FOLD_COUNT    ? NULL
-                       : of->vec.type.kind == WEIR_LONG   ? &of->l
-                       : of->vec.type.kind == WEIR_DOUBLE ? (const int64_t *)&of->d
-                                                          : (const int64_t *)(void *)&single;
-        if (of->n) {
-            weir_sel rows = weir_sel_all(of->n);
-            b->agg->add_one(b, f.own->heap, state + agg->aggs.offset[i], &of->vec, &rows,
-                            &lane->scratch);
-        }
-    }
-    *whole = true;
-    return true;
 }
 
 bool weir_agg_run_chunk(weir_agg_run *agg, weir_cursor *cursor, bool *whole)
@@ -889,20 +483,20 @@ bool weir_agg_run_chunk(weir_agg_run *agg, weir_cursor *cursor, bool *whole)
     weir_agg_lane *own = &agg->lanes[cursor->lane->index];
     uint64_t code;
     *whole = false;
-    if (own->seg != cursor->block.seg && !enter_segment(agg, own, cursor)) {
+    if (own->seg != cursor->block.seg && !weir_agg_enter_segment(agg, own, cursor)) {
         return false;
     }
     return agg->node->key_count > 0 || !one_bucket(agg, &cursor->block.info, &code) ||
-           add_metadata(agg, cursor, code, whole);
+           weir_agg_add_metadata(agg, cursor, code, whole);
 }
 
 bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
 {
-    feed f = {.agg = agg,
-              .own = &agg->lanes[cursor->lane->index],
-              .lane = cursor->lane,
-              .get = weir_block_get,
-              .self = &cursor->block};
+    weir_feed f = {.agg = agg,
+                   .own = &agg->lanes[cursor->lane->index],
+                   .lane = cursor->lane,
+                   .get = weir_block_get,
+                   .self = &cursor->block};
     weir_lane *lane = cursor->lane;
     uint64_t code;
     bool single = one_bucket(agg, &cursor->block.info, &code);
@@ -923,7 +517,7 @@ bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
             f.sel = cursor->sel;
         }
         uint8_t *state;
-        return bucket_state(&f, code, &state) && open_feed(&f) && add_to_one(&f, state);
+        return weir_feed_bucket(&f, code, &state) && open_feed(&f) && add_to_one(&f, state);
     }
     weir_cursor_compact(cursor);
     f.n = cursor->block.n;
@@ -953,8 +547,9 @@ bool weir_agg_run_block(weir_agg_run *agg, weir_cursor *cursor)
     return add_rows(&f, codes);
 }
 
-/* Bucket codes of a batch. A row that an outer join made of nothing on the left has no time and is in the last bucket; rows without any bucket: *out NULL. */
-static bool batch_buckets(feed *f, uint64_t **out)
+/* Bucket codes of a batch. A row that an outer join made of nothing on the left has no time and is
+ * in the last bucket; rows without any bucket: *out NULL. */
+static bool batch_buckets(weir_feed *f, uint64_t **out)
 {
     weir_agg_run *agg = f->agg;
     weir_scratch *s = &f->lane->scratch;
@@ -982,8 +577,13 @@ static bool batch_buckets(feed *f, uint64_t **out)
 bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, void *self,
                         uint32_t n)
 {
-    feed f = {.agg = agg, .own = &agg->lanes[lane->index], .lane = lane, .get = get, .self = self,
-              .n = n, .sel = weir_sel_all(n)};
+    weir_feed f = {.agg = agg,
+                   .own = &agg->lanes[lane->index],
+                   .lane = lane,
+                   .get = get,
+                   .self = self,
+                   .n = n,
+                   .sel = weir_sel_all(n)};
     f.own->seg = 0;
     if (agg->keys.count == 0 && !f.own->in_cells) {
         f.own->in_cells = true;
@@ -999,7 +599,8 @@ bool weir_agg_run_batch(weir_agg_run *agg, weir_lane *lane, weir_port_get *get, 
     if (agg->keys.has_bucket && (!batch_buckets(&f, &codes) || !codes)) {
         return lane->err.code == WEIR_OK;
     }
-    return agg->keys.count ? add_rows(&f, codes) : bucket_state(&f, 0, &state) && add_to_one(&f, state);
+    return agg->keys.count ? add_rows(&f, codes)
+                           : weir_feed_bucket(&f, 0, &state) && add_to_one(&f, state);
 }
 
 bool weir_agg_run_fold(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane)
