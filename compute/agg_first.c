@@ -65,8 +65,7 @@ static bool plan(const weir_agg_spec *spec, weir_agg_bound *b, weir_arena *arena
     }
     b->state_size = sizeof(first_state);
     b->out_type = WEIR_TYPE(kind);
-    b->raw_type = p->pairs ? pair_type(kind) : b->out_type; /* pairs merge to pairs */
-    b->stored_type = pair_type(kind);
+    b->raw_type = b->stored_type = pair_type(kind);
     b->prepared = p;
     return true;
 }
@@ -293,7 +292,7 @@ static void finish(const weir_agg_bound *b, const weir_heap *h, const void *stat
     double *doubles = (double *)(void *)longs;
     float *floats = (float *)(void *)longs;
     weir_str *strings = is_string(b) ? WEIR_SCRATCH_ARRAY(s, weir_str, n + 1) : NULL;
-    if (!finalize && takes_pairs(b)) {
+    if (!finalize) {
         finish_pairs(b, h, states, stride, n, s, out);
         return;
     }
@@ -440,7 +439,7 @@ static bool row(const weir_agg_bound *b, const weir_vec *args, uint32_t n, weir_
 }
 
 #define FIRST(id, name, count, folding)                                                                    \
-    const weir_agg id = {.type = name, .params = params, .param_count = count, .combining = folding, .plan = plan, .init = init, .add_one = add_one, \
+    const weir_agg id = {.type = name, .params = params, .param_count = count, .totals_by_state = true, .combining = folding, .plan = plan, .init = init, .add_one = add_one, \
                          .add_many = add_many, .merge = merge, .finish = finish, .save = save, .load = load, .row = row}
 FIRST(weir_agg_long_first, "longFirst", 2, "longFirst");
 FIRST(weir_agg_long_last, "longLast", 2, "longLast");
