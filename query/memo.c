@@ -71,12 +71,22 @@ void weir_memo_free(weir_memo *memo)
 
 weir_memo_key weir_memo_key_of(const weir_memo *memo, weir_str bytes)
 {
-    weir_buf salted = {0};
-    weir_buf_put(&salted, memo ? memo->salt : "", memo ? sizeof(memo->salt) : 1);
-    weir_buf_str(&salted, bytes);
+    char few[512], *salted = few;
+    if (bytes.size > sizeof(few) - 16) {
+        salted = weir_alloc(bytes.size + 16);
+    }
+    memset(salted, 0, 16);
+    if (memo) {
+        memcpy(salted, memo->salt, sizeof(memo->salt));
+    }
+    if (bytes.size) {
+        memcpy(salted + 16, bytes.at, bytes.size);
+    }
     weir_memo_key key = {weir_hash_bytes(bytes.at, bytes.size),
-                         weir_hash_bytes(salted.at, salted.size)};
-    weir_buf_done(&salted);
+                         weir_hash_bytes(salted, bytes.size + 16)};
+    if (salted != few) {
+        free(salted);
+    }
     return key;
 }
 

@@ -1,7 +1,9 @@
 /* query/run_agg_cache.c - see the header. While a unit is computed apart, the lane's groups are put
  * aside and an empty set takes their place; then it is folded, saved, and merged into what was put
  * aside. That costs a second hashing per group, so units with many groups for their rows are not
- * kept, and after the first of them the query's other units are computed as ever. */
+ * kept, and after the first of them the leaf's other units are computed as ever, now and later.
+ * Measured: a group of a kept unit costs 4-6 ns per key and aggregate, a text that is no id of the
+ * segment's dictionary 100 ns; asking for a unit 0.5 us. */
 #include "query/run_agg_cache.h"
 #include "query/partial.h"
 #include "weir/hash.h"
@@ -13,16 +15,18 @@ enum {
     KEEP_ROWS = 4096,
     KEEP_US = 20,
     ROWS_PER_GROUP = 8,
-    LOAD_NS = 60
+    LOAD_NS = 8,
+    LOAD_TEXT_NS = 100
 };
 
 struct weir_agg_units {
     uint32_t count;
     weir_agg_unit *at;
-    uint64_t row_count;     /* that must be read */
-    weir_agg_lane *aside;   /* per lane; NULL: no unit is kept */
-    weir_memo_key too_many; /* stands for: units of this leaf have too many groups */
-    _Atomic bool has_too_many;
+    uint64_t row_count;   /* that must be read */
+    weir_agg_lane *aside; /* per lane; NULL: no unit is kept */
+    weir_memo_key leaf;   /* what units have in common; itself kept: they are not worth it */
+    _Atomic bool not_worth_it;
+    uint64_t most_rows; /* of a unit that was asked for */
 };
 
 static bool cached_here(const weir_agg_run *agg)
@@ -98,19 +102,47 @@ static uint32_t unit_size(const weir_scan *scan, uint32_t slice)
     return size > UNIT_SLICES ? UNIT_SLICES : size;
 }
 
-static void ask(weir_agg_run *agg, struct weir_agg_units *units, weir_agg_unit *unit, weir_buf *key,
-                size_t leaf_size, bool few)
+/* A guess from below: what takes less than KEEP_US in any case is not asked for. */
+static bool is_slow(const weir_agg_run *agg, uint64_t rows)
+{
+    double row_ns = 0.1 * (1 + agg->aggs.count) + (agg->scan->filter ? 0.3 : 0) + agg->keys.count;
+    return agg->stage.options->force_keep ||
+           (rows >= KEEP_ROWS && row_ns * (double)rows >= 1000 * KEEP_US);
+}
+
+static void ask(weir_agg_run *agg, struct weir_agg_units *units, weir_agg_unit *unit, weir_buf *key)
 {
     const weir_run_options *options = agg->stage.options;
-    key->size = leaf_size;
+    key->size = 0;
+    weir_buf_put(key, &units->leaf, sizeof(units->leaf));
     put_unit(agg->scan, unit, key);
     unit->key = weir_memo_key_of(options->memo, weir_buf_view(key));
     unit->known = options->use_cache ? weir_memo_get(options->memo, unit->key) : NULL;
     unit->done = unit->known != NULL;
     unit->keep = !unit->done && options->populate_cache &&
-                 (options->force_keep || (few && unit_rows(agg->scan, unit) >= KEEP_ROWS &&
-                                          weir_memo_seen(options->memo, unit->key)));
-    units->row_count -= unit->done ? unit_rows(agg->scan, unit) : 0;
+                 (options->force_keep || weir_memo_seen(options->memo, unit->key));
+    uint64_t rows = unit_rows(agg->scan, unit);
+    units->row_count -= unit->done ? rows : 0;
+    units->most_rows = rows > units->most_rows ? rows : units->most_rows;
+}
+
+/* How many slices of slice i's segment, from it on, make a unit that the memo is asked for; 0:
+ * none. */
+static uint32_t unit_at(const weir_agg_run *agg, uint32_t i, uint32_t *size)
+{
+    const weir_scan *scan = agg->scan;
+    const weir_slice *slices = scan->slices;
+    const weir_rows *rows = scan->segs[slices[i].seg].rows;
+    uint32_t count = 1;
+    if (!rows || rows->live || !rows->uid || slices[i].count == 0) {
+        return 0;
+    }
+    *size = i == 0 || slices[i - 1].seg != slices[i].seg ? unit_size(scan, i) : *size;
+    while (count < *size && i + count < scan->slice_count &&
+           slices[i + count].seg == slices[i].seg) {
+        count++;
+    }
+    return is_slow(agg, unit_rows(scan, &(weir_agg_unit){.slice = i, .count = count})) ? count : 0;
 }
 
 bool weir_agg_units_init(weir_agg_run *agg, weir_lane *lane)
@@ -119,7 +151,7 @@ bool weir_agg_units_init(weir_agg_run *agg, weir_lane *lane)
     weir_arena *arena = agg->stage.arena;
     const weir_run_options *options = agg->stage.options;
     struct weir_agg_units *units = WEIR_ARENA_NEW(arena, struct weir_agg_units);
-    bool cached = cached_here(agg), few = false, any = false;
+    bool cached = cached_here(agg), keeps = false;
     weir_buf key = {0};
     units->at = WEIR_ARENA_ARRAY(arena, weir_agg_unit, scan->slice_count + 1);
     units->row_count = scan->row_count;
@@ -127,44 +159,33 @@ bool weir_agg_units_init(weir_agg_run *agg, weir_lane *lane)
     if (cached) {
         put_leaf(agg, &key);
         agg->fingerprint = weir_hash_bytes(key.at, key.size);
-        units->too_many = weir_memo_key_of(options->memo, weir_buf_view(&key));
-        few = !weir_memo_has(options->memo, units->too_many);
+        units->leaf = weir_memo_key_of(options->memo, weir_buf_view(&key));
+        cached = !weir_memo_has(options->memo, units->leaf);
     }
-    size_t leaf_size = key.size;
-    uint32_t size = 1;
-    for (uint32_t i = 0, part = 0; i < scan->slice_count; i += part) {
-        const weir_rows *rows = scan->segs[scan->slices[i].seg].rows;
-        weir_agg_unit *unit = &units->at[units->count];
-        part = 1;
-        *unit = (weir_agg_unit){.slice = i, .count = 1};
-        if (cached && rows && !rows->live && rows->uid && scan->slices[i].count) {
-            bool first = i == 0 || scan->slices[i - 1].seg != scan->slices[i].seg;
-            size = first ? unit_size(scan, i) : size;
-            while (part < size && i + part < scan->slice_count &&
-                   scan->slices[i + part].seg == scan->slices[i].seg) {
-                part++;
-            }
-            unit->count = part;
-            ask(agg, units, unit, &key, leaf_size, few);
-            any = any || unit->keep;
-            part = unit->done || unit->keep ? part
-                                            : 1; /* else each slice is a unit, as without a cache */
-            unit->count = part;
+    for (uint32_t i = 0, size = 1; i < scan->slice_count;) {
+        weir_agg_unit asked = {.slice = i, .count = cached ? unit_at(agg, i, &size) : 0};
+        if (asked.count) {
+            ask(agg, units, &asked, &key);
+            keeps = keeps || asked.keep;
         }
-        units->count++;
-        if (!weir_ctl_check(lane->run.ctl, &lane->err)) {
-            weir_buf_done(&key);
-            return false;
+        bool whole = asked.done || asked.keep;
+        uint32_t end = i + (asked.count ? asked.count : 1);
+        if (whole) {
+            units->at[units->count++] = asked;
         }
+        for (; !whole && i < end; i++) { /* each slice by itself, as without a memo */
+            units->at[units->count++] = (weir_agg_unit){.slice = i, .count = 1};
+        }
+        i = end;
     }
     weir_buf_done(&key);
-    if (any) {
+    if (keeps) {
         units->aside = WEIR_ARENA_ARRAY(arena, weir_agg_lane, agg->lane_count);
         for (uint32_t i = 0; i < agg->lane_count; i++) {
             weir_agg_run_lane_init(agg, &units->aside[i]);
         }
     }
-    return true;
+    return weir_ctl_check(lane->run.ctl, &lane->err);
 }
 
 const weir_agg_unit *weir_agg_units(const weir_agg_run *agg, uint32_t *count, uint64_t *row_count)
@@ -190,7 +211,7 @@ static void exchange(weir_agg_run *agg, const weir_lane *lane)
 
 bool weir_agg_unit_begin(weir_agg_run *agg, weir_lane *lane, const weir_agg_unit *unit)
 {
-    if (!atomic_load(&agg->units->has_too_many)) {
+    if (!atomic_load(&agg->units->not_worth_it)) {
         exchange(agg, lane);
         weir_agg_lane *own = &agg->lanes[lane->index];
         own->seg = own->cells_seg = WEIR_NO_ID;
@@ -199,14 +220,17 @@ bool weir_agg_unit_begin(weir_agg_run *agg, weir_lane *lane, const weir_agg_unit
     return true;
 }
 
-/* Loading must cost less than half of computing. */
-static bool is_worth_it(const weir_agg_run *agg, uint64_t groups, int64_t spent_us)
+/* Whether finding the unit costs less than half of computing it. */
+static bool is_worth_it(const weir_agg_run *agg, const weir_agg_lane *own, int64_t spent_us)
 {
-    if (agg->stage.options->force_keep) {
-        return true;
+    uint64_t group_ns = LOAD_NS * (agg->keys.count + agg->aggs.count);
+    for (uint32_t k = 0; k < agg->keys.count; k++) {
+        const weir_key_code *code = &agg->keys.codes[k];
+        bool text = code->type.kind == WEIR_STRING && code->slot == WEIR_NO_ID;
+        group_ns += text ? LOAD_TEXT_NS : 0;
     }
-    uint64_t load_ns = groups * (agg->keys.count + agg->aggs.count) * LOAD_NS;
-    return spent_us >= KEEP_US && (uint64_t)spent_us * 500 > load_ns;
+    return own->groups.count <= own->apart_rows / ROWS_PER_GROUP &&
+           own->groups.count * group_ns * 2 <= (uint64_t)spent_us * 1000;
 }
 
 bool weir_agg_unit_end(weir_agg_run *agg, weir_lane *lane, const weir_agg_unit *unit,
@@ -221,16 +245,15 @@ bool weir_agg_unit_end(weir_agg_run *agg, weir_lane *lane, const weir_agg_unit *
     if (!weir_agg_run_fold(agg, own, lane)) {
         return false;
     }
-    uint32_t groups = own->groups.count;
-    bool ok = true;
-    if (groups > own->apart_rows / ROWS_PER_GROUP && !agg->stage.options->force_keep) {
-        weir_memo_put(memo, units->too_many, WEIR_STR(""));
-        atomic_store(&units->has_too_many, true);
-    } else if (is_worth_it(agg, groups, spent_us)) {
+    bool ok = true, forced = agg->stage.options->force_keep;
+    if (forced || (spent_us >= KEEP_US && is_worth_it(agg, own, spent_us))) {
         weir_buf bytes = {0};
         ok = weir_partial_save(agg, own, lane, agg->scan->slices[unit->slice].seg, &bytes);
         ok = ok && (weir_memo_put(memo, unit->key, weir_buf_view(&bytes)), true);
         weir_buf_done(&bytes);
+    } else if (spent_us >= KEEP_US && own->apart_rows * 2 >= units->most_rows) {
+        weir_memo_put(memo, units->leaf, WEIR_STR("")); /* small segments say nothing of large ones */
+        atomic_store(&units->not_worth_it, true);
     }
     exchange(agg, lane);
     weir_agg_lane *apart = &units->aside[lane->index];
