@@ -6,6 +6,7 @@
  * somebody asks (failed). */
 #include "compute/agg_expression.h"
 #include "compute/agg_table.h"
+#include "compute/lookup.h"
 #include <stdlib.h>
 
 #define MOST_BYTES (1u << 20) /* a block may copy an accumulator 4,096 times */
@@ -60,10 +61,29 @@ static weir_str text_of(const weir_agg_spec *spec, int param)
     return spec->values[param].as.s;
 }
 
+/* Each lookup() in the texts becomes one of the version that the query holds: they are parsed again
+ * when the query is bound, and the plan's text must tell versions apart. A text that does not parse
+ * is told then. */
+static void pin_lookups(const weir_agg_spec *spec, weir_value *values, weir_arena *arena)
+{
+    for (int param = WEIR_EXPRAGG_INITIAL; param <= WEIR_EXPRAGG_FINALIZE; param++) {
+        const weir_expr *expr =
+            is_said(spec, param) ? weir_expr_parse(arena, text_of(spec, param), NULL) : NULL;
+        const weir_expr *pinned = expr ? weir_lookups_pin(arena, expr) : NULL;
+        if (pinned != expr) {
+            weir_buf text = {0};
+            weir_expr_print(pinned, &text);
+            values[param] = weir_value_str(weir_arena_str(arena, weir_buf_view(&text)));
+            weir_buf_done(&text);
+        }
+    }
+}
+
 /* The arguments are the columns that `fold` reads; "fields" only says what `combine` is by default.
  */
 static bool settle(weir_agg_spec *spec, weir_value *values, weir_arena *arena, weir_error *err)
 {
+    pin_lookups(spec, values, arena);
     const weir_expr *fold = weir_expr_parse(arena, text_of(spec, WEIR_EXPRAGG_FOLD), err);
     if (!fold) {
         return weir_fail_in(err, "fold");

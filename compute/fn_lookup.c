@@ -1,5 +1,5 @@
 /* compute/fn_lookup.c - lookup(x, 'name'[, missing]) through a registered lookup, as there is one
- * when the program is made; lookup-pinned(x, 'name', uid[, missing]) through the version that a
+ * when the program is made; lookup_pinned(x, 'name', uid[, missing]) through the version that a
  * query holds; lookup-map(x, keys, values[, missing]) through one given by two constant arrays,
  * which front ends lower map lookups to. What has no key, null too, and what is mapped to null is
  * `missing`. */
@@ -92,7 +92,7 @@ static const weir_expr *pin_call(weir_arena *arena, const weir_expr *call)
     if (call->arg_count == 3) {
         args[3] = call->args[2];
     }
-    return weir_expr_call(arena, "lookup-pinned", call->arg_count + 1, args);
+    return weir_expr_call(arena, "lookup_pinned", call->arg_count + 1, args);
 }
 
 const weir_expr *weir_lookups_pin(weir_arena *arena, const weir_expr *expr)
@@ -182,7 +182,7 @@ static const weir_fn fns[] = {
      .infer = infer_lookup,
      .prepare = prepare_lookup,
      .run = run_lookup},
-    {.name = "lookup-pinned",
+    {.name = "lookup_pinned",
      .min_args = 3,
      .max_args = 4,
      .flags = WEIR_FN_PURE,

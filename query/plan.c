@@ -387,6 +387,13 @@ static void print_use(const weir_agg_use *use, weir_buf *out)
         weir_buf_byte(out, ' ');
         weir_buf_str(out, use->spec.json);
     }
+    for (uint32_t i = 0; use->spec.agg->settle && i < use->spec.agg->param_count; i++) {
+        const weir_value *value = &use->spec.values[i]; /* what was made of the JSON */
+        if (value->type.kind == WEIR_STRING && !value->is_null) {
+            weir_buf_byte(out, ' ');
+            weir_buf_str(out, value->as.s);
+        }
+    }
     if (use->filter) {
         weir_buf_text(out, " where ");
         weir_filter_print(use->filter, out);
