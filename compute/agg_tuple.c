@@ -213,6 +213,7 @@ static void finish(const weir_agg_bound *b, const weir_heap *h, const void *stat
 {
     weir_str *images = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
     double *estimates = (double *)(void *)images;
+    weir_buf image = {0};
     for (uint32_t i = 0; i < n; i++) {
         const weir_tuple *tuple =
             (const weir_tuple *)(const void *)((const char *)states + i * stride);
@@ -221,9 +222,14 @@ static void finish(const weir_agg_bound *b, const weir_heap *h, const void *stat
             estimates[i] = weir_tuple_estimate(h, tuple);
             continue;
         }
+        weir_mark mark = weir_scratch_mark(s);
         weir_tuple_result(h, tuple, s, &view);
-        images[i] = weir_tuple_image_str(&view, s);
+        image.size = 0;
+        weir_buf_reserve(&image, weir_tuple_image(&view, NULL));
+        image.size = weir_tuple_image(&view, (uint8_t *)image.at);
+        images[i] = weir_scratch_keep(s, mark, &image);
     }
+    weir_buf_done(&image);
     *out = (weir_vec){
         .type = finalize ? b->out_type : b->raw_type, .form = WEIR_FLAT, .n = n, .at.s = images};
 }

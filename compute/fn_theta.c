@@ -133,16 +133,16 @@ RUN(run_to_string)
     (void)call;
     weir_str *texts = weir_out_strings(run, n, out);
     weir_buf buf = {0};
-    bool ok = true;
     FOR_ROWS(sel, i)
     {
+        weir_mark mark = weir_scratch_mark(run->scratch);
         weir_theta_view view = open_arg(&args[0], i, run->scratch);
         buf.size = 0;
         describe(&view, &buf);
-        ok = ok && weir_out_copy(run, weir_buf_view(&buf), &texts[i]);
+        texts[i] = weir_scratch_keep(run->scratch, mark, &buf);
     }
     weir_buf_done(&buf);
-    return ok;
+    return true;
 }
 
 /* Set operations: the size when the first argument is a number, then sketches. */
@@ -194,15 +194,21 @@ static bool run_set(const weir_fn_call *call, weir_run *run, const weir_vec *arg
     weir_theta_lg_k(first ? weir_arg_long(&args[0], 0) : DEFAULT_SIZE, &lg_k);
     weir_str *images = weir_out_strings(run, n, out);
     weir_theta_view *views = WEIR_SCRATCH_ARRAY(run->scratch, weir_theta_view, call->arg_count);
+    weir_buf image = {0};
     FOR_ROWS(sel, i)
     {
+        weir_mark mark = weir_scratch_mark(run->scratch);
         weir_theta_view result;
         for (uint32_t k = first; k < call->arg_count; k++) {
             views[k - first] = open_arg(&args[k], i, run->scratch);
         }
         op(views, call->arg_count - first, lg_k, run->scratch, &result);
-        images[i] = weir_theta_image_str(&result, run->scratch);
+        image.size = 0;
+        weir_buf_reserve(&image, weir_theta_image(&result, NULL));
+        image.size = weir_theta_image(&result, (uint8_t *)image.at);
+        images[i] = weir_scratch_keep(run->scratch, mark, &image);
     }
+    weir_buf_done(&image);
     return true;
 }
 

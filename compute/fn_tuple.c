@@ -252,16 +252,16 @@ RUN(run_to_string)
     (void)call;
     weir_str *texts = weir_out_strings(run, n, out);
     weir_buf buf = {0};
-    bool ok = true;
     FOR_ROWS(sel, i)
     {
+        weir_mark mark = weir_scratch_mark(run->scratch);
         weir_tuple_view view = open_arg(&args[0], i, run->scratch);
         buf.size = 0;
         describe(&view, &buf);
-        ok = ok && weir_out_copy(run, weir_buf_view(&buf), &texts[i]);
+        texts[i] = weir_scratch_keep(run->scratch, mark, &buf);
     }
     weir_buf_done(&buf);
-    return ok;
+    return true;
 }
 
 RUN(run_to_base64)
@@ -300,9 +300,11 @@ RUN(run_quantiles)
 {
     weir_str *images = weir_out_strings(run, n, out);
     weir_heap *heap = weir_heap_new(run->scratch->budget);
+    weir_buf image = {0};
     bool ok = true;
     FOR_ROWS(sel, i)
     {
+        weir_mark mark = weir_scratch_mark(run->scratch);
         weir_tuple_view view = open_arg(&args[ARG_SKETCH], i, run->scratch);
         int64_t column = weir_arg_long(&args[ARG_COLUMN], i);
         weir_quantiles q = weir_quantiles_of((uint32_t)weir_arg_long(&args[ARG_K], i));
@@ -317,12 +319,13 @@ RUN(run_quantiles)
                 weir_quantiles_add(heap, &q, value);
             }
         }
-        size_t size = weir_quantiles_save(heap, &q, NULL);
-        uint8_t *bytes = weir_scratch_take(run->scratch, size);
-        weir_quantiles_save(heap, &q, bytes);
-        images[i] = (weir_str){(const char *)bytes, size};
+        image.size = 0;
+        weir_buf_reserve(&image, weir_quantiles_save(heap, &q, NULL));
+        image.size = weir_quantiles_save(heap, &q, (uint8_t *)image.at);
+        images[i] = weir_scratch_keep(run->scratch, mark, &image);
         weir_heap_drop(heap, q.handle);
     }
+    weir_buf_done(&image);
     weir_heap_free(heap);
     return ok;
 }
@@ -407,21 +410,28 @@ static bool run_set(const weir_fn_call *call, weir_run *run, const weir_vec *arg
     weir_str *images = weir_out_strings(run, n, out);
     weir_tuple_view *views = WEIR_SCRATCH_ARRAY(run->scratch, weir_tuple_view, count);
     bool *there = WEIR_SCRATCH_ARRAY(run->scratch, bool, count);
+    weir_buf image = {0};
+    bool ok = true;
     FOR_ROWS(sel, i)
     {
+        weir_mark mark = weir_scratch_mark(run->scratch);
         weir_tuple_view result;
         for (uint32_t k = 0; k < count; k++) {
             views[k] = open_arg(&args[first + k], i, run->scratch);
             there[k] =
                 args[first + k].type.kind == WEIR_COMPLEX && !weir_arg_null(&args[first + k], i);
         }
-        if (!agree(run, views, there, count, (uint32_t)value_count)) {
-            return false;
+        ok = ok && agree(run, views, there, count, (uint32_t)value_count);
+        if (ok) {
+            op(views, count, lg_k, run->scratch, &result);
+            image.size = 0;
+            weir_buf_reserve(&image, weir_tuple_image(&result, NULL));
+            image.size = weir_tuple_image(&result, (uint8_t *)image.at);
+            images[i] = weir_scratch_keep(run->scratch, mark, &image);
         }
-        op(views, count, lg_k, run->scratch, &result);
-        images[i] = weir_tuple_image_str(&result, run->scratch);
     }
-    return true;
+    weir_buf_done(&image);
+    return ok;
 }
 
 RUN(run_union)

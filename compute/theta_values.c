@@ -1,7 +1,6 @@
 /* compute/theta_values.c - values to hashes; bounds as JSON. */
 #include "compute/theta_values.h"
 #include "compute/dict_hash.h"
-#include "weir/buf.h"
 
 #define KEY_OF_HASHES 0x61746574u
 
@@ -93,6 +92,16 @@ bool weir_theta_lg_k(int64_t size, uint32_t *lg_k)
     }
     *lg_k = (uint32_t)__builtin_ctzll((uint64_t)size);
     return true;
+}
+
+weir_str weir_scratch_keep(weir_scratch *s, weir_mark mark, const weir_buf *buf)
+{
+    weir_scratch_rewind(s, mark);
+    char *bytes = weir_scratch_take(s, buf->size + 1);
+    if (buf->size > 0) {
+        memcpy(bytes, buf->at, buf->size);
+    }
+    return (weir_str){bytes, buf->size};
 }
 
 weir_str weir_theta_bounds_text(const weir_theta_view *view, uint32_t std_devs, weir_scratch *s)

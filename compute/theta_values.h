@@ -4,6 +4,7 @@
 #define COMPUTE_THETA_VALUES_H
 #include "compute/sketch_theta.h"
 #include "compute/vec.h"
+#include "weir/buf.h"
 
 /* Row i of a block has hashes [offsets[i], offsets[i + 1]), or one: hashes[i]. 0: it does not
  * count. */
@@ -17,6 +18,10 @@ weir_hashed weir_theta_hashes(const weir_vec *vec, weir_heap *heap, weir_scratch
 
 /* False: `size` is no power of two in DataSketches' range. */
 bool weir_theta_lg_k(int64_t size, uint32_t *lg_k);
+
+/* Makes the bytes in `buf` what is taken from `s` at `mark`, in place of all that was taken since:
+ * of a row's work its result stays. */
+weir_str weir_scratch_keep(weir_scratch *s, weir_mark mark, const weir_buf *buf);
 
 #define WEIR_THETA_BOUNDS_TYPE "thetaSketchEstimateWithErrorBounds"
 /* {"estimate":...,"highBound":...,"lowBound":...,"numStdDev":...} */
