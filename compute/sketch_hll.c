@@ -371,15 +371,26 @@ static void put_greater(uint8_t *into, uint32_t slot, uint32_t value)
     }
 }
 
+/* Nibbles above `least`, exceptions as 0; n bytes give n pairs of values. */
+WEIR_HOT static void unpack_4(const uint8_t *restrict from, uint32_t n, uint8_t least,
+                              uint16_t *restrict pairs)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        pairs[i] = htole16((from[i] | from[i] << 4) & 0x0f0f);
+    }
+    uint8_t *values = (uint8_t *)pairs;
+    for (uint32_t i = 0; i < 2 * n; i++) {
+        values[i] = values[i] == EXCEPTION ? 0 : (uint8_t)(values[i] + least);
+    }
+}
+
 static void merge_4(uint8_t *into, uint32_t mask, const weir_hllsketch_view *v)
 {
-    uint32_t k = 1u << v->lg_k;
-    for (uint32_t slot = 0; slot < k; slot++) {
-        uint32_t value = nibble(v, slot);
-        if (value != EXCEPTION) {
-            value += v->cur_min;
-            put_greater(into, slot & mask, value > 63 ? 63 : value);
-        }
+    uint16_t pairs[512];
+    uint32_t k = 1u << v->lg_k, step = mask + 1 < sizeof(pairs) ? mask + 1 : sizeof(pairs);
+    for (uint32_t slot = 0; slot < k; slot += step) {
+        unpack_4(v->at + slot / 2, step / 2, v->cur_min, pairs);
+        greater_bytes(into + (slot & mask), (const uint8_t *)pairs, step);
     }
     for (uint32_t i = 0; i < v->slots; i++) {
         uint32_t pair = load_u32(v->exceptions + (size_t)i * 4);
@@ -412,11 +423,18 @@ static void merge_registers(uint8_t *into, uint32_t mask, const weir_hllsketch_v
     }
 }
 
+/* Four tables: neighbours are often equal, and a count that was just written is slow to read. */
 void weir_hllsketch_histogram(const weir_hllsketch_view *v, uint32_t counts[64])
 {
-    memset(counts, 0, sizeof(*counts) * 64);
-    for (uint32_t slot = 0; slot < 1u << v->lg_k; slot++) {
-        counts[v->at[slot] & 63]++;
+    uint32_t parts[4][64] = {{0}};
+    for (uint32_t slot = 0; slot < 1u << v->lg_k; slot += 4) {
+        parts[0][v->at[slot] & 63]++;
+        parts[1][v->at[slot + 1] & 63]++;
+        parts[2][v->at[slot + 2] & 63]++;
+        parts[3][v->at[slot + 3] & 63]++;
+    }
+    for (uint32_t value = 0; value < 64; value++) {
+        counts[value] = parts[0][value] + parts[1][value] + parts[2][value] + parts[3][value];
     }
 }
 
@@ -541,19 +559,29 @@ static void write_coupons(writer *w, const weir_hllsketch *s, const weir_hllsket
     }
 }
 
-/* Four bits each above the least; what does not fit is an exception. */
-static void write_4(writer *w, const weir_hllsketch_view *v, uint32_t least)
+/* Four bits each above the least, 15 what does not fit; n values give n / 2 bytes. */
+WEIR_HOT static void pack_4(const uint8_t *restrict from, uint32_t n, uint8_t least,
+                            uint8_t *restrict out)
+{
+    for (uint32_t i = 0; i < n / 2; i++) {
+        uint8_t low = (uint8_t)(from[2 * i] - least), high = (uint8_t)(from[2 * i + 1] - least);
+        low = low < EXCEPTION ? low : EXCEPTION;
+        high = high < EXCEPTION ? high : EXCEPTION;
+        out[i] = (uint8_t)(low | high << 4);
+    }
+}
+
+static void write_4(writer *w, const weir_hllsketch_view *v, uint32_t least, uint32_t exceptions)
 {
     uint32_t k = 1u << v->lg_k;
-    for (uint32_t slot = 0; w->at && slot < k; slot += 2) {
-        uint32_t low = v->at[slot] - least, high = v->at[slot + 1] - least;
-        w->at[w->size + slot / 2] = (uint8_t)((low < EXCEPTION ? low : EXCEPTION) |
-                                              (high < EXCEPTION ? high : EXCEPTION) << 4);
+    if (w->at) {
+        pack_4(v->at, k, (uint8_t)least, w->at + w->size);
     }
     w->size += k / 2;
-    for (uint32_t slot = 0; slot < k; slot++) {
+    for (uint32_t slot = 0; exceptions > 0; slot++) {
         if (v->at[slot] >= least + EXCEPTION) {
             put_u32(w, (uint32_t)v->at[slot] << ADDRESS_BITS | slot);
+            exceptions--;
         }
     }
 }
@@ -604,7 +632,7 @@ static void write_registers(writer *w, const weir_hllsketch_view *v, weir_hllske
     put_u32(w, counts[least]);
     put_u32(w, exceptions);
     if (type == WEIR_HLL_4) {
-        write_4(w, v, least);
+        write_4(w, v, least, exceptions);
     } else if (type == WEIR_HLL_6) {
         write_6(w, v);
     } else {
