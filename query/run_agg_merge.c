@@ -105,6 +105,7 @@ static bool make_sets(weir_agg_run *agg, weir_lane *lane)
             mask[key->word] &= ~(field << key->shift);
             if (key->kind == WEIR_CODE_WIDE) {
                 nulls[key->null_word] |= 1ull << key->null_shift;
+                mask[key->null_word] &= ~(1ull << key->null_shift); /* null or not: one group */
             }
         }
         if (!add_table(agg, lane, &agg->sets[i], own->heap, &own->groups, own->heap, mask)) {

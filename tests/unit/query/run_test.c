@@ -177,7 +177,8 @@ static void put_query(text *t, uint64_t *seed, bool *ordered)
         put_granularity(t, seed);
         put(t, "'dimension':");
         put_dimension(t, seed, "k");
-        put(t, ",'metric':%s,'threshold':%u,", PICK(seed, "'n'", "{'type':'inverted','metric':'n'}", "{'type':'dimension','ordering':'lexicographic'}"),
+        put(t, ",'metric':%s,'threshold':%u,", PICK(seed, "'n'", "{'type':'inverted','metric':'n'}", "{'type':'dimension','ordering':'lexicographic'}", "{'type':'dimension','ordering':'numeric','previousStop':'3'}",
+                 "{'type':'inverted','metric':{'type':'dimension','ordering':'alphanumeric'}}", "{'type':'lexicographic','previousStop':'m1'}"),
             1 + draw_below(seed, 30));
         put_aggs(t, seed);
     } else if (kind < 7) {
@@ -195,8 +196,17 @@ static void put_query(text *t, uint64_t *seed, bool *ordered)
         if (draw_below(seed, 3) == 0) {
             put(t, ",'having':{'type':'greaterThan','aggregation':'n','value':%u}", draw_below(seed, 5));
         }
+        bool named = strstr(t->at, "'outputName':'k0'") != NULL;
         if (draw_below(seed, 2) == 0) {
-            put(t, ",'limitSpec':{'type':'default','limit':%u,'columns':[{'dimension':'n','direction':'descending'}]}", 1 + draw_below(seed, 40));
+            put(t, ",'limitSpec':{'type':'default','limit':%u,'offset':%u,'columns':[", 1 + draw_below(seed, 40), draw_below(seed, 3) ? 0 : draw_below(seed, 9));
+            if (named && draw_below(seed, 2)) {
+                put(t, "{'dimension':'k0','direction':'%s','dimensionOrder':'%s'},", PICK(seed, "ascending", "descending"),
+                    PICK(seed, "lexicographic", "numeric", "alphanumeric", "strlen"));
+            }
+            put(t, "{'dimension':'n','direction':'%s'}]}", PICK(seed, "ascending", "descending", "descending"));
+        }
+        if (named && strstr(t->at, "'outputName':'k1'") && draw_below(seed, 4) == 0) {
+            put(t, ",'subtotalsSpec':[['k0'],['k1','k0'],[]]");
         }
     } else {
         put(t, "{'queryType':'scan',");
