@@ -87,3 +87,23 @@ bool weir_type_parse(weir_str name, weir_type *out)
     *out = type;
     return true;
 }
+
+weir_type weir_type_wider(weir_type a, weir_type b)
+{
+    if (weir_type_eq(a, b) || b.kind == WEIR_UNKNOWN) {
+        return a;
+    }
+    if (a.kind == WEIR_UNKNOWN) {
+        return b;
+    }
+    if (a.kind == WEIR_COMPLEX || b.kind == WEIR_COMPLEX) {
+        return weir_type_is_json(b) && a.kind != WEIR_COMPLEX ? b : a;
+    }
+    if (a.kind == WEIR_ARRAY || b.kind == WEIR_ARRAY) {
+        weir_type x = WEIR_TYPE(a.kind == WEIR_ARRAY ? a.elem : a.kind),
+                  y = WEIR_TYPE(b.kind == WEIR_ARRAY ? b.elem : b.kind);
+        return (weir_type){.kind = WEIR_ARRAY, .elem = weir_type_wider(x, y).kind};
+    }
+    bool numbers = weir_type_is_number(a) && weir_type_is_number(b);
+    return WEIR_TYPE(numbers ? WEIR_DOUBLE : WEIR_STRING);
+}

@@ -45,6 +45,9 @@ static inline bool weir_type_is_number(weir_type t)
     return t.kind == WEIR_LONG || t.kind == WEIR_FLOAT || t.kind == WEIR_DOUBLE;
 }
 bool weir_type_eq(weir_type a, weir_type b); /* kind, elem, complex */
+/* The type of a column that has one type here and another there, as Druid merges the columns of segments: numbers become doubles, with text they become
+ * text, with arrays arrays, with json json. Other complex types give way to nothing: `a` stays. UNKNOWN gives way to all. */
+weir_type weir_type_wider(weir_type a, weir_type b);
 /* "LONG" "STRING" "ARRAY<LONG>" "COMPLEX<hyperUnique>"; out has room for 64 bytes. */
 weir_str weir_type_name(weir_type type, char out[64]);
 bool weir_type_parse(weir_str name, weir_type *out); /* any case; false: no such type */

@@ -83,6 +83,8 @@ void weir_vec_slice(const weir_vec *vec, uint32_t from, uint32_t n, weir_scratch
 bool weir_vec_cast(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out, weir_error *err);
 /* Same, but text becomes a LONG only where it is a whole number ("1e3" is, "3.14" is null): Druid's rule for the values of dimensions. */
 bool weir_vec_cast_exact(const weir_vec *vec, weir_type to, weir_scratch *s, weir_vec *out, weir_error *err);
+/* Scalars and lists as COMPLEX<json> text; json stays. */
+bool weir_vec_to_json(const weir_vec *vec, weir_scratch *s, weir_vec *out, weir_error *err);
 /* The distinct ids (>= 1) of a DICT vector, ascending, and by id where each is in that list. */
 typedef struct weir_distinct {
     uint32_t *ids, count;

@@ -152,12 +152,42 @@ static bool cast_json(const weir_vec *vec, weir_type to, weir_scratch *s, weir_v
 }
 
 static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
+                     weir_vec *out, weir_error *err);
+
+/* Scalars as arrays of one. */
+static bool to_lists(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
+                     weir_vec *out, weir_error *err)
+{
+    weir_vec cast, *items = WEIR_SCRATCH_ARRAY(s, weir_vec, 1);
+    uint32_t *offsets = WEIR_SCRATCH_ARRAY(s, uint32_t, vec->n + 1);
+    if (!cast_any(vec, WEIR_TYPE(to.elem), to_long, s, &cast, err) ||
+        !weir_vec_flatten(&cast, s, items, err)) {
+        return false;
+    }
+    uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(vec->n) + 1);
+    memset(nulls, 0, sizeof(*nulls) * (weir_words(vec->n) + 1));
+    for (uint32_t i = 0; i < vec->n; i++) {
+        offsets[i] = i;
+        if (weir_vec_is_null(vec, i)) {
+            weir_bit_set(nulls, i);
+        }
+    }
+    offsets[vec->n] = vec->n;
+    *out = (weir_vec){.type = to, .form = WEIR_LIST, .n = vec->n, .nulls = nulls, .items = items};
+    out->at.offsets = offsets;
+    return true;
+}
+
+static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, weir_scratch *s,
                      weir_vec *out, weir_error *err)
 {
     if (weir_type_eq(vec->type, to)) {
         *out = *vec;
         out->type = to;
         return true;
+    }
+    if (is_json(to) && vec->type.kind != WEIR_COMPLEX && vec->type.kind != WEIR_UNKNOWN) {
+        return weir_vec_to_json(vec, s, out, err);
     }
     if (vec->form == WEIR_LIST || (vec->form == WEIR_CONST && vec->items)) {
         uint8_t elem = to.kind == WEIR_ARRAY ? to.elem : to.kind;
@@ -172,6 +202,9 @@ static bool cast_any(const weir_vec *vec, weir_type to, text_to_long *to_long, w
     }
     if (is_json(vec->type) && is_scalar(to.kind)) {
         return cast_json(vec, to, s, out, err);
+    }
+    if (is_scalar(vec->type.kind) && to.kind == WEIR_ARRAY) {
+        return to_lists(vec, to, to_long, s, out, err);
     }
     if (!is_scalar(vec->type.kind) || !is_scalar(to.kind)) {
         *out = weir_vec_null(to, vec->n);

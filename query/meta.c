@@ -152,6 +152,7 @@ static bool parse_segments(weir_native *n, const weir_at *at, const json_t *json
 typedef struct column_facts {
     weir_str name;
     weir_type type;
+    weir_type other; /* where segments differ in type, the other one */
     bool conflict, multi, nulls, has_cardinality, has_extremes;
     uint64_t bytes, cardinality;
     bool min_null;
@@ -278,6 +279,7 @@ static bool fold_column(facts *f, const segment_query *query, const weir_rows *r
         return false;
     }
     if (!first && !weir_type_eq(known->type, column->type)) {
+        known->other = known->conflict ? known->other : column->type;
         known->conflict = true;
         return true;
     }
@@ -423,18 +425,49 @@ static bool fold_segment(facts *f, const segment_query *query, const weir_rows *
     return true;
 }
 
+/* "ARRAY", "json", "LONG". */
+static weir_str short_name(weir_type type, char text[64])
+{
+    return type.kind == WEIR_ARRAY                     ? WEIR_STR("ARRAY")
+           : type.kind == WEIR_COMPLEX && type.complex ? weir_str_of(type.complex->name)
+                                                       : weir_type_name(type, text);
+}
+
+static void write_conflict(const column_facts *column, weir_json *out)
+{
+    char a[64], b[64], text[200];
+    weir_str mine = short_name(column->type, a), other = short_name(column->other, b);
+    if (weir_str_eq(mine, other)) {
+        mine = weir_type_name(column->type, a);
+        other = weir_type_name(column->other, b);
+    }
+    snprintf(text, sizeof(text), "error:cannot_merge_diff_types: [%.*s] and [%.*s]",
+             WEIR_STR_ARG(mine), WEIR_STR_ARG(other));
+    weir_json_key(out, column->name);
+    weir_json_begin_object(out);
+    weir_json_member_text(out, "typeSignature", "STRING");
+    weir_json_member_text(out, "type", "STRING");
+    weir_json_member_bool(out, "hasMultipleValues", false);
+    weir_json_member_bool(out, "hasNulls", false);
+    weir_json_member_long(out, "size", -1);
+    weir_json_member_null(out, "cardinality");
+    weir_json_member_null(out, "minValue");
+    weir_json_member_null(out, "maxValue");
+    weir_json_member_text(out, "errorMessage", text);
+    weir_json_end_object(out);
+}
+
 static void write_column(const column_facts *column, weir_json *out)
 {
     char text[64];
-    weir_str type = weir_type_name(column->type, text);
+    if (column->conflict) {
+        write_conflict(column, out);
+        return;
+    }
     weir_json_key(out, column->name);
     weir_json_begin_object(out);
-    weir_json_member_str(out, "typeSignature", type);
-    weir_json_member_str(out, "type",
-                         column->type.kind == WEIR_ARRAY ? WEIR_STR("ARRAY")
-                         : column->type.kind == WEIR_COMPLEX && column->type.complex
-                             ? weir_str_of(column->type.complex->name)
-                             : type);
+    weir_json_member_str(out, "typeSignature", weir_type_name(column->type, text));
+    weir_json_member_str(out, "type", short_name(column->type, text));
     weir_json_member_bool(out, "hasMultipleValues", column->multi);
     weir_json_member_bool(out, "hasNulls", column->nulls);
     weir_json_member_long(out, "size", (int64_t)column->bytes);
@@ -453,8 +486,7 @@ static void write_column(const column_facts *column, weir_json *out)
     } else {
         weir_json_member_null(out, "maxValue");
     }
-    weir_json_member_text(out, "errorMessage",
-                          column->conflict ? "error:cannot_merge_diff_types" : NULL);
+    weir_json_member_null(out, "errorMessage");
     weir_json_end_object(out);
 }
 

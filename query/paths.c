@@ -22,22 +22,6 @@ static bool is_bound(const bound_names *bound, weir_str name)
     return false;
 }
 
-weir_type weir_paths_wider(weir_type a, weir_type b)
-{
-    if (a.kind == WEIR_ARRAY && b.kind == WEIR_ARRAY) {
-        weir_type elem = weir_paths_wider(WEIR_TYPE(a.elem), WEIR_TYPE(b.elem));
-        return (weir_type){.kind = WEIR_ARRAY, .elem = elem.kind};
-    }
-    if (a.kind == b.kind) {
-        return a;
-    }
-    if (a.kind == WEIR_UNKNOWN || b.kind == WEIR_UNKNOWN) {
-        return a.kind == WEIR_UNKNOWN ? b : a;
-    }
-    bool numbers = weir_type_is_number(a) && weir_type_is_number(b);
-    return WEIR_TYPE(numbers ? WEIR_DOUBLE : WEIR_STRING);
-}
-
 /* Type of a column of the source; UNKNOWN: none. */
 static weir_type peek(weir_slots *names, weir_str name)
 {

@@ -7,7 +7,4 @@
 /* The same expression over columns of paths where that can be; else `expr` itself. Virtual columns
  * have been replaced by their expressions before. */
 const weir_expr *weir_paths_read(weir_slots *names, const weir_expr *expr, weir_path_use use);
-/* A type that holds values of both kinds of parts of one path: long, double, string; of arrays by
- * element. */
-weir_type weir_paths_wider(weir_type a, weir_type b);
 #endif

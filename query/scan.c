@@ -1,5 +1,6 @@
-/* query/scan.c - a bound ROWS node: which chunks, which rows of them, and their columns block by block.
- * Time is cut first (chunk's hull, then its sorted times or the encoded form), then what the rows hide, then the filter. */
+/* query/scan.c - a bound ROWS node: which chunks, which rows of them, and their columns block by
+ * block. Time is cut first (chunk's hull, then its sorted times or the encoded form), then what the
+ * rows hide, then the filter. */
 #include "query/exec.h"
 #include "query/paths.h"
 #include "weir/paths.h"
@@ -10,16 +11,28 @@ static bool time_name(weir_str name)
     return weir_str_is(name, "__time");
 }
 
-/* The type of a column over all segments: of the newest that has it; lists if any segment has lists. Of a path's column the widest. */
+/* Nothing but null: its type says nothing. */
+static bool is_empty(const weir_column *col)
+{
+    return col->type.kind == WEIR_STRING && col->dict && col->dict->count == 1;
+}
+
+/* The type of a column over all segments: one that holds what each of them has; lists if any
+ * segment has lists. */
 static bool resolve(void *self, weir_str name, weir_type *type)
 {
     weir_scan *scan = self;
-    bool found = false, multi = false, hidden = weir_path_is_hidden(name);
+    bool found = false, multi = false, empty = true;
     for (uint32_t i = scan->seg_count; i-- > 0;) {
         weir_rows *rows = scan->segs[i].rows;
         const weir_column *col = rows ? rows->ops->column(rows, name) : NULL;
         if (col) {
-            *type = !found ? col->type : hidden ? weir_paths_wider(*type, col->type) : *type;
+            if (!found || (empty && !is_empty(col))) {
+                *type = col->type;
+                empty = is_empty(col);
+            } else if (!is_empty(col)) {
+                *type = weir_type_wider(*type, col->type);
+            }
             multi = multi || (col->type.kind == WEIR_STRING && col->type.multi);
             found = true;
         }
@@ -237,7 +250,9 @@ static bool load(weir_block *block, uint32_t slot, weir_vec *out, weir_error *er
                   ? col->ops->gather(col, block->chunk, block->rows, block->n, s, out, err)
                   : col->ops->read(col, block->chunk, block->from, block->span,
                                    block->scaled_ok && block->scan->scaled_ok[slot], s, out, err);
-    if (!ok || out->type.kind == type.kind || type.kind == WEIR_UNKNOWN) {
+    bool same =
+        out->type.kind == type.kind && (type.kind != WEIR_ARRAY || out->type.elem == type.elem);
+    if (!ok || same || type.kind == WEIR_UNKNOWN) {
         return ok;
     }
     weir_vec as_stored = *out;

@@ -3,6 +3,7 @@
  * columns are plain arrays made here. */
 #include "segments/frozen.h"
 #include "weir/hash.h"
+#include "weir/paths.h"
 #include "weir/reader.h"
 #include "weir/uid.h"
 #include <assert.h>
@@ -142,7 +143,12 @@ static const weir_column *rows_column(const weir_rows *rows, weir_str name)
             return checked_column(seg->columns[i]);
         }
     }
-    return NULL;
+    weir_str column;
+    bool array;
+    const weir_column *col =
+        weir_path_is_root(name, &column, &array) ? rows_column(rows, column) : NULL;
+    return col && col->type.kind != WEIR_COMPLEX && array == (col->type.kind == WEIR_ARRAY) ? col
+                                                                                            : NULL;
 }
 
 static uint32_t rows_column_count(const weir_rows *rows)

@@ -1,7 +1,6 @@
 /* segments/live_merge.c - the parts of an auto column as one vector: of the widest type that they
  * have, or as JSON text where some rows are nested. */
 #include "segments/live_auto.h"
-#include "weir/buf.h"
 
 /* ---- scalars ---- */
 
@@ -116,72 +115,24 @@ static bool merge_arrays(weir_type to, const weir_vec *parts, uint32_t count, ui
 
 /* ---- text ---- */
 
-static void print_scalar(weir_json *json, const weir_vec *vec, uint32_t i)
-{
-    if (vec->nulls && weir_bit(vec->nulls, i)) {
-        weir_json_null(json);
-    } else if (vec->type.kind == WEIR_LONG) {
-        weir_json_long(json, vec->at.l[i]);
-    } else if (vec->type.kind == WEIR_DOUBLE) {
-        weir_json_double(json, vec->at.d[i]);
-    } else if (vec->type.kind == WEIR_FLOAT) {
-        weir_json_float(json, vec->at.f[i]);
-    } else if (vec->type.kind == WEIR_STRING) {
-        weir_json_str(json, vec->at.s[i]);
-    } else {
-        weir_json_raw(json, vec->at.s[i]);
-    }
-}
-
-static void print_row(weir_buf *out, const weir_vec *vec, uint32_t i)
-{
-    weir_json json = {.out = out};
-    if (vec->form != WEIR_LIST) {
-        print_scalar(&json, vec, i);
-        return;
-    }
-    weir_json_begin_array(&json);
-    for (uint32_t k = vec->at.offsets[i]; k < vec->at.offsets[i + 1]; k++) {
-        print_scalar(&json, vec->items, k);
-    }
-    weir_json_end_array(&json);
-}
-
 static bool merge_texts(const weir_vec *parts, uint32_t count, uint32_t n, weir_scratch *s,
                         weir_vec *out, weir_error *err)
 {
     weir_str *values = WEIR_SCRATCH_ARRAY(s, weir_str, n + 1);
-    size_t *places = WEIR_SCRATCH_ARRAY(s, size_t, n + 1);
     uint64_t *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, weir_words(n) + 1);
-    weir_buf text = {0};
     memset(values, 0, sizeof(*values) * n);
     memset(nulls, 0xFF, sizeof(*nulls) * (weir_words(n) + 1));
     for (uint32_t p = 0; p < count; p++) {
-        weir_vec flat;
-        if (!weir_vec_flatten(&parts[p], s, &flat, err)) {
-            weir_buf_done(&text);
+        weir_vec texts, flat;
+        if (!weir_vec_to_json(&parts[p], s, &texts, err) ||
+            !weir_vec_flatten(&texts, s, &flat, err)) {
             return false;
         }
         for (uint32_t i = 0; i < n; i++) {
-            if (weir_vec_is_null(&flat, i)) {
-                continue;
-            }
-            nulls[i / 64] &= ~(1ull << i % 64);
-            if (flat.type.kind == WEIR_COMPLEX) {
+            if (!weir_vec_is_null(&flat, i)) {
+                nulls[i / 64] &= ~(1ull << i % 64);
                 values[i] = flat.at.s[i];
-                continue;
             }
-            places[i] = text.size;
-            print_row(&text, &flat, i);
-            values[i] = (weir_str){NULL, text.size - places[i]};
-        }
-    }
-    char *bytes = weir_scratch_take(s, text.size + 1);
-    memcpy(bytes, text.at ? text.at : "", text.size);
-    weir_buf_done(&text);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!values[i].at && values[i].size) {
-            values[i].at = bytes + places[i];
         }
     }
     *out = (weir_vec){.type = weir_type_json(), .form = WEIR_FLAT, .n = n, .nulls = nulls};

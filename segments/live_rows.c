@@ -321,7 +321,15 @@ static const weir_column *rows_column(const weir_rows *rows, weir_str name)
                                      : &snap->columns[id].base;
     }
     id = snap->leaf_names.base.ops->find(&snap->leaf_names.base, name);
-    return id == WEIR_NO_ID || id > snap->leaf_count ? NULL : snap->leaves[id - 1].column;
+    if (id != WEIR_NO_ID) {
+        return id > snap->leaf_count ? NULL : snap->leaves[id - 1].column;
+    }
+    weir_str column;
+    bool array;
+    const weir_column *col =
+        weir_path_is_root(name, &column, &array) ? rows_column(rows, column) : NULL;
+    return col && col->type.kind != WEIR_COMPLEX && array == (col->type.kind == WEIR_ARRAY) ? col
+                                                                                            : NULL;
 }
 
 static uint32_t rows_column_count(const weir_rows *rows)

@@ -34,3 +34,13 @@ bool weir_path_is_of(weir_str name, weir_str column)
     return name.size > column.size && name.at[column.size] == '\001' &&
            weir_str_starts(name, column);
 }
+
+bool weir_path_is_root(weir_str name, weir_str *column, bool *array)
+{
+    if (name.size < 3 || name.at[name.size - 1] != '$' || name.at[name.size - 3] != '\001') {
+        return false;
+    }
+    *array = name.at[name.size - 2] == 'a';
+    *column = (weir_str){name.at, name.size - 3};
+    return true;
+}

@@ -18,7 +18,9 @@
 /* `path` as weir_json_path_print writes it: "$.a.b[0]"; "$" is the value itself. Memory from `arena`. */
 weir_str weir_path_column_name(weir_arena *arena, weir_str column, weir_str path, bool array);
 weir_str weir_path_rest_name(weir_arena *arena, weir_str column);
-/* A name made by the two above. */
+/* Of the name of "$": the column. A column that is not json in this segment is its own "$": for weir_rows only. */
+bool weir_path_is_root(weir_str name, weir_str *column, bool *array);
+/* A name made by the first two. */
 bool weir_path_is_hidden(weir_str name);
 bool weir_path_is_of(weir_str name, weir_str column); /* made for this column */
 #endif

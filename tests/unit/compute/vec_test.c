@@ -257,10 +257,64 @@ static void text_becomes_numbers_as_in_guava(void **state)
     assert_false(weir_text_to_long_exact(WEIR_STR("NaN"), &l));
 }
 
+static void columns_of_segments_merge_to_the_least_type_that_holds_both(void **state)
+{
+    static const char *const cases[][3] = {
+        {"LONG", "LONG", "LONG"},
+        {"LONG", "DOUBLE", "DOUBLE"},
+        {"FLOAT", "LONG", "DOUBLE"},
+        {"STRING", "DOUBLE", "STRING"},
+        {"LONG", "ARRAY<LONG>", "ARRAY<LONG>"},
+        {"ARRAY<DOUBLE>", "STRING", "ARRAY<STRING>"},
+        {"ARRAY<DOUBLE>", "ARRAY<LONG>", "ARRAY<DOUBLE>"},
+        {"COMPLEX<json>", "ARRAY<LONG>", "COMPLEX<json>"},
+        {"LONG", "COMPLEX<json>", "COMPLEX<json>"},
+        {"COMPLEX<hyperUnique>", "LONG", "COMPLEX<hyperUnique>"},
+        {"COMPLEX<hyperUnique>", "COMPLEX<json>", "COMPLEX<hyperUnique>"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        weir_type a, b;
+        char text[64];
+        assert_true(weir_type_parse(weir_str_of(cases[i][0]), &a));
+        assert_true(weir_type_parse(weir_str_of(cases[i][1]), &b));
+        assert_true(weir_str_is(weir_type_name(weir_type_wider(a, b), text), cases[i][2]));
+        assert_true(weir_type_eq(weir_type_wider(a, WEIR_TYPE(WEIR_UNKNOWN)), a));
+        assert_true(weir_type_eq(weir_type_wider(WEIR_TYPE(WEIR_UNKNOWN), a), a));
+    }
+}
+
+static void scalars_become_arrays_of_one_and_anything_becomes_json(void **state)
+{
+    static const int64_t longs[] = {1, 0, -3};
+    static const uint64_t nulls[] = {2};
+    weir_vec vec = {
+        .type = WEIR_TYPE(WEIR_LONG), .form = WEIR_FLAT, .n = 3, .nulls = nulls, .at.l = longs};
+    weir_vec lists, texts;
+    weir_scratch s = {0};
+    weir_error err;
+    (void)state;
+    assert_true(weir_vec_cast(&vec, (weir_type){.kind = WEIR_ARRAY, .elem = WEIR_STRING}, &s,
+                              &lists, &err));
+    assert_int_equal(lists.form, WEIR_LIST);
+    assert_int_equal(lists.at.offsets[1] - lists.at.offsets[0], 1);
+    assert_true(weir_str_is(lists.items->at.s[lists.at.offsets[2]], "-3"));
+    assert_false(weir_vec_is_null(&lists, 0));
+    assert_true(weir_vec_is_null(&lists, 1));
+    assert_true(weir_vec_cast(&lists, weir_type_json(), &s, &texts, &err));
+    assert_true(weir_str_is(texts.at.s[0], "[\"1\"]"));
+    assert_true(weir_vec_is_null(&texts, 1));
+    assert_true(weir_vec_cast(&vec, weir_type_json(), &s, &texts, &err));
+    assert_true(weir_str_is(texts.at.s[2], "-3"));
+    weir_scratch_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_print_and_read_back),
+        cmocka_unit_test(columns_of_segments_merge_to_the_least_type_that_holds_both),
+        cmocka_unit_test(scalars_become_arrays_of_one_and_anything_becomes_json),
         cmocka_unit_test(flatten_gather_and_slice_keep_the_rows),
         cmocka_unit_test(casts_follow_java),
         cmocka_unit_test(casts_of_vectors_equal_casts_of_their_values),

@@ -774,6 +774,32 @@ static void an_auto_column_that_meets_an_object_is_json(void **state)
     weir_arena_free(arena);
 }
 
+static void a_column_that_is_not_json_is_its_own_root(void **state)
+{
+    static const char *const scalars[] = {"1", NULL, "2.5"}, *const arrays[] = {"[1]", "[]", NULL};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        weir_arena *arena = weir_arena_new();
+        weir_realtime *rt =
+            realtime_with(WEIR_TYPE(WEIR_UNKNOWN), false, k ? arrays : scalars, 3, 1);
+        weir_realtime_end(rt);
+        weir_segment *seg = open_bytes(freeze(rt));
+        weir_rows *both[] = {weir_realtime_snapshot(rt, NULL, WEIR_STR("live")),
+                             weir_segment_rows(seg)};
+        for (int r = 0; r < 2; r++) {
+            assert_string_equal(path_text(arena, both[r], "$", false),
+                                k ? "none" : "DOUBLE: 1.0 null 2.5");
+            assert_string_equal(path_text(arena, both[r], "$", true),
+                                k ? "ARRAY<LONG>: [1;] [] null" : "none");
+            assert_string_equal(path_text(arena, both[r], "$.a", false), "none");
+        }
+        both[0]->ops->unref(both[0]);
+        weir_segment_unref(seg);
+        weir_realtime_unref(rt);
+        weir_arena_free(arena);
+    }
+}
+
 static void columns_without_a_value_are_null_whatever_their_type(void **state)
 {
     static const char *const texts[] = {NULL, "null", NULL};
@@ -941,6 +967,7 @@ int main(void)
         cmocka_unit_test(a_key_that_comes_twice_has_its_later_value),
         cmocka_unit_test(empty_arrays_fit_the_arrays_that_come_later),
         cmocka_unit_test(an_auto_column_that_meets_an_object_is_json),
+        cmocka_unit_test(a_column_that_is_not_json_is_its_own_root),
         cmocka_unit_test(columns_without_a_value_are_null_whatever_their_type),
         cmocka_unit_test(a_cast_makes_values_of_one_type),
         cmocka_unit_test(rows_with_equal_documents_roll_up),
