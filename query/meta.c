@@ -152,6 +152,7 @@ static bool parse_segments(weir_native *n, const weir_at *at, const json_t *json
 typedef struct column_facts {
     weir_str name;
     weir_type type;
+    bool empty;      /* nothing but null so far */
     weir_type other; /* where segments differ in type, the other one */
     bool conflict, multi, nulls, has_cardinality, has_extremes;
     uint64_t bytes, cardinality;
@@ -278,12 +279,21 @@ static bool fold_column(facts *f, const segment_query *query, const weir_rows *r
     if (!ok) {
         return false;
     }
-    if (!first && !weir_type_eq(known->type, column->type)) {
-        known->other = known->conflict ? known->other : column->type;
+    /* A column of nulls, or of empty arrays, says nothing of what the others hold. */
+    bool empty = column->type.kind == WEIR_STRING && column->dict && column->dict->count == 1;
+    weir_type type = column->type;
+    if (!first && known->empty && !empty) {
+        known->type = type;
+    } else if (!first && (empty || (type.kind == WEIR_ARRAY && known->type.kind == WEIR_ARRAY))) {
+        type = known->type = empty ? known->type : weir_type_wider(known->type, type);
+    }
+    known->empty = empty && (first || known->empty);
+    if (!first && !weir_type_eq(known->type, type)) {
+        known->other = known->conflict ? known->other : type;
         known->conflict = true;
         return true;
     }
-    known->type = column->type;
+    known->type = type;
     known->nulls = known->nulls || nulls;
     known->multi = known->multi || (multi && column->type.kind == WEIR_STRING);
     if (query->analyses & ANALYZE_SIZE) {
