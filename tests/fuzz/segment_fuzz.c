@@ -47,7 +47,7 @@ static void make_segment(weir_buf *out)
             weir_bit_set(nulls, i);
         }
     }
-    static const weir_complex sketch = {"thetaSketch", NULL};
+    static const weir_complex sketch = {.name = "thetaSketch"};
     weir_arrays words = {.elem = WEIR_STRING, .items = items, .offsets = offsets, .nulls = nulls, .value_count = 9, .values = values};
     weir_arrays whole = {.elem = WEIR_LONG, .items = longs, .item_nulls = nulls, .offsets = offsets, .nulls = nulls};
     weir_arrays reals = {.elem = WEIR_DOUBLE, .items = doubles, .offsets = offsets};

@@ -188,7 +188,7 @@ static bool append_to_buf(void *self, const void *bytes, size_t size, weir_error
     return true;
 }
 
-static const weir_complex some_complex = {"thetaSketch", NULL};
+static const weir_complex some_complex = {.name = "thetaSketch"};
 
 static void write_table(const table *t, bool thorough, weir_buf *out, weir_segment_info *info)
 {
