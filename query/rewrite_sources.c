@@ -7,39 +7,70 @@
 #include "query/rewrite.h"
 #include "query/filter_types.h"
 #include "weir/buf.h"
+#include "weir/hash.h"
 #include <assert.h>
 
-typedef struct name_set {
+typedef struct name_set { /* in order of arrival; large ones have slots */
     weir_arena *arena;
-    uint32_t count, capacity;
+    uint32_t count, capacity, slot_mask;
     weir_str *at;
+    uint32_t *slots; /* number + 1; NULL: few */
 } name_set;
 
-static bool has(const weir_str *names, uint32_t count, weir_str name)
+enum { FEW_NAMES = 16, MOST_CONJUNCTS = 1000 };
+
+static uint32_t *find_slot(const name_set *set, weir_str name)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (weir_str_eq(names[i], name)) {
+    uint32_t at = (uint32_t)weir_hash_bytes(name.at, name.size) & set->slot_mask;
+    while (set->slots[at] && !weir_str_eq(set->at[set->slots[at] - 1], name)) {
+        at = (at + 1) & set->slot_mask;
+    }
+    return &set->slots[at];
+}
+
+static bool has(const name_set *set, weir_str name)
+{
+    if (set->slots) {
+        return *find_slot(set, name) != 0;
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (weir_str_eq(set->at[i], name)) {
             return true;
         }
     }
     return false;
 }
 
+static void grow(name_set *set)
+{
+    set->capacity = set->capacity ? set->capacity * 2 : FEW_NAMES;
+    weir_str *grown = WEIR_ARENA_ARRAY(set->arena, weir_str, set->capacity);
+    if (set->count) {
+        memcpy(grown, set->at, set->count * sizeof(*grown));
+    }
+    set->at = grown;
+    if (set->capacity > FEW_NAMES) {
+        set->slot_mask = set->capacity * 2 - 1;
+        set->slots = WEIR_ARENA_ARRAY(set->arena, uint32_t, set->slot_mask + 1);
+        for (uint32_t i = 0; i < set->count; i++) {
+            *find_slot(set, set->at[i]) = i + 1;
+        }
+    }
+}
+
 static void see(void *self, weir_str name)
 {
     name_set *set = self;
-    if (has(set->at, set->count, name)) {
+    if (has(set, name)) {
         return;
     }
     if (set->count == set->capacity) {
-        set->capacity = set->capacity ? set->capacity * 2 : 16;
-        weir_str *grown = WEIR_ARENA_ARRAY(set->arena, weir_str, set->capacity);
-        if (set->count) {
-            memcpy(grown, set->at, set->count * sizeof(*grown));
-        }
-        set->at = grown;
+        grow(set);
     }
     set->at[set->count++] = name;
+    if (set->slots) {
+        *find_slot(set, name) = set->count;
+    }
 }
 
 static const weir_virtual *find_virtual(const weir_node_rows *rows, weir_str name)
@@ -84,28 +115,33 @@ static weir_filter *both(weir_arena *arena, weir_filter *a, weir_filter *b)
     return a ? weir_filter_normal(arena, weir_filter_and(arena, pair, 2)) : b;
 }
 
-static bool same_filter(const weir_filter *a, const weir_filter *b)
-{
-    weir_buf x = {0}, y = {0};
-    weir_filter_print(a, &x);
-    weir_filter_print(b, &y);
-    bool same = weir_str_eq(weir_buf_view(&x), weir_buf_view(&y));
-    weir_buf_done(&x);
-    weir_buf_done(&y);
-    return same;
-}
+/* What was moved where: parts of a plan that share what is below them (search) move the same filter
+ * to it, once is enough. */
+typedef struct moved {
+    const weir_node *to;
+    uint64_t hash;
+    struct moved *next;
+} moved;
 
-/* Parts of a plan that share what is below them (search) move the same conjunct to it. */
-static bool has_conjunct(const weir_filter *filter, const weir_filter *conjunct)
+typedef struct rules {
+    weir_arena *arena;
+    moved *first;
+} rules;
+
+static bool is_moved(rules *r, const weir_node *to, const weir_filter *filter)
 {
-    if (!filter || same_filter(filter, conjunct)) {
-        return filter != NULL;
-    }
-    for (uint32_t i = 0; filter->kind == WEIR_FILTER_AND && i < filter->child_count; i++) {
-        if (same_filter(filter->children[i], conjunct)) {
+    weir_buf text = {0};
+    weir_filter_print(filter, &text);
+    uint64_t hash = weir_hash_bytes(text.at, text.size);
+    weir_buf_done(&text);
+    for (const moved *m = r->first; m; m = m->next) {
+        if (m->to == to && m->hash == hash) {
             return true;
         }
     }
+    moved *m = WEIR_ARENA_NEW(r->arena, moved);
+    *m = (moved){to, hash, r->first};
+    r->first = m;
     return false;
 }
 
@@ -131,7 +167,7 @@ static bool can_take(weir_arena *arena, const weir_node_rows *rows, const name_s
     for (uint32_t i = 0; i < all.count; i++) { /* grows while it is read */
         const weir_virtual *v = find_virtual(from, all.at[i]);
         if (v && !find_virtual(rows, v->name)) {
-            if (has(own.at, own.count, v->name)) {
+            if (has(&own, v->name)) {
                 return false;
             }
             weir_expr_columns(v->expr, see, &all);
@@ -140,12 +176,12 @@ static bool can_take(weir_arena *arena, const weir_node_rows *rows, const name_s
     return true;
 }
 
-/* The conjunct, with the virtual columns of `from` that it reads, onto the rows of *node. */
-static void put_filter(weir_arena *arena, weir_node **node, weir_filter *conjunct,
+/* A filter, with the virtual columns of `from` that it reads, onto the rows of *node. */
+static void put_filter(weir_arena *arena, weir_node **node, weir_filter *filter,
                        const weir_node_rows *from)
 {
     name_set names = {.arena = arena};
-    weir_filter_columns(conjunct, see, &names);
+    weir_filter_columns(filter, see, &names);
     if ((*node)->kind != WEIR_NODE_ROWS || !can_take(arena, &(*node)->as.rows, &names, from)) {
         *node = rows_over(arena, *node);
     }
@@ -163,9 +199,7 @@ static void put_filter(weir_arena *arena, weir_node **node, weir_filter *conjunc
         virtuals[rows->virtual_count++] = *v;
         rows->virtuals = virtuals;
     }
-    if (!has_conjunct(rows->filter, conjunct)) {
-        rows->filter = both(arena, rows->filter, conjunct);
-    }
+    rows->filter = both(arena, rows->filter, filter);
 }
 
 /* Whether a virtual column that the conjunct reads has the name of something that is read below,
@@ -180,7 +214,7 @@ static bool hides(weir_arena *arena, const weir_filter *conjunct, const weir_nod
         if (v) {
             name_set own = {.arena = arena};
             weir_expr_columns(v->expr, see, &own);
-            if (has(own.at, own.count, v->name) || has(below->at, below->count, v->name)) {
+            if (has(&own, v->name) || has(below, v->name)) {
                 return true;
             }
             weir_expr_columns(v->expr, see, &names);
@@ -211,8 +245,31 @@ static weir_filter *stripped_filter(weir_arena *arena, const weir_node_join *joi
     return copy;
 }
 
-static bool into_join(weir_arena *arena, weir_node_join *join, weir_filter *conjunct,
-                      const weir_node_rows *rows, const name_set *reads)
+/* Where a conjunct may go. */
+typedef enum place {
+    STAYS,
+    TO_LEFT,  /* of a join */
+    TO_RIGHT, /* with its own names */
+    TO_CHILD, /* of an unnest; of every branch of a union */
+    TO_ELEMENT,
+    PLACES
+} place;
+
+static bool reads_virtuals(weir_arena *arena, const weir_filter *conjunct,
+                           const weir_node_rows *rows)
+{
+    name_set names = {.arena = arena};
+    weir_filter_columns(conjunct, see, &names);
+    for (uint32_t i = 0; i < names.count; i++) {
+        if (find_virtual(rows, names.at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static place place_in_join(weir_arena *arena, const weir_node_join *join, weir_filter **conjunct,
+                           const weir_node_rows *rows, const name_set *reads)
 {
     uint32_t right_count = 0;
     weir_str stripped;
@@ -225,93 +282,89 @@ static bool into_join(weir_arena *arena, weir_node_join *join, weir_filter *conj
         for (uint32_t i = 0; i < join->pair_count; i++) {
             weir_expr_columns(join->pairs[i].left, see, &below);
         }
-        if (hides(arena, conjunct, rows, &below)) {
-            return false;
-        }
-        put_filter(arena, &join->left, conjunct, rows);
-        return true;
+        return hides(arena, *conjunct, rows, &below) ? STAYS : TO_LEFT;
     }
-    if (right_count != reads->count || right_count == 0 || join->kind != WEIR_JOIN_INNER) {
-        return false;
+    if (right_count != reads->count || right_count == 0 || join->kind != WEIR_JOIN_INNER ||
+        reads_virtuals(arena, *conjunct, rows)) {
+        return STAYS;
     }
-    static const weir_node_rows none;
-    name_set names = {.arena = arena};
-    weir_filter_columns(conjunct, see, &names);
-    for (uint32_t i = 0; i < names.count; i++) {
-        if (find_virtual(rows, names.at[i])) {
-            return false;
-        }
-    }
-    weir_filter *own = stripped_filter(arena, join, conjunct);
-    if (own) {
-        put_filter(arena, &join->right, own, &none);
-    }
-    return own != NULL;
+    weir_filter *own = stripped_filter(arena, join, *conjunct);
+    *conjunct = own ? own : *conjunct;
+    return own ? TO_RIGHT : STAYS;
 }
 
-static bool into_unnest(weir_arena *arena, weir_node_unnest *unnest, weir_filter *conjunct,
-                        const weir_node_rows *rows, const name_set *reads)
+static place place_of(weir_arena *arena, const weir_node *child, weir_filter **conjunct,
+                      const weir_node_rows *rows)
 {
-    if (!has(reads->at, reads->count, unnest->list.name)) {
-        name_set below = {.arena = arena};
-        weir_expr_columns(unnest->list.expr, see, &below);
-        if (hides(arena, conjunct, rows, &below)) {
-            return false;
-        }
-        put_filter(arena, &unnest->child, conjunct, rows);
-        return true;
-    }
-    name_set names = {.arena = arena};
-    weir_filter_columns(conjunct, see, &names);
-    for (uint32_t i = 0; i < names.count; i++) {
-        if (find_virtual(rows, names.at[i])) {
-            return false;
-        }
-    }
-    if (!has_conjunct(unnest->filter, conjunct)) {
-        unnest->filter = both(arena, unnest->filter, conjunct);
-    }
-    return true;
-}
-
-static bool into_union(weir_arena *arena, weir_node_union *merge, weir_filter *conjunct,
-                       const weir_node_rows *rows)
-{
-    name_set none = {.arena = arena};
-    if (hides(arena, conjunct, rows, &none)) {
-        return false;
-    }
-    weir_node **children = WEIR_ARENA_ARRAY(arena, weir_node *, merge->child_count);
-    for (uint32_t i = 0; i < merge->child_count; i++) {
-        children[i] = merge->children[i];
-        put_filter(arena, &children[i], conjunct, rows);
-    }
-    merge->children = children;
-    return true;
-}
-
-static bool moves_down(weir_arena *arena, weir_node *child, weir_filter *conjunct,
-                       const weir_node_rows *rows)
-{
-    name_set names = {.arena = arena};
-    weir_filter_columns(conjunct, see, &names);
+    name_set names = {.arena = arena}, below = {.arena = arena};
+    weir_filter_columns(*conjunct, see, &names);
     name_set reads = without_virtuals(arena, rows, &names);
-    switch ((weir_node_kind)child->kind) {
-    case WEIR_NODE_JOIN:
-        return into_join(arena, &child->as.join, conjunct, rows, &reads);
-    case WEIR_NODE_UNNEST:
-        return into_unnest(arena, &child->as.unnest, conjunct, rows, &reads);
-    case WEIR_NODE_UNION:
-        return into_union(arena, &child->as.merge, conjunct, rows);
-    case WEIR_NODE_ROWS:
-    case WEIR_NODE_FILTER:
-    case WEIR_NODE_PROJECT:
-    case WEIR_NODE_AGG:
-    case WEIR_NODE_SORT:
-    case WEIR_NODE_WINDOW:
-        break;
+    if (child->kind == WEIR_NODE_JOIN) {
+        return place_in_join(arena, &child->as.join, conjunct, rows, &reads);
     }
-    return false;
+    if (child->kind == WEIR_NODE_UNNEST) {
+        weir_expr_columns(child->as.unnest.list.expr, see, &below);
+        if (has(&reads, child->as.unnest.list.name)) {
+            return reads_virtuals(arena, *conjunct, rows) ? STAYS : TO_ELEMENT;
+        }
+        return hides(arena, *conjunct, rows, &below) ? STAYS : TO_CHILD;
+    }
+    bool many = child->kind == WEIR_NODE_UNION;
+    return many && !hides(arena, *conjunct, rows, &below) ? TO_CHILD : STAYS;
+}
+
+static void put_at(rules *r, weir_node *child, place to, weir_filter *filter,
+                   const weir_node_rows *rows)
+{
+    static const weir_node_rows none;
+    weir_arena *arena = r->arena;
+    if (to == TO_LEFT) {
+        put_filter(arena, &child->as.join.left, filter, rows);
+    } else if (to == TO_RIGHT) {
+        put_filter(arena, &child->as.join.right, filter, &none);
+    } else if (to == TO_ELEMENT) {
+        child->as.unnest.filter = both(arena, child->as.unnest.filter, filter);
+    } else if (child->kind == WEIR_NODE_UNNEST) {
+        put_filter(arena, &child->as.unnest.child, filter, rows);
+    } else {
+        weir_node_union *merge = &child->as.merge;
+        weir_node **children = WEIR_ARENA_ARRAY(arena, weir_node *, merge->child_count);
+        for (uint32_t i = 0; i < merge->child_count; i++) {
+            children[i] = merge->children[i];
+            put_filter(arena, &children[i], filter, rows);
+        }
+        merge->children = children;
+    }
+}
+
+/* The conjuncts of the rows' filter, each to its place; they travel together. */
+static void move_conjuncts(rules *r, weir_node_rows *rows)
+{
+    weir_arena *arena = r->arena;
+    bool many = rows->filter->kind == WEIR_FILTER_AND;
+    uint32_t count = many ? rows->filter->child_count : 1, counts[PLACES] = {0};
+    if (count > MOST_CONJUNCTS) {
+        return;
+    }
+    weir_filter **lists[PLACES];
+    for (int p = 0; p < PLACES; p++) {
+        lists[p] = WEIR_ARENA_ARRAY(arena, weir_filter *, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        weir_filter *conjunct = many ? rows->filter->children[i] : rows->filter;
+        place to = place_of(arena, rows->child, &conjunct, rows);
+        lists[to][counts[to]++] = conjunct;
+    }
+    for (int p = 0; p < PLACES; p++) {
+        weir_filter *all =
+            counts[p] ? weir_filter_normal(arena, weir_filter_and(arena, lists[p], counts[p]))
+                      : NULL;
+        if (p == STAYS) {
+            rows->filter = all;
+        } else if (all && !is_moved(r, rows->child, all)) {
+            put_at(r, rows->child, (place)p, all, rows);
+        }
+    }
 }
 
 /* Rows over rows become one node, where no virtual column of the outer one hides what the inner
@@ -341,12 +394,12 @@ static void merge_rows(weir_arena *arena, weir_node_rows *rows)
     }
 }
 
-static void filters_down(weir_arena *arena, weir_node *node);
+static void filters_down(rules *r, weir_node *node);
 
-static void filter_rows(weir_arena *arena, weir_node *node)
+static void filter_rows(rules *r, weir_node *node)
 {
     weir_node_rows *rows = &node->as.rows;
-    merge_rows(arena, rows);
+    merge_rows(r->arena, rows);
     if (!rows->child) {
         return;
     }
@@ -355,49 +408,40 @@ static void filter_rows(weir_arena *arena, weir_node *node)
             WEIR_ORDER_NONE; /* what is below comes in its own order; who needs one sorts */
     }
     if (rows->filter && weir_node_streams(rows->child)) {
-        bool many = rows->filter->kind == WEIR_FILTER_AND;
-        uint32_t count = many ? rows->filter->child_count : 1;
-        weir_filter *kept = NULL;
-        for (uint32_t i = 0; i < count; i++) {
-            weir_filter *conjunct = many ? rows->filter->children[i] : rows->filter;
-            if (!moves_down(arena, rows->child, conjunct, rows)) {
-                kept = both(arena, kept, conjunct);
-            }
-        }
-        rows->filter = kept;
+        move_conjuncts(r, rows);
     }
-    filters_down(arena, rows->child);
+    filters_down(r, rows->child);
 }
 
-static void filters_down(weir_arena *arena, weir_node *node)
+static void filters_down(rules *r, weir_node *node)
 {
     switch ((weir_node_kind)node->kind) {
     case WEIR_NODE_ROWS:
-        filter_rows(arena, node);
+        filter_rows(r, node);
         break;
     case WEIR_NODE_FILTER:
-        filters_down(arena, node->as.filter.child);
+        filters_down(r, node->as.filter.child);
         break;
     case WEIR_NODE_PROJECT:
-        filters_down(arena, node->as.project.child);
+        filters_down(r, node->as.project.child);
         break;
     case WEIR_NODE_AGG:
-        filters_down(arena, node->as.agg.child);
+        filters_down(r, node->as.agg.child);
         break;
     case WEIR_NODE_SORT:
-        filters_down(arena, node->as.sort.child);
+        filters_down(r, node->as.sort.child);
         break;
     case WEIR_NODE_UNION:
         for (uint32_t i = 0; i < node->as.merge.child_count; i++) {
-            filters_down(arena, node->as.merge.children[i]);
+            filters_down(r, node->as.merge.children[i]);
         }
         break;
     case WEIR_NODE_JOIN:
-        filters_down(arena, node->as.join.left);
-        filters_down(arena, node->as.join.right);
+        filters_down(r, node->as.join.left);
+        filters_down(r, node->as.join.right);
         break;
     case WEIR_NODE_UNNEST:
-        filters_down(arena, node->as.unnest.child);
+        filters_down(r, node->as.unnest.child);
         break;
     case WEIR_NODE_WINDOW:
         break;
@@ -581,6 +625,7 @@ static void demand(weir_arena *arena, weir_node *node, const name_set *more)
 
 void weir_rewrite_sources(weir_arena *arena, weir_node *root)
 {
-    filters_down(arena, root);
+    rules r = {.arena = arena};
+    filters_down(&r, root);
     demand(arena, root, NULL);
 }
