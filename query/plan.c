@@ -58,7 +58,7 @@ static weir_type rows_type(const weir_node_rows *rows, weir_str name)
             return rows->virtuals[i].type;
         }
     }
-    if (rows->child) {
+    if (rows->child && !weir_node_streams(rows->child)) {
         return column_type(rows->child, name);
     }
     return weir_str_is(name, "__time") ? WEIR_TYPE(WEIR_LONG) : WEIR_TYPE(WEIR_UNKNOWN);
@@ -97,20 +97,16 @@ bool weir_join_is_right(const weir_node_join *join, weir_str name, weir_str *str
     return true;
 }
 
-static weir_type join_type(const weir_node_join *join, weir_str name)
+/* Of a join's or an unnest's columns only a run knows the types. */
+static void resolve_names(weir_arena *arena, weir_node *node, const weir_str *columns,
+                          uint32_t count)
 {
-    weir_str stripped;
-    return weir_join_is_right(join, name, &stripped) ? column_type(join->right, stripped)
-                                                     : column_type(join->left, name);
-}
-
-static weir_type unnest_type(const weir_node_unnest *unnest, weir_str name)
-{
-    if (!weir_str_eq(name, unnest->list.name)) {
-        return column_type(unnest->child, name);
+    weir_str *names;
+    weir_type *types;
+    outputs(arena, node, count, &names, &types);
+    if (count) {
+        memcpy(names, columns, count * sizeof(*names));
     }
-    weir_type type = unnest->list.type;
-    return type.kind == WEIR_ARRAY ? WEIR_TYPE(type.elem) : WEIR_TYPE(type.kind);
 }
 
 static void resolve_agg(weir_arena *arena, weir_node *node)
@@ -174,18 +170,10 @@ void weir_node_resolve(weir_arena *arena, weir_node *node)
         outputs_of(node, node->as.merge.children[0]);
         break;
     case WEIR_NODE_JOIN:
-        outputs(arena, node, node->as.join.column_count, &names, &types);
-        for (uint32_t i = 0; i < node->output_count; i++) {
-            names[i] = node->as.join.columns[i];
-            types[i] = join_type(&node->as.join, names[i]);
-        }
+        resolve_names(arena, node, node->as.join.columns, node->as.join.column_count);
         break;
     case WEIR_NODE_UNNEST:
-        outputs(arena, node, node->as.unnest.column_count, &names, &types);
-        for (uint32_t i = 0; i < node->output_count; i++) {
-            names[i] = node->as.unnest.columns[i];
-            types[i] = unnest_type(&node->as.unnest, names[i]);
-        }
+        resolve_names(arena, node, node->as.unnest.columns, node->as.unnest.column_count);
         break;
     case WEIR_NODE_WINDOW:
         assert(!"no such node yet");
@@ -261,7 +249,8 @@ static bool check_node(weir_arena *arena, weir_node *node, weir_error *err)
             assert(node->as.merge.children[i]->output_count == node->output_count);
         }
     }
-    return node->kind == WEIR_NODE_ROWS || check_names(node, err);
+    return node->kind == WEIR_NODE_ROWS || node->kind == WEIR_NODE_JOIN ||
+           node->kind == WEIR_NODE_UNNEST || check_names(node, err);
 }
 
 bool weir_plan_check(weir_plan *plan, weir_error *err)

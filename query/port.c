@@ -1,21 +1,24 @@
-/* query/port.c - a plain column costs one call; everything else of a place in the plan is one program, so common parts run once. */
+/* query/port.c - a plain column costs one call; everything else of a place in the plan is one
+ * program, so common parts run once. */
 #include "query/port.h"
+#include "weir/hash.h"
 #include "query/paths.h"
 #include <assert.h>
 
-enum { MAX_SHAPES = 16, MAX_INLINED = 1 << 20 };
+enum { MAX_SHAPES = 16, MAX_INLINED = 1 << 20, FEW_NAMES = 32 };
 
 typedef struct item {
-    uint32_t slot;   /* plain column, or WEIR_NO_ID */
-    uint32_t output; /* of the program */
-    bool constant_null; /* a column that the source does not have */
-    bool exact;         /* how `then` reads text */
+    uint32_t slot;         /* plain column, or WEIR_NO_ID */
+    uint32_t output;       /* of the program */
+    bool constant_null;    /* a column that the source does not have */
+    bool exact;            /* how `then` reads text */
     weir_type first, then; /* casts, kind UNKNOWN: none */
     weir_type type;
 } item;
 
 typedef struct shape_program {
-    uint64_t multi; /* bit i: column i of the shape holds lists; columns above 63 are typed as the source says */
+    uint64_t multi; /* bit i: column i of the shape holds lists; columns above 63 are typed as the
+                       source says */
     const weir_program *program;
 } shape_program;
 
@@ -34,6 +37,22 @@ struct weir_port {
     shape_program programs[MAX_SHAPES];
 };
 
+/* Where a name is in the index, or would be. The first of equal names counts. */
+static uint32_t *find_index(const weir_slots *names, weir_str name)
+{
+    uint32_t at = (uint32_t)weir_hash_bytes(name.at, name.size) & names->index_mask;
+    while (names->index[at] && !weir_str_eq(names->names[names->index[at] - 1], name)) {
+        at = (at + 1) & names->index_mask;
+    }
+    return &names->index[at];
+}
+
+static void add_to_index(weir_slots *names, uint32_t slot)
+{
+    uint32_t *at = find_index(names, names->names[slot]);
+    *at = *at ? *at : slot + 1;
+}
+
 uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type)
 {
     if (names->count == names->capacity) {
@@ -47,15 +66,29 @@ uint32_t weir_slots_add(weir_slots *names, weir_str name, weir_type type)
         names->names = grown;
         names->types = types;
         names->capacity = capacity;
+        if (capacity > FEW_NAMES) {
+            names->index_mask = capacity * 2 - 1;
+            names->index = WEIR_ARENA_ARRAY(names->arena, uint32_t, names->index_mask + 1);
+            for (uint32_t i = 0; i < names->count; i++) {
+                add_to_index(names, i);
+            }
+        }
     }
     names->names[names->count] = name;
     names->types[names->count] = type;
+    if (names->index) {
+        add_to_index(names, names->count);
+    }
     return names->count++;
 }
 
 uint32_t weir_slots_find(weir_slots *names, weir_str name)
 {
-    for (uint32_t i = 0; i < names->count; i++) {
+    uint32_t known = names->index ? *find_index(names, name) : 0;
+    if (known) {
+        return known - 1;
+    }
+    for (uint32_t i = 0; !names->index && i < names->count; i++) {
         if (weir_str_eq(names->names[i], name)) {
             return i;
         }
@@ -90,15 +123,13 @@ static const weir_virtual *find_virtual(const weir_slots *names, weir_str name, 
 static const weir_expr *inline_virtuals(weir_slots *names, const weir_expr *expr,
                                         const hidden *stack);
 
-static const weir_expr *inline_one(weir_slots *names, const weir_virtual *v,
-                                   const hidden *stack)
+static const weir_expr *inline_one(weir_slots *names, const weir_virtual *v, const hidden *stack)
 {
     hidden self = {v->name, stack}; /* in its own expression the name is the real column */
     return inline_virtuals(names, v->expr, &self);
 }
 
-static const weir_expr *inline_column(weir_slots *names, const weir_expr *expr,
-                                      const hidden *stack)
+static const weir_expr *inline_column(weir_slots *names, const weir_expr *expr, const hidden *stack)
 {
     const weir_virtual *v = find_virtual(names, expr->name, stack);
     if (!v) {
@@ -231,7 +262,9 @@ weir_port *weir_port_new(weir_slots *names, const weir_want *wants, uint32_t cou
         bind_item(port, &port->items[i], &wants[i]);
     }
     if (names->inlined > MAX_INLINED) {
-        weir_fail(err, WEIR_ERR_RESOURCE, "virtual columns that use each other make expressions of more than %d parts", MAX_INLINED);
+        weir_fail(err, WEIR_ERR_RESOURCE,
+                  "virtual columns that use each other make expressions of more than %d parts",
+                  MAX_INLINED);
         return NULL;
     }
     for (uint32_t i = 0; i < port->column_count && i < 64; i++) {

@@ -14,6 +14,8 @@ typedef struct weir_slots {
     uint32_t count, capacity;
     weir_str *names;
     weir_type *types; /* kind UNKNOWN: no such column, all null */
+    uint32_t *index;  /* slot + 1 by hash of the name; NULL: few */
+    uint32_t index_mask;
     bool (*resolve)(void *self, weir_str name, weir_type *type); /* type of a name asked for the first time; NULL: only what stands here */
     void *self;
     bool keeps_paths; /* paths of its json columns are columns (weir/paths.h): the source is segments */

@@ -26,7 +26,6 @@ struct weir_join_run {
     const weir_node_join *node;
     weir_slots names; /* of the left */
     weir_port *port;  /* the pairs' left expressions, cast */
-    uint32_t left_count;
     uint32_t pair_count, words;
     pair *pairs;
     weir_type *types; /* of outputs */
@@ -56,8 +55,7 @@ static weir_type key_type(weir_type type)
     return type;
 }
 
-static bool bind_pairs(weir_join_run *join, uint32_t right_count, const weir_str *right_names,
-                       const weir_type *right_types, weir_error *err)
+static bool bind_pairs(weir_join_run *join, weir_slots *right, weir_error *err)
 {
     weir_arena *arena = join->stage.arena;
     const weir_node_join *node = join->node;
@@ -67,12 +65,9 @@ static bool bind_pairs(weir_join_run *join, uint32_t right_count, const weir_str
     join->words = node->pair_count;
     for (uint32_t i = 0; i < node->pair_count; i++) {
         pair *p = &join->pairs[i];
-        while (p->column < right_count &&
-               !weir_str_eq(right_names[p->column], node->pairs[i].right)) {
-            p->column++;
-        }
-        assert(p->column < right_count);
-        p->type = key_type(right_types[p->column]);
+        p->column = weir_slots_find(right, node->pairs[i].right);
+        assert(p->column != WEIR_NO_ID);
+        p->type = key_type(right->types[p->column]);
         p->nulls = node->pairs[i].nulls;
         if (p->type.kind == WEIR_ARRAY || p->type.kind == WEIR_COMPLEX) {
             return weir_fail(err, WEIR_ERR_UNSUPPORTED,
@@ -96,9 +91,7 @@ static bool bind_pairs(weir_join_run *join, uint32_t right_count, const weir_str
     return true;
 }
 
-static void bind_outputs(weir_join_run *join, const weir_str *left_names,
-                         const weir_type *left_types, uint32_t right_count,
-                         const weir_str *right_names, const weir_type *right_types)
+static void bind_outputs(weir_join_run *join, weir_slots *right)
 {
     weir_arena *arena = join->stage.arena;
     const weir_node_join *node = join->node;
@@ -108,13 +101,10 @@ static void bind_outputs(weir_join_run *join, const weir_str *left_names,
         weir_str name = node->columns[i];
         output *out = &join->outputs[i];
         out->right = weir_join_is_right(node, name, &name);
-        const weir_str *names = out->right ? right_names : left_names;
-        uint32_t count = out->right ? right_count : join->left_count;
-        while (out->column < count && !weir_str_eq(names[out->column], name)) {
-            out->column++;
-        }
-        assert(out->column < count);
-        join->types[i] = (out->right ? right_types : left_types)[out->column];
+        weir_slots *side = out->right ? right : &join->names;
+        out->column = weir_slots_find(side, name);
+        assert(out->column != WEIR_NO_ID);
+        join->types[i] = side->types[out->column];
     }
 }
 
@@ -128,15 +118,18 @@ weir_join_run *weir_join_run_new(const weir_stage *stage, const weir_node_join *
     *join = (weir_join_run){
         .stage = *stage,
         .node = node,
-        .left_count = left_count,
         .names = {.arena = stage->arena, .lock = stage->lock, .now_ms = stage->now_ms},
         .outer_left = node->kind == WEIR_JOIN_LEFT || node->kind == WEIR_JOIN_FULL,
         .outer_right = node->kind == WEIR_JOIN_RIGHT || node->kind == WEIR_JOIN_FULL};
+    weir_slots right = {.arena = stage->arena};
     for (uint32_t i = 0; i < left_count; i++) {
         weir_slots_add(&join->names, left_names[i], left_types[i]);
     }
-    bind_outputs(join, left_names, left_types, right_count, right_names, right_types);
-    return bind_pairs(join, right_count, right_names, right_types, err) ? join : NULL;
+    for (uint32_t i = 0; i < right_count; i++) {
+        weir_slots_add(&right, right_names[i], right_types[i]);
+    }
+    bind_outputs(join, &right);
+    return bind_pairs(join, &right, err) ? join : NULL;
 }
 
 uint32_t weir_join_run_outputs(const weir_join_run *join, const weir_str **names,

@@ -28,22 +28,17 @@ static uint8_t elem_kind(const weir_node_unnest *node, weir_type type)
     return kind == WEIR_UNKNOWN ? WEIR_STRING : kind;
 }
 
-static void add_output(weir_unnest_run *unnest, weir_str name, uint32_t count,
-                       const weir_str *names, const weir_type *types)
+static void add_output(weir_unnest_run *unnest, weir_str name)
 {
     bool element = weir_str_eq(name, unnest->node->list.name);
-    uint32_t column = 0, at = unnest->outputs.count;
-    for (uint32_t i = 0; i < at; i++) {
-        if (weir_str_eq(unnest->outputs.names[i], name)) {
-            return;
-        }
+    if (weir_slots_find(&unnest->outputs, name) != WEIR_NO_ID) {
+        return;
     }
-    while (!element && !weir_str_eq(names[column], name)) {
-        column++;
-        assert(column < count);
-    }
-    unnest->columns[at] = element ? WEIR_NO_ID : column;
-    weir_slots_add(&unnest->outputs, name, element ? WEIR_TYPE(unnest->elem) : types[column]);
+    uint32_t column = element ? WEIR_NO_ID : weir_slots_find(&unnest->names, name);
+    assert(element || column != WEIR_NO_ID);
+    unnest->columns[unnest->outputs.count] = column;
+    weir_slots_add(&unnest->outputs, name,
+                   element ? WEIR_TYPE(unnest->elem) : unnest->names.types[column]);
 }
 
 weir_unnest_run *weir_unnest_run_new(const weir_stage *stage, const weir_node_unnest *node,
@@ -72,12 +67,12 @@ weir_unnest_run *weir_unnest_run_new(const weir_stage *stage, const weir_node_un
     unnest->keep_empty = node->keep_empty && type.kind == WEIR_STRING;
     unnest->columns = WEIR_ARENA_ARRAY(arena, uint32_t, (size_t)node->column_count + count + 2);
     for (uint32_t i = 0; i < node->column_count; i++) {
-        add_output(unnest, node->columns[i], count, names, types);
+        add_output(unnest, node->columns[i]);
     }
     for (uint32_t i = 0; node->filter && i < count; i++) {
-        add_output(unnest, names[i], count, names, types);
+        add_output(unnest, names[i]);
     }
-    add_output(unnest, node->list.name, count, names, types);
+    add_output(unnest, node->list.name);
     unnest->filter = weir_pred_new(&unnest->outputs, node->filter, stage->budget, err);
     return unnest->filter || !node->filter ? unnest : NULL;
 }
