@@ -88,11 +88,27 @@ static void hash_missing(const weir_dict *dict, const weir_text_hash *hash, uint
     }
 }
 
-/* Of a small dictionary no id is looked up twice: the table is worth less. */
-static bool is_worth_it(const weir_dict *dict, const seen *known)
+/* What is kept of a dictionary: the table of all ids once it is worth having, the places before.
+ * There is only one of them, so that the heap has room for other dictionaries. Of a
+ * small dictionary no id is looked up twice: the table is worth less. */
+static void find_kept(const weir_dict *dict, uint64_t key, weir_heap *heap, seen **known,
+                      table **all)
 {
-    return known && dict->count <= MOST_IDS &&
-           known->looked_up >= dict->count / (dict->count <= PLACES ? 8 : 256);
+    uint32_t place_count = dict->count <= PLACES ? dict->count : PLACES;
+    size_t size = sizeof(table) + sizeof(uint64_t) * dict->count,
+           places_size = sizeof(seen) + sizeof(place) * place_count;
+    *known = NULL;
+    *all = weir_heap_keyed_find(heap, key + 1, size);
+    if (*all) {
+        return;
+    }
+    *known = weir_heap_keyed(heap, key, places_size);
+    if (dict->count <= MOST_IDS &&
+        (*known)->looked_up >= dict->count / (dict->count <= PLACES ? 8 : 256)) {
+        *known = NULL;
+        weir_heap_keyed_drop(heap, key, places_size);
+        *all = weir_heap_keyed(heap, key + 1, size);
+    }
 }
 
 void weir_dict_hashes(const weir_vec *vec, const weir_text_hash *hash, weir_heap *heap,
@@ -100,13 +116,10 @@ void weir_dict_hashes(const weir_vec *vec, const weir_text_hash *hash, weir_heap
 {
     const weir_dict *dict = vec->dict;
     const uint32_t *ids = vec->at.ids;
-    uint32_t place_count = dict->count <= PLACES ? dict->count : PLACES;
-    uint64_t key = weir_hash_u64(dict->uid) ^ hash->key << 1;
-    seen *known =
-        heap ? weir_heap_keyed(heap, key, sizeof(seen) + sizeof(place) * place_count) : NULL;
+    seen *known = NULL;
     table *all = NULL;
-    if (is_worth_it(dict, known)) {
-        all = weir_heap_keyed(heap, key + 1, sizeof(table) + sizeof(uint64_t) * dict->count);
+    if (heap) {
+        find_kept(dict, weir_hash_u64(dict->uid) ^ hash->key << 1, heap, &known, &all);
     }
     if (all && all->ready < dict->count) {
         sweep(dict, hash, all, s);

@@ -240,16 +240,45 @@ size_t weir_heap_size(const weir_heap *heap, uint64_t handle)
     return handle ? ((const block *)(uintptr_t)handle)->size : 0;
 }
 
-void *weir_heap_keyed(weir_heap *heap, uint64_t key, size_t size_bytes)
+static keyed *find_keyed(weir_heap *heap, uint64_t key, size_t size_bytes)
 {
-    keyed *place = &heap->kept[0];
     for (uint32_t i = 0; i < WEIR_HEAP_KEPT; i++) {
         keyed *k = &heap->kept[i];
         if (k->handle && k->key == key && weir_heap_size(heap, k->handle) == size_bytes) {
-            k->turn = ++heap->turn;
-            return weir_heap_at(heap, k->handle);
+            return k;
         }
-        place = k->turn < place->turn ? k : place;
+    }
+    return NULL;
+}
+
+void *weir_heap_keyed_find(weir_heap *heap, uint64_t key, size_t size_bytes)
+{
+    keyed *k = find_keyed(heap, key, size_bytes);
+    if (!k) {
+        return NULL;
+    }
+    k->turn = ++heap->turn;
+    return weir_heap_at(heap, k->handle);
+}
+
+void weir_heap_keyed_drop(weir_heap *heap, uint64_t key, size_t size_bytes)
+{
+    keyed *k = find_keyed(heap, key, size_bytes);
+    if (k) {
+        weir_heap_drop(heap, k->handle);
+        *k = (keyed){0};
+    }
+}
+
+void *weir_heap_keyed(weir_heap *heap, uint64_t key, size_t size_bytes)
+{
+    void *there = weir_heap_keyed_find(heap, key, size_bytes);
+    keyed *place = &heap->kept[0];
+    if (there) {
+        return there;
+    }
+    for (uint32_t i = 1; i < WEIR_HEAP_KEPT; i++) {
+        place = heap->kept[i].turn < place->turn ? &heap->kept[i] : place;
     }
     weir_heap_drop(heap, place->handle);
     *place = (keyed){key, weir_heap_put(heap, NULL, size_bytes), ++heap->turn};

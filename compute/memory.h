@@ -68,5 +68,7 @@ void *weir_heap_at(const weir_heap *heap, uint64_t handle);
  * heap goes or WEIR_HEAP_KEPT others were asked for since. */
 void *weir_heap_keyed(weir_heap *heap, uint64_t key, size_t size_bytes);
 #define WEIR_HEAP_KEPT 8u
+void *weir_heap_keyed_find(weir_heap *heap, uint64_t key, size_t size_bytes); /* if it is there; else NULL, nothing is made */
+void weir_heap_keyed_drop(weir_heap *heap, uint64_t key, size_t size_bytes);  /* makes room for others */
 size_t weir_heap_size(const weir_heap *heap, uint64_t handle);
 #endif

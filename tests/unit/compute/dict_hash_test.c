@@ -63,10 +63,61 @@ static void every_row_has_the_hash_of_its_text(void **state)
     }
 }
 
+static uint64_t hashed;
+
+static void count_all(const void *self, const weir_str *texts, uint32_t n, weir_scratch *s,
+                      uint64_t *out)
+{
+    hashed += n;
+    hash_all(self, texts, n, s, out);
+}
+
+/* As many dictionaries as a heap keeps things for are hashed about once, not once a block. */
+static void several_dictionaries_are_kept_side_by_side(void **state)
+{
+    (void)state;
+    enum { DICTS = WEIR_HEAP_KEPT, TEXTS = 100000, BLOCKS = 60 };
+    weir_arena *arena = weir_arena_new();
+    weir_heap *heap = weir_heap_new(NULL);
+    weir_scratch scratch = {0};
+    test_random r = {1};
+    weir_str *texts = WEIR_ARENA_ARRAY(arena, weir_str, TEXTS);
+    for (uint32_t i = 0; i < TEXTS; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%06x", i);
+        texts[i] = weir_arena_str(arena, weir_str_of(text));
+    }
+    const weir_dict *dicts[DICTS];
+    for (uint32_t d = 0; d < DICTS; d++) {
+        weir_dict *dict = (weir_dict *)(uintptr_t)test_dict_new(arena, texts, TEXTS);
+        dict->uid = d + 1;
+        dicts[d] = dict;
+    }
+    for (uint32_t block = 0; block < BLOCKS * DICTS; block++) {
+        uint32_t ids[4096];
+        uint64_t hashes[4096];
+        for (uint32_t i = 0; i < 4096; i++) {
+            ids[i] = 1 + test_below(&r, TEXTS);
+        }
+        weir_vec vec = {.type = WEIR_TYPE(WEIR_STRING),
+                        .form = WEIR_DICT,
+                        .n = 4096,
+                        .dict = dicts[block % DICTS],
+                        .at.ids = ids};
+        weir_dict_hashes(&vec, &(weir_text_hash){count_all, NULL, 1}, heap, &scratch, hashes);
+        weir_scratch_rewind(&scratch, (weir_mark){0});
+    }
+    assert_true(hashed < 2u * DICTS * TEXTS);
+    weir_scratch_done(&scratch);
+    weir_heap_free(heap);
+    weir_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_has_the_hash_of_its_text),
+        cmocka_unit_test(several_dictionaries_are_kept_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
