@@ -50,6 +50,16 @@ static const weir_sel *rows_of(weir_feed *f, uint32_t i)
     return f->filtered[filter];
 }
 
+bool weir_feed_filters(weir_feed *f)
+{
+    for (uint32_t i = 0; i < f->agg->aggs.count; i++) {
+        if (!rows_of(f, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* All rows of the feed are of one group. */
 static bool add_to_one(weir_feed *f, uint8_t *state)
 {
@@ -286,9 +296,6 @@ bool weir_feed_add(weir_feed *f, uint32_t n, const uint16_t *rows, uint64_t **co
     weir_mark mark = weir_scratch_mark(s);
     uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
     uint8_t *base;
-    for (uint32_t i = 0; i < f->agg->filter_count; i++) {
-        f->filtered[i] = NULL; /* were made in scratch that goes */
-    }
     bool ok = weir_ctl_check(f->lane->run.ctl, &f->lane->err);
     if (ok && f->own->in_cells) {
         find_cells(f, n, codes, groups);

@@ -26,8 +26,11 @@ bool weir_agg_enter_segment(weir_agg_run *agg, weir_agg_lane *own, weir_cursor *
 bool weir_feed_has_lists(const weir_feed *f);
 bool weir_feed_add_lists(weir_feed *f, const uint64_t *bucket_codes);
 
+/* Evaluates the filters of aggregators before scratch is rewound between parts of the feed's rows, so
+ * that what they read and gave stays. */
+bool weir_feed_filters(weir_feed *f);
 /* run_agg_block.c: n rows of many groups, with their codes; rows[i] is the feed's row of the i-th.
- * What filters gave is forgotten. */
+ * After weir_feed_filters. */
 bool weir_feed_add(weir_feed *f, uint32_t n, const uint16_t *rows, uint64_t **codes,
                    uint64_t **nulls);
 /* The state of the one group of a time bucket. */

@@ -135,6 +135,9 @@ bool weir_feed_add_lists(weir_feed *f, const uint64_t *bucket_codes)
             return false;
         }
     }
+    if (!weir_feed_filters(f)) {
+        return false;
+    }
     for (uint32_t r = 0; r < f->n; r++) {
         bool some = true;
         for (uint32_t k = first; k < count; k++) {
