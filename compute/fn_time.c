@@ -305,7 +305,7 @@ RUN(run_extract)
         int64_t local =
             utc ? m.utc_ms : weir_add_sat(m.utc_ms, weir_zone_offset_ms(e->zone, m.utc_ms));
         m.days = weir_floor_div(local, WEIR_DAY_MS);
-        m.ms_of_day = local - m.days * WEIR_DAY_MS;
+        m.ms_of_day = weir_floor_mod(local, WEIR_DAY_MS);
         if (e->needs_date) {
             m.date = weir_civil_of(m.days);
         }

@@ -282,7 +282,7 @@ static uint32_t segment_of(const weir_zone_rules *zone, int64_t ms)
     if (ms < zone->at[0]) {
         return 0;
     }
-    uint64_t step = (uint64_t)(ms - zone->base) >> STEP_BITS;
+    uint64_t step = ((uint64_t)ms - (uint64_t)zone->base) >> STEP_BITS; /* far apart, perhaps */
     if (step >= zone->steps) {
         return zone->count;
     }
@@ -330,7 +330,8 @@ int64_t weir_zone_to_utc(const weir_zone_rules *zone, int64_t local_ms)
      * day */
     uint32_t i = segment_of(zone, weir_sub_sat(local, WEIR_DAY_MS));
     while (i < zone->count && weir_sub_sat(local, zone->offsets[i]) >= zone->at[i]) {
-        if (local - zone->offsets[i + 1] < zone->at[i]) { /* in the gap between the two */
+        if (weir_sub_sat(local, zone->offsets[i + 1]) <
+            zone->at[i]) { /* in the gap between the two */
             break;
         }
         i++;

@@ -426,6 +426,7 @@ static void times(void **state)
         {"timestamp_extract(0, 'CENTURY')", "20.0"},
         {"timestamp_extract(0, 'MILLENNIUM')", "2.0"},
         {"timestamp_extract(0, 'QUARTER')", "1"},
+        {"timestamp_extract(9223372036854775807, 'YEAR', 'Asia/Kathmandu')", "292278994"},
         {"timestamp_extract(0, 'nope')", "!Function[timestamp_extract] unit argument must be a "
                                          "literal of EPOCH to MILLENNIUM, not nope"},
         {"timestamp_extract('1970-01-02', 'DAY')", "null"},
