@@ -101,6 +101,7 @@ static void put_live(const reach *r, weir_str table, const weir_rows *rows, weir
             continue;
         }
         weir_buf_u32(out, info.row_count);
+        weir_buf_u64(out, info.events); /* rows that roll up grow and stay as many */
         weir_buf_byte(out, (char)info.sealed);
         weir_buf_u64(out, (uint64_t)info.min_time);
         weir_buf_u64(out, (uint64_t)info.max_time);

@@ -305,7 +305,9 @@ static void rows_chunk(const weir_rows *rows, uint32_t chunk, weir_chunk_info *o
                              .min_time = at->span.min,
                              .max_time = at->span.max,
                              .time_sorted = at->span.sorted,
-                             .sealed = at->chunk->sealed != NULL};
+                             .sealed = at->chunk->sealed != NULL,
+                             .events = at->chunk->sealed ? at->chunk->sealed->events
+                                                         : at->row_count};
 }
 
 static const weir_column *rows_column(const weir_rows *rows, weir_str name)

@@ -14,6 +14,7 @@ typedef struct weir_chunk_info {
     int64_t min_time, max_time;   /* inclusive, ms */
     bool time_sorted;             /* __time ascends within the chunk */
     bool sealed;                  /* encoded, with zone maps and postings; else scan */
+    uint64_t events;              /* live rows: appended rows that these stand for: what a chunk holds changes only as this grows */
 } weir_chunk_info;
 
 typedef struct weir_zone {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <jansson.h>
 #include <unistd.h>
 #include "weir/log.h"
 #include "weir/query.h"
@@ -258,6 +259,64 @@ static void a_known_answer_is_given_again_until_rows_come(void **state)
     drop(&later);
 }
 
+/* One event of one key, rolled up at once. */
+static void append_to_one_row(weir_realtime *rt)
+{
+    weir_scratch scratch = {0};
+    weir_error err = {0};
+    int64_t time = 1700000000000;
+    weir_str names[] = {WEIR_STR("s"), WEIR_STR("count")};
+    weir_value values[] = {weir_value_str(WEIR_STR("a")), weir_value_long(1)};
+    weir_vec columns[] = {weir_vec_const(&scratch, &values[0], 1), weir_vec_const(&scratch, &values[1], 1)};
+    weir_input input = {.n = 1, .times = &time, .column_count = 2, .names = names, .columns = columns};
+    assert_true(weir_realtime_append(rt, &input, 0, &err));
+    weir_realtime_settle(rt);
+    assert_int_equal(weir_realtime_rows(rt), 1);
+    weir_scratch_done(&scratch);
+}
+
+static weir_schema *schema_that_rolls_up(void)
+{
+    weir_error err = {0};
+    json_t *json = json_loads("{\"dataSource\":\"r\",\"dimensionsSpec\":{\"dimensions\":[\"s\"]},\"metricsSpec\":[{\"type\":\"count\",\"name\":\"count\"}],"
+                              "\"granularitySpec\":{\"segmentGranularity\":\"HOUR\",\"queryGranularity\":\"MINUTE\",\"rollup\":true}}",
+                              0, NULL);
+    weir_schema *schema = weir_schema_parse(json, NULL, NULL, &err);
+    assert_non_null(schema);
+    json_decref(json);
+    return schema;
+}
+
+static void an_event_that_rolls_up_into_a_row_that_was_there_changes_the_answer(void **state)
+{
+    fixture *f = *state;
+    weir_error err = {0};
+    weir_schema *schema = schema_that_rolls_up();
+    weir_table *table = weir_catalog_table_create(f->catalog, WEIR_STR("r"), &err);
+    assert_non_null(table);
+    weir_generation *generation = weir_generation_begin(table, 1, schema, &f->budget);
+    weir_source_key key = {.supervisor = WEIR_STR("r"), .topic = WEIR_STR("r")};
+    start_source(table, &key);
+    weir_generation_add_source(generation, &key, 1, 0);
+    static const char sum[] = "{\"queryType\":\"timeseries\",\"dataSource\":\"r\",\"intervals\":\"2000/2100\",\"granularity\":\"all\","
+                              "\"aggregations\":[{\"type\":\"longSum\",\"name\":\"n\",\"fieldName\":\"count\"}]}";
+    char etag[64] = "";
+    for (int events = 1; events <= 3; events++) {
+        char want[16];
+        asked a;
+        snprintf(want, sizeof(want), "\"n\":%d", events);
+        append_to_one_row(weir_generation_rows(generation));
+        ask_with(f, &a, sum, "");
+        assert_non_null(memmem(a.out.at, a.out.size, want, strlen(want)));
+        assert_string_not_equal(weir_answer_etag(a.answer), etag); /* by it answers are kept */
+        snprintf(etag, sizeof(etag), "%s", weir_answer_etag(a.answer));
+        drop(&a);
+    }
+    weir_generation_drop(generation);
+    weir_generation_unref(generation);
+    weir_schema_unref(schema);
+}
+
 static void an_answer_that_the_client_has_is_not_sent(void **state)
 {
     fixture *f = *state;
@@ -359,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_cancelled_while_it_waits_ends_before_its_turn, begin, end),
         cmocka_unit_test_setup_teardown(the_context_limits_a_query_s_memory, begin, end),
         cmocka_unit_test_setup_teardown(a_known_answer_is_given_again_until_rows_come, begin, end),
+        cmocka_unit_test_setup_teardown(an_event_that_rolls_up_into_a_row_that_was_there_changes_the_answer, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_that_the_client_has_is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(a_full_lane_refuses_and_others_go_on, begin, end),
         cmocka_unit_test_setup_teardown(a_large_answer_by_segment_is_whole, begin, end),
