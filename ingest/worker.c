@@ -9,7 +9,8 @@
 #define SEAL_EVENTS 1000000u
 #define SEAL_AGE_MS 60000
 #define SEAL_AGE_SHARED_MS 5000  /* while other members hold partitions of the topic */
-#define SETTLE_MS 250
+#define SETTLE_MS 50    /* without events */
+#define SETTLE_SHARE 50 /* settling takes at most one part in so many of the thread's time */
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
 #define REOPEN_MS 2000
@@ -568,9 +569,12 @@ static void note_reset(weir_worker *w)
 /* Nothing came for a moment: what rolls up is rolled up now and not only when a chunk is full. */
 static void settle_when_quiet(weir_worker *w)
 {
-    if (w->gen && w->appended_us && now_us(w) - w->appended_us >= SETTLE_MS * 1000) {
+    int64_t now = now_us(w);
+    if (w->gen && w->appended_us && now - w->appended_us >= SETTLE_MS * 1000 &&
+        now >= w->settle_us) {
         weir_realtime_settle(weir_generation_rows(w->gen));
         w->appended_us = 0;
+        w->settle_us = now + SETTLE_SHARE * (now_us(w) - now);
     }
 }
 

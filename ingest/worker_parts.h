@@ -70,6 +70,7 @@ struct weir_worker {
     weir_generation *gen;  /* growing; NULL: none */
     int64_t gen_begun_us;  /* its first record; 0: none yet */
     int64_t appended_us;   /* the last append since the generation was settled; 0: settled */
+    int64_t settle_us;     /* not before */
     bool fatal;
     weir_sealed *sealed, *sealed_last;
     weir_handoff *handoff; /* set and unset under the lock, as the status looks at it */
