@@ -1,5 +1,6 @@
-/* query/partial.c - groups to bytes and back, a page of up to 4,096 groups at a time: the page's keys column by column (a null byte, then
- * 8 bytes or the string's own bytes), then each group's saved states; each page LZ4'd. Codes never leave: only values do. */
+/* query/partial.c - groups to bytes and back, a page of up to 4,096 groups at a time: the page's
+ * keys column by column (a null byte, then 8 bytes or the string's own bytes), then each group's
+ * saved states; each page LZ4'd. Codes never leave: only values do. */
 #include "query/partial.h"
 #include <lz4.h>
 #include <stdlib.h>
@@ -46,8 +47,8 @@ static bool save_ids(const weir_vec *vec, const weir_dict *dict, weir_lane *lane
     return true;
 }
 
-static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t seg,
-                     const uint64_t *packed, uint32_t n, weir_buf *out)
+static bool save_values(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t seg,
+                        const uint64_t *packed, uint32_t n, weir_buf *out)
 {
     weir_scratch *s = &lane->scratch;
     weir_vec vec, flat;
@@ -57,7 +58,8 @@ static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t se
     if (form == ALL_NULL) {
         return true;
     }
-    if (!weir_keys_decode(&agg->keys.codes[k], &agg->buckets, agg->keys.words, packed, n, s, &vec)) {
+    if (!weir_keys_decode(&agg->keys.codes[k], &agg->buckets, agg->keys.words, packed, n, s,
+                          &vec)) {
         return false;
     }
     if (form == BY_ID) {
@@ -85,6 +87,22 @@ static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t se
     return true;
 }
 
+/* Other lanes may add strings to the key's own dictionary meanwhile. */
+static bool save_key(weir_agg_run *agg, uint32_t k, weir_lane *lane, uint32_t seg,
+                     const uint64_t *packed, uint32_t n, weir_buf *out)
+{
+    weir_key_code *key = &agg->keys.codes[k];
+    bool shared = key->kind == WEIR_CODE_INTERN;
+    if (shared) {
+        pthread_mutex_lock(&key->lock);
+    }
+    bool ok = save_values(agg, k, lane, seg, packed, n, out);
+    if (shared) {
+        pthread_mutex_unlock(&key->lock);
+    }
+    return ok;
+}
+
 static void save_states(const weir_agg_run *agg, const weir_agg_lane *own, uint32_t from,
                         uint32_t n, weir_buf *out)
 {
@@ -104,7 +122,8 @@ static void save_states(const weir_agg_run *agg, const weir_agg_lane *own, uint3
 static bool put_page(const weir_buf *page, weir_lane *lane, weir_buf *out)
 {
     if (page->size > PAGE_BYTES_MAX) {
-        return weir_fail(&lane->err, WEIR_ERR_RESOURCE, "4,096 groups of a partial result are over 1 GiB");
+        return weir_fail(&lane->err, WEIR_ERR_RESOURCE,
+                         "4,096 groups of a partial result are over 1 GiB");
     }
     int bound = LZ4_compressBound((int)page->size);
     weir_buf_u32(out, (uint32_t)page->size);
@@ -199,8 +218,9 @@ static bool code_loaded(weir_agg_run *agg, weir_agg_lane *own, uint32_t k, weir_
         for (uint32_t i = 0; i < n; i++) {
             int64_t ms = vec->at.l[i];
             bool raw = agg->buckets.kind == WEIR_BUCKETS_RAW;
-            codes[i] = raw ? (uint64_t)ms - (uint64_t)agg->buckets.min
-                           : agg->buckets.count ? weir_buckets_find(&agg->buckets, ms) : 0;
+            codes[i] = raw                  ? (uint64_t)ms - (uint64_t)agg->buckets.min
+                       : agg->buckets.count ? weir_buckets_find(&agg->buckets, ms)
+                                            : 0;
             if (weir_bit(vec->nulls, i) || codes[i] >= key->range ||
                 weir_buckets_start(&agg->buckets, codes[i]) != ms) {
                 return false;
@@ -266,8 +286,8 @@ static bool load_codes(weir_agg_run *agg, weir_agg_lane *own, uint32_t k, weir_l
     if (key->kind == WEIR_CODE_GLOBAL) {
         own->maps[k].global = key->global.maps[seg];
     }
-    bool ok = load_ids(dict, lane, in, n, &vec) &&
-              code_loaded(agg, own, k, lane, &vec, n, codes, nulls);
+    bool ok =
+        load_ids(dict, lane, in, n, &vec) && code_loaded(agg, own, k, lane, &vec, n, codes, nulls);
     own->maps[k].global = at_hand;
     return ok;
 }
@@ -278,7 +298,8 @@ static bool load_page(weir_agg_run *agg, weir_agg_lane *own, weir_lane *lane, ui
     weir_scratch *s = &lane->scratch;
     uint32_t words = agg->keys.words;
     uint64_t *packed = WEIR_SCRATCH_ARRAY(s, uint64_t, (size_t)n * words);
-    uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, n), *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, n);
+    uint64_t *codes = WEIR_SCRATCH_ARRAY(s, uint64_t, n),
+             *nulls = WEIR_SCRATCH_ARRAY(s, uint64_t, n);
     uint32_t *groups = WEIR_SCRATCH_ARRAY(s, uint32_t, n);
     memset(packed, 0, (size_t)n * words * sizeof(*packed));
     for (uint32_t k = 0; k < agg->keys.count; k++) {
