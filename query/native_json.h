@@ -170,6 +170,9 @@ typedef struct weir_postagg {
 /* One post-aggregator; name.at is NULL when it has none. Those in "field" and "fields" are read alike. */
 bool weir_native_postagg(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out);
 bool weir_native_postagg_fields(weir_native *n, const weir_at *at, const json_t *json, const weir_expr ***out, size_t *count); /* "fields": at least one */
+/* "value": base64 of a sketch of the complex type, as a constant. reads: whether bytes are one (memory from `s`); `what` says what is wanted. */
+bool weir_native_sketch_constant(weir_native *n, const weir_at *at, const json_t *json, const char *type, const char *what, bool (*reads)(weir_str bytes, weir_scratch *s),
+                                 weir_postagg *out);
 typedef struct weir_postagg_type { /* a row of a native_postagg*.c's table */
     const char *type;
     bool (*parse)(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out); /* sets expr; name is set */

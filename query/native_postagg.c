@@ -2,6 +2,7 @@
  * type; those of sketches have tables of their own, beside this one. */
 #include "compute/lookup.h"
 #include "query/native_json.h"
+#include "weir/base64.h"
 
 /* A text that does not parse is found by Druid only while the query runs: the error is one of
  * running. */
@@ -171,6 +172,29 @@ static const weir_postagg_set *const sets[] = {
     &weir_postaggs_variance,
     &weir_postaggs_hll,
 };
+
+bool weir_native_sketch_constant(weir_native *n, const weir_at *at, const json_t *json,
+                                 const char *type, const char *what,
+                                 bool (*reads)(weir_str bytes, weir_scratch *s), weir_postagg *out)
+{
+    weir_str text;
+    if (!weir_native_need_text(n, at, json, "value", &text)) {
+        return false;
+    }
+    char *bytes = weir_arena_alloc(n->arena, text.size + 1);
+    weir_scratch scratch = {0};
+    size_t size;
+    bool ok = weir_base64_decode(text, bytes, &size) && reads((weir_str){bytes, size}, &scratch);
+    weir_scratch_done(&scratch);
+    if (!ok) {
+        return weir_native_fail(n, WEIR_AT(at, "value"), "is no base64 of %s", what);
+    }
+    weir_value value = {
+        .type = {.kind = WEIR_COMPLEX, .complex = weir_complex_find(weir_str_of(type))},
+        .as.s = {bytes, size}};
+    out->expr = weir_expr_const(n->arena, value);
+    return true;
+}
 
 static bool parse_by_type(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
 {

@@ -2,7 +2,6 @@
  * compute/fn_theta.c. */
 #include "query/native_json.h"
 #include "compute/theta_values.h"
-#include "weir/base64.h"
 
 static bool field_of(weir_native *n, const weir_at *at, const json_t *json, const weir_expr **out)
 {
@@ -90,27 +89,15 @@ static bool parse_to_string(weir_native *n, const weir_at *at, const json_t *jso
     return true;
 }
 
+static bool reads(weir_str bytes, weir_scratch *s)
+{
+    weir_theta_view view;
+    return weir_theta_open(bytes, s, &view);
+}
+
 static bool parse_constant(weir_native *n, const weir_at *at, const json_t *json, weir_postagg *out)
 {
-    weir_str text;
-    weir_theta_view view;
-    if (!weir_native_need_text(n, at, json, "value", &text)) {
-        return false;
-    }
-    char *bytes = weir_arena_alloc(n->arena, text.size + 1);
-    weir_scratch scratch = {0};
-    size_t size;
-    bool ok = weir_base64_decode(text, bytes, &size) &&
-              weir_theta_open((weir_str){bytes, size}, &scratch, &view);
-    weir_scratch_done(&scratch);
-    if (!ok) {
-        return weir_native_fail(n, WEIR_AT(at, "value"), "is no base64 of a theta sketch");
-    }
-    weir_value value = {
-        .type = {.kind = WEIR_COMPLEX, .complex = weir_complex_find(WEIR_STR("thetaSketch"))},
-        .as.s = {bytes, size}};
-    out->expr = weir_expr_const(n->arena, value);
-    return true;
+    return weir_native_sketch_constant(n, at, json, "thetaSketch", "a theta sketch", reads, out);
 }
 
 static const weir_postagg_type types[] = {
