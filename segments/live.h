@@ -192,6 +192,8 @@ weir_realtime *weir_realtime_ref(weir_realtime *rt);
 weir_live_span weir_live_chunk_span(const weir_live_chunk *chunk,
                                     uint32_t row_count); /* row_count >= 1 */
 weir_live_chunk *weir_live_chunk_new(weir_realtime *rt); /* growing, without rows */
+/* The cells of a column in a growing chunk, made if it has none yet. Writer only. */
+weir_live_cells *weir_live_cells_of(weir_live_chunk *chunk, uint32_t index);
 weir_live_chunk *weir_live_chunk_ref(weir_live_chunk *chunk);
 void weir_live_chunk_unref(weir_live_chunk *chunk);
 #endif

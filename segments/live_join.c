@@ -18,16 +18,6 @@ static weir_live_ready ready_of(weir_live_column *col, const weir_vec *vec)
     return ready;
 }
 
-static weir_live_cells *cells_of(weir_live_chunk *chunk, uint32_t index)
-{
-    weir_live_cells *cells = atomic_load_explicit(&chunk->cells[index], memory_order_relaxed);
-    if (!cells) {
-        cells = weir_live_cells_new(&chunk->mem);
-        atomic_store_explicit(&chunk->cells[index], cells, memory_order_release);
-    }
-    return cells;
-}
-
 /* One value for all rows, as a value each. False: null. */
 static bool spread(const weir_live_column *col, weir_vec *vec, weir_scratch *s)
 {
@@ -49,7 +39,7 @@ static void put(weir_live_chunk *out, weir_live_column *col, weir_vec *vec, uint
         return; /* later values fill the gap with nulls */
     }
     weir_live_ready ready = ready_of(col, vec);
-    weir_live_put(cells_of(out, col->index), &out->mem, &ready, at, vec->n);
+    weir_live_put(weir_live_cells_of(out, col->index), &out->mem, &ready, at, vec->n);
 }
 
 static void put_times(weir_live_chunk *out, const int64_t *times, const uint8_t *sources,

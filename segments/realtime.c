@@ -453,7 +453,7 @@ static bool make_ready(weir_realtime *rt, const weir_input *input, weir_live_bat
     return true;
 }
 
-static weir_live_cells *cells_of(weir_live_chunk *chunk, uint32_t index)
+weir_live_cells *weir_live_cells_of(weir_live_chunk *chunk, uint32_t index)
 {
     weir_live_cells *cells = atomic_load_explicit(&chunk->cells[index], memory_order_relaxed);
     if (!cells) {
@@ -526,7 +526,7 @@ static void put_batch(weir_realtime *rt, const weir_live_batch *b, uint8_t sourc
     chunk = chunk ? chunk : add_chunk(rt);
     uint32_t at = atomic_load_explicit(&chunk->row_count, memory_order_relaxed);
     for (uint32_t i = 0; i < b->column_count; i++) {
-        weir_live_put(cells_of(chunk, b->columns[i].col->index), &chunk->mem, &b->columns[i], at,
+        weir_live_put(weir_live_cells_of(chunk, b->columns[i].col->index), &chunk->mem, &b->columns[i], at,
                       n);
     }
     put_times(chunk, b->times, source, at, n);
