@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FILTER_PATH "dataSchema.transformSpec.filter"
+
 /* The spec. */
 
 static bool parse_transform(const json_t *json, uint32_t i, weir_arena *arena, weir_str *name,
@@ -46,15 +48,9 @@ static bool parse_filter(const weir_members *m, const json_t **out, weir_error *
     if (!*out) {
         return true;
     }
-    const weir_row_filter_ops *ops = weir_row_filters();
-    if (!ops) {
-        return weir_fail(err, WEIR_ERR_UNSUPPORTED,
-                         "dataSchema.transformSpec.filter: this program has no filters");
-    }
-    weir_row_filter *filter = ops->parse(*out, "dataSchema.transformSpec.filter", err);
-    ops->free(filter);
-    if (!filter && err->code != WEIR_ERR_UNSUPPORTED) {
-        err->code = WEIR_ERR_BAD_REQUEST;
+    weir_row_filter *filter = weir_row_filter_of_spec(*out, FILTER_PATH, err);
+    if (filter) {
+        weir_row_filters()->free(filter);
     }
     return filter != NULL;
 }
@@ -98,14 +94,12 @@ bool weir_transform_spec_columns(const weir_transform_spec *spec,
         weir_expr_columns(spec->exprs[i], see, self);
     }
     if (spec->filter) {
-        const weir_row_filter_ops *ops = weir_row_filters();
-        weir_row_filter *filter =
-            ops ? ops->parse(spec->filter, "dataSchema.transformSpec.filter", err) : NULL;
+        weir_row_filter *filter = weir_row_filter_of_spec(spec->filter, FILTER_PATH, err);
         if (!filter) {
             return false;
         }
-        ops->columns(filter, see, self);
-        ops->free(filter);
+        weir_row_filters()->columns(filter, see, self);
+        weir_row_filters()->free(filter);
     }
     return true;
 }

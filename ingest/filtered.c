@@ -5,20 +5,13 @@
 bool weir_filtered_new(const weir_schema *schema, uint32_t i, weir_row_filter **out,
                        weir_error *err)
 {
-    const weir_row_filter_ops *ops = weir_row_filters();
     char path[80];
     *out = NULL;
     if (!schema->metrics[i].filter) {
         return true;
     }
     snprintf(path, sizeof(path), "dataSchema.metricsSpec[%u].filter", i);
-    if (!ops) {
-        return weir_fail(err, WEIR_ERR_UNSUPPORTED, "%s: there are no filters here", path);
-    }
-    *out = ops->parse(schema->metrics[i].filter, path, err);
-    if (!*out && err->code != WEIR_ERR_UNSUPPORTED) {
-        err->code = WEIR_ERR_BAD_REQUEST; /* a spec, not a query */
-    }
+    *out = weir_row_filter_of_spec(schema->metrics[i].filter, path, err);
     return *out != NULL;
 }
 

@@ -176,7 +176,7 @@ weir_transform *weir_transform_new(weir_spec *spec, weir_fields *fields, weir_er
     }
     if (transforms->filter) {
         t->filter =
-            weir_row_filters()->parse(transforms->filter, "dataSchema.transformSpec.filter", err);
+            weir_row_filter_of_spec(transforms->filter, "dataSchema.transformSpec.filter", err);
         if (!t->filter) {
             weir_transform_free(t);
             return NULL;

@@ -28,4 +28,6 @@ typedef struct weir_row_filter_ops {
 /* Not thread-safe: before threads start. */
 void weir_row_filters_install(const weir_row_filter_ops *ops);
 const weir_row_filter_ops *weir_row_filters(void); /* NULL: none */
+/* A filter of an ingestion spec: what is wrong with it is BAD_REQUEST; UNSUPPORTED: Druid has it, weir not, or no filters are installed. NULL: err is set. */
+weir_row_filter *weir_row_filter_of_spec(const struct json_t *json, const char *path, weir_error *err);
 #endif
