@@ -19,6 +19,7 @@ typedef struct service {
     weir_engine *engine;
     weir_ingest *ingest;
     weir_lookups *lookups;
+    weir_coordinator *coordinator;
     weir_server *server;
     weir_demo *demo;
 } service;
@@ -112,14 +113,19 @@ static bool start_service(service *s, weir_error *err)
     if (!s->ingest || (s->config.demo && !(s->demo = weir_demo_start(s->ingest, s->catalog, s->config.demo_events_per_second, err)))) {
         return false;
     }
+    s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
+        .catalog = s->catalog, .ingest = s->ingest, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
+        .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,
+        .memory_bytes = (size_t)s->config.coordinator_memory_bytes});
     s->server = weir_server_start(&(weir_server_options){
-        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .catalog = s->catalog,
-        .clock = &weir_clock_system}, err);
+        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator,
+        .catalog = s->catalog, .clock = &weir_clock_system}, err);
     return s->server && weir_ingest_resume_all(s->ingest, err);
 }
 
 static void stop(service *s)
 {
+    weir_coordinator_stop(s->coordinator);
     if (s->demo) {
         weir_demo_quiet(s->demo);
     }
@@ -129,6 +135,7 @@ static void stop(service *s)
     if (s->server) {
         weir_server_stop(s->server);
     }
+    weir_coordinator_free(s->coordinator);
     if (s->engine) {
         weir_engine_free(s->engine);
     }

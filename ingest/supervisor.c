@@ -451,11 +451,12 @@ static void sleep_ms(int64_t ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Waits for something a worker does; false: not within the time. */
-static bool wait_for(const weir_ingest *ingest, weir_worker *worker, uint64_t ticket, bool reset)
+/* Waits for something a worker does; false: not within the time, or given up. */
+static bool wait_for(const weir_ingest *ingest, weir_worker *worker, uint64_t ticket, bool reset,
+                     bool (*give_up)(void *self), void *self)
 {
     for (int64_t waited_ms = 0; waited_ms < STOP_WAIT_MS; waited_ms += 10) {
-        if (ingest->stopping) {
+        if (ingest->stopping || (give_up && give_up(self))) {
             return false;
         }
         if (reset ? weir_worker_was_reset(worker) : weir_worker_flushed(worker, ticket)) {
@@ -466,7 +467,8 @@ static bool wait_for(const weir_ingest *ingest, weir_worker *worker, uint64_t ti
     return false;
 }
 
-static bool ask_worker(weir_supervisor *s, bool reset, weir_error *err)
+static bool ask_worker(weir_supervisor *s, bool reset, bool (*give_up)(void *self), void *self,
+                       weir_error *err)
 {
     uint64_t ticket = 0;
     if (!s->worker) {
@@ -479,7 +481,7 @@ static bool ask_worker(weir_supervisor *s, bool reset, weir_error *err)
     } else {
         ticket = weir_worker_flush(s->worker);
     }
-    if (wait_for(s->ingest, s->worker, ticket, reset)) {
+    if (wait_for(s->ingest, s->worker, ticket, reset, give_up, self)) {
         return true;
     }
     weir_arena *arena = weir_arena_new();
@@ -499,7 +501,7 @@ static bool ask(weir_ingest *ingest, weir_str id, bool reset, weir_buf *out, wei
         return false;
     }
     pthread_mutex_lock(&s->change);
-    bool ok = ask_worker(s, reset, err);
+    bool ok = ask_worker(s, reset, NULL, NULL, err);
     pthread_mutex_unlock(&s->change);
     if (ok) {
         put_id(s->id, out);
@@ -516,6 +518,25 @@ bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir
 bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
 {
     return ask(ingest, id, false, out, err);
+}
+
+bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void *self), void *self,
+                       weir_error *err)
+{
+    weir_arena *arena = weir_arena_new();
+    weir_supervisor **all;
+    uint32_t count = weir_supervisors_all(ingest, arena, &all);
+    bool ok = true;
+    for (uint32_t i = 0; i < count; i++) {
+        pthread_mutex_lock(&all[i]->change);
+        if (ok && weir_str_eq(weir_table_name(all[i]->table), table)) {
+            ok = ask_worker(all[i], false, give_up, self, err);
+        }
+        pthread_mutex_unlock(&all[i]->change);
+        weir_supervisor_unref(all[i]);
+    }
+    weir_arena_free(arena);
+    return ok;
 }
 
 /* Start and end of the process. */

@@ -333,6 +333,18 @@ weir_table *weir_catalog_table_create(weir_catalog *catalog, weir_str name, weir
     return add_table(catalog, table);
 }
 
+size_t weir_catalog_all(weir_catalog *catalog, weir_arena *arena, weir_table ***out)
+{
+    size_t count;
+    weir_table **tables = copy_tables(catalog, &count);
+    *out = WEIR_ARENA_ARRAY(arena, weir_table *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        (*out)[i] = tables[i];
+    }
+    free(tables);
+    return count;
+}
+
 size_t weir_catalog_tables(weir_catalog *catalog, weir_arena *arena, weir_str **out)
 {
     size_t count, kept = 0;

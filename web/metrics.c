@@ -177,6 +177,7 @@ void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
     tables(doors->catalog, out);
     weir_ingest_metrics(doors->ingest, out);
     lookups(doors->lookups, out);
+    weir_coordinator_metrics(doors->coordinator, out);
     process(out);
     if (doors->metrics) {
         doors->metrics(doors->self, out);

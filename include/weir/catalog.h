@@ -31,6 +31,8 @@ weir_table *weir_catalog_table(weir_catalog *catalog, weir_str name);    /* NULL
 weir_table *weir_catalog_table_create(weir_catalog *catalog, weir_str name, weir_error *err);
 /* Names of tables that have segments or live rows, ascending; in `arena`. */
 size_t weir_catalog_tables(weir_catalog *catalog, weir_arena *arena, weir_str **out);
+/* All tables, those without a row too, ascending by name; the array is in `arena`. */
+size_t weir_catalog_all(weir_catalog *catalog, weir_arena *arena, weir_table ***out);
 weir_store *weir_catalog_store(weir_catalog *catalog);
 /* Simulation: polls every table's log once. */
 void weir_catalog_step(weir_catalog *catalog);
@@ -51,6 +53,11 @@ typedef enum weir_commit_result {
 } weir_commit_result;
 /* `give_up` is asked between tries, and while another commit of the table is under way; NULL: after about 20 s. */
 weir_commit_result weir_table_commit(weir_table *table, weir_commit *commit, bool (*give_up)(void *self), void *self, int *rule, weir_error *err);
+
+/* A member of the log's `config` object as JSON text in `arena`; empty: not set, or null. */
+weir_str weir_log_config_get(const weir_log_state *state, const char *key, weir_arena *arena);
+/* Commits `config` with that member (`null` takes it away). False: the commit did not land, or nobody knows. Blocks as weir_table_commit does. */
+bool weir_table_config_put(weir_table *table, const char *key, weir_str json, const weir_clock *clock, weir_error *err);
 
 /* Live rows. A generation: rows of one ingest thread between two seals, with the range of each source. */
 typedef struct weir_generation weir_generation; /* refcounted; the table's list holds one reference */

@@ -32,6 +32,8 @@ bool weir_supervisor_suspend(weir_ingest *ingest, weir_str id, bool suspend, wei
 bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
 bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
 bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* seal and commit now; returns after the commit */
+/* The same for all supervisors of a table. `give_up` (may be NULL) is asked while it waits. */
+bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void *self), void *self, weir_error *err);
 /* The last 100 bad events per reason: {"unparseable":[{time, partition, offset, reason, input}...], "thrownAway":[...]}. */
 bool weir_supervisor_errors(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
 /* Prometheus lines of ingest. */

@@ -1,7 +1,7 @@
 /* include/weir/server.h - HTTP: h2o loops that parse and reply; queries run on the engine's workers. */
 #ifndef WEIR_SERVER_H
 #define WEIR_SERVER_H
-#include "weir/ingest.h"
+#include "weir/coordinator.h"
 #include "weir/lookups.h"
 #include "weir/query.h"
 
@@ -12,6 +12,7 @@ typedef struct weir_server_options {
     weir_engine *engine;    /* borrowed, as all below */
     weir_ingest *ingest;
     weir_lookups *lookups;
+    weir_coordinator *coordinator;
     weir_catalog *catalog;
     const weir_clock *clock;
     size_t max_body_bytes;  /* 0: 16 MiB */
