@@ -187,15 +187,19 @@ static bool v4_one(const weir_log_state *state, const weir_removed *r, bool hide
 
 static bool v4_remove(const weir_log_state *state, const weir_commit *c, weir_error *err)
 {
-    size_t count = (size_t)c->remove_count + c->hide_count;
-    if (count == 0) {
+    size_t count = 0, all = (size_t)c->remove_count + c->hide_count;
+    if (all == 0) {
         return true;
     }
-    weir_str *ids = weir_alloc(sizeof(*ids) * count);
+    weir_str *ids = weir_alloc(sizeof(*ids) * all);
     bool ok = true;
-    for (size_t i = 0; i < count && ok; i++) {
+    for (size_t i = 0; i < all && ok; i++) {
         const weir_removed *r = i < c->remove_count ? &c->remove[i] : &c->hide[i - c->remove_count];
-        ids[i] = r->id;
+        /* Hides of one segment stand together: several times of it may go at once. */
+        bool again = i > c->remove_count && weir_str_eq(r->id, r[-1].id);
+        if (!again) {
+            ids[count++] = r->id;
+        }
         ok = v4_one(state, r, i >= c->remove_count, err);
     }
     weir_str twice = ok ? find_twice(ids, count) : (weir_str){0};

@@ -313,6 +313,22 @@ static void v4_refuses_a_segment_twice(void **state)
     assert_breaks(f, 4);
 }
 
+static void v4_lets_several_times_of_a_segment_be_hidden_at_once(void **state)
+{
+    fixture *f = *state;
+    hide_segment(f, SEGMENT_A, 0, 0, 100);
+    hide_segment(f, SEGMENT_A, 0, 300, 500);
+    assert_valid(f);
+    land(f, WEIR_OP_DROP);
+    const weir_segment_state *segment = weir_log_segment(f->state, WEIR_STR(SEGMENT_A));
+    assert_int_equal(segment->hide_count, 2);
+    assert_int_equal(segment->hides[1].start_ms, 300);
+    assert_int_equal(segment->rev, 2);
+    hide_segment(f, SEGMENT_A, 2, 600, 700);
+    hide_segment(f, SEGMENT_A, 1, 800, 900); /* each names the rev that it saw */
+    assert_breaks(f, 4);
+}
+
 static void v5_refuses_to_compact_under_a_claim(void **state)
 {
     fixture *f = *state;
@@ -800,6 +816,7 @@ int main(void)
         TEST(v4_refuses_what_is_not_there),
         TEST(v4_refuses_an_older_rev),
         TEST(v4_refuses_a_segment_twice),
+        TEST(v4_lets_several_times_of_a_segment_be_hidden_at_once),
         TEST(v5_refuses_to_compact_under_a_claim),
         TEST(v5_refuses_to_compact_events_away),
         TEST(v5_allows_fewer_events_where_time_was_hidden),
