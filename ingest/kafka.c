@@ -5,6 +5,7 @@
  * docs/PROTOCOL.md, section 6. The batch call waits until it is full or the time is over; so one
  * message is waited for, then what is there is taken. */
 #include "ingest/kafka.h"
+#include "ingest/kafka_topics.h"
 #include "ingest/source.h"
 #include "weir/log.h"
 #include <jansson.h>
@@ -16,6 +17,7 @@
 #define BATCH 4096
 #define QUERY_MS 5000
 #define READ_MS 5000
+#define DISCOVER_WAIT_MS 1000
 #define SPEC_PROPERTIES "ioConfig.consumerProperties"
 /* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
  * waits a second before it fetches again: less than a second's worth of a fast stream would hold it
@@ -30,13 +32,14 @@ typedef struct pending { /* what came between records: told one by one */
 
 typedef struct kafka_source {
     weir_event_source base;
-    char *topic;
+    weir_kafka_topics *topics;
+    int64_t discover_ms, discover_us; /* every; monotonic: not before */
     json_t *properties;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *control, *data;
     rd_kafka_t
         *reader; /* a second handle outside of the group, for single records; made when needed */
-    rd_kafka_topic_t *reader_topic;
+    rd_kafka_topic_t *reader_topic;      /* the one that was read last */
     rd_kafka_message_t *one;             /* lent by read_one */
     rd_kafka_message_t *messages[BATCH]; /* lent until the next poll */
     size_t message_count;
@@ -49,185 +52,19 @@ typedef struct kafka_source {
     uint32_t member_count;
 } kafka_source;
 
-/* Configuration. */
-
-static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+static const char *text_of(const kafka_source *k) /* for errors */
 {
-    (void)rk;
-    weir_log(level <= 3   ? WEIR_WARN
-             : level <= 5 ? WEIR_INFO
-                          : WEIR_DEBUG,
-             "kafka", "%s: %s", facility, text);
+    return weir_kafka_topics_text(k->topics);
 }
 
-/* Set by us, whatever the spec says. */
-static const char *const reserved[] = {"group.id",
-                                       "group.instance.id",
-                                       "enable.auto.commit",
-                                       "auto.offset.reset",
-                                       "isolation.level",
-                                       "partition.assignment.strategy",
-                                       "enable.auto.offset.store",
-                                       "enable.partition.eof",
-                                       NULL};
-/* Of the Java client, without a meaning here: no word about them. */
-static const char *const java_only[] = {"key.deserializer",
-                                        "value.deserializer",
-                                        "max.poll.records",
-                                        "fetch.max.wait.ms",
-                                        "receive.buffer.bytes",
-                                        "send.buffer.bytes",
-                                        "request.timeout.ms",
-                                        "default.api.timeout.ms",
-                                        "max.partition.fetch.bytes",
-                                        "metadata.max.age.ms",
-                                        "ssl.endpoint.identification.algorithm",
-                                        "exclude.internal.topics",
-                                        NULL};
-
-static bool is_in(const char *const *names, const char *name)
+static const char *topic_of(const kafka_source *k, int32_t number)
 {
-    while (*names && strcmp(*names, name) != 0) {
-        names++;
-    }
-    return *names != NULL;
+    return weir_kafka_topics_topic(k->topics, number);
 }
 
-/* A value: scalar, or one of Druid's password providers. The result is freed by the caller; NULL:
- * none of these. */
-static char *property_text(const json_t *value)
+static int32_t partition_of(const kafka_source *k, int32_t number)
 {
-    char text[64];
-    const char *type = json_string_value(json_object_get(value, "type"));
-    if (json_is_string(value)) {
-        return weir_strdup(json_string_value(value));
-    }
-    if (json_is_integer(value)) {
-        snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
-        return weir_strdup(text);
-    }
-    if (json_is_boolean(value)) {
-        return weir_strdup(json_is_true(value) ? "true" : "false");
-    }
-    if (type && strcmp(type, "default") == 0 &&
-        json_is_string(json_object_get(value, "password"))) {
-        return weir_strdup(json_string_value(json_object_get(value, "password")));
-    }
-    if (type && strcmp(type, "environment") == 0 &&
-        json_is_string(json_object_get(value, "variable"))) {
-        const char *found = getenv(json_string_value(json_object_get(value, "variable")));
-        return found ? weir_strdup(found) : NULL;
-    }
-    return NULL;
-}
-
-/* user="x" and password="y" out of a JAAS line. */
-static bool set_jaas(rd_kafka_conf_t *conf, const char *where, const char *line, weir_error *err)
-{
-    static const char *const members[][2] = {{"username=\"", "sasl.username"},
-                                             {"password=\"", "sasl.password"}};
-    char why[200];
-    for (int i = 0; i < 2; i++) {
-        const char *from = strstr(line, members[i][0]);
-        from = from ? from + strlen(members[i][0]) : NULL;
-        const char *to = from ? strchr(from, '"') : NULL;
-        if (!to) {
-            return weir_fail(err, WEIR_ERR_BAD_REQUEST,
-                             "%s.sasl.jaas.config must name username=\"...\" and "
-                             "password=\"...\"",
-                             where);
-        }
-        char *text = (char *)weir_str_dup((weir_str){from, (size_t)(to - from)}).at;
-        rd_kafka_conf_set(conf, members[i][1], text, why, sizeof(why));
-        free(text);
-    }
-    return true;
-}
-
-static bool set_property(rd_kafka_conf_t *conf, const char *where, const char *name,
-                         const json_t *value, bool quiet, weir_error *err)
-{
-    char why[300];
-    if (is_in(reserved, name)) {
-        weir_log(quiet ? WEIR_DEBUG : WEIR_WARN, "kafka", "%s.%s has no effect: it is set by weir",
-                 where, name);
-        return true;
-    }
-    char *text = property_text(value);
-    if (!text) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST,
-                         "%s.%s must be a string, or a password provider of type default or "
-                         "environment (with its variable set)",
-                         where, name);
-    }
-    bool ok = true;
-    if (strcmp(name, "sasl.jaas.config") == 0) {
-        ok = set_jaas(conf, where, text, err);
-    } else if (!is_in(java_only, name)) {
-        rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, text, why, sizeof(why));
-        if (res == RD_KAFKA_CONF_INVALID) {
-            ok = weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s.%s: %s", where, name, why);
-        } else if (res == RD_KAFKA_CONF_UNKNOWN) {
-            weir_log(quiet ? WEIR_DEBUG : WEIR_WARN, "kafka",
-                     "%s.%s is not known to librdkafka and has no effect", where, name);
-        }
-    }
-    free(text);
-    return ok;
-}
-
-static bool set_properties(rd_kafka_conf_t *conf, const char *where, const json_t *properties,
-                           bool quiet, weir_error *err)
-{
-    for (void *it = json_object_iter((json_t *)properties); it;
-         it = json_object_iter_next((json_t *)properties, it)) {
-        if (!set_property(conf, where, json_object_iter_key(it), json_object_iter_value(it), quiet,
-                          err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool weir_kafka_check(const char *where, const struct json_t *consumer_properties, weir_error *err)
-{
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = set_properties(conf, where, consumer_properties, false, err);
-    rd_kafka_conf_destroy(conf);
-    return ok;
-}
-
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
-{
-    char why[300];
-    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
-        weir_die("kafka: %s = %s: %s", name, value, why);
-    }
-}
-
-rd_kafka_conf_t *weir_kafka_conf(const char *where, const json_t *properties, weir_error *err)
-{
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    set(conf, "fetch.message.max.bytes",
-        "4194304"); /* before the spec's, which may say otherwise */
-    set(conf, "fetch.wait.max.ms", "100");
-    set(conf, "session.timeout.ms", "6000");
-    set(conf, "heartbeat.interval.ms", "1500");
-    set(conf, "queued.min.messages", "1000000");
-    set(conf, "client.id", "weir");
-    if (!set_properties(conf, where, properties, true, err)) {
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    set(conf, "isolation.level", "read_committed");
-    set(conf, "enable.auto.commit", "false");
-    set(conf, "enable.auto.offset.store", "false");
-    set(conf, "auto.offset.reset", "error");
-    set(conf, "enable.partition.eof", "true");
-    set(conf, "check.crcs", "true");
-    set(conf, "partition.assignment.strategy", "range");
-    rd_kafka_conf_set_log_cb(conf, log_line);
-    return conf;
+    return weir_kafka_topics_name(k->topics, number).partition;
 }
 
 /* Events out of the queues. */
@@ -253,7 +90,7 @@ static void add_error(kafka_source *k, rd_kafka_resp_err_t code, const char *tex
     bool fatal = code == RD_KAFKA_RESP_ERR__FATAL ||
                  rd_kafka_fatal_error(k->consumer, why, sizeof(why)) != RD_KAFKA_RESP_ERR_NO_ERROR;
     pending *p = new_pending(k, fatal ? WEIR_SOURCE_FATAL : WEIR_SOURCE_ERROR, -1);
-    weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s': %s", k->topic,
+    weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s': %s", text_of(k),
               fatal && why[0] ? why : text);
 }
 
@@ -263,15 +100,36 @@ static bool is_out_of_range(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
 }
 
+/* The topics of a batch are few and held by its messages: the last one is remembered. */
+typedef struct last_topic {
+    const rd_kafka_topic_t *handle;
+    weir_str name;
+} last_topic;
+
+static int32_t number_of(kafka_source *k, const rd_kafka_message_t *message, last_topic *last)
+{
+    if (!weir_kafka_topics_many(k->topics)) {
+        return message->partition;
+    }
+    if (message->rkt != last->handle) {
+        *last = (last_topic){message->rkt, weir_str_of(rd_kafka_topic_name(message->rkt))};
+    }
+    return weir_kafka_topics_number(k->topics, last->name, message->partition);
+}
+
 static void add_message_error(kafka_source *k, const rd_kafka_message_t *message)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        new_pending(k, WEIR_SOURCE_EOF, message->partition)->event.offset = message->offset;
-    } else if (is_out_of_range(message->err)) {
-        pending *p = new_pending(k, WEIR_SOURCE_OUT_OF_RANGE, message->partition);
+    last_topic last = {0};
+    bool placed = message->rkt && message->partition >= 0;
+    if (placed && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        new_pending(k, WEIR_SOURCE_EOF, number_of(k, message, &last))->event.offset =
+            message->offset;
+    } else if (placed && is_out_of_range(message->err)) {
+        pending *p = new_pending(k, WEIR_SOURCE_OUT_OF_RANGE, number_of(k, message, &last));
         p->event.offset = message->offset;
-        weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s', partition %d: %s", k->topic,
-                  (int)message->partition, rd_kafka_message_errstr(message));
+        weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s', partition %d: %s",
+                  rd_kafka_topic_name(message->rkt), (int)message->partition,
+                  rd_kafka_message_errstr(message));
     } else {
         add_error(k, message->err, rd_kafka_message_errstr(message));
     }
@@ -311,11 +169,14 @@ static void take_rebalance(kafka_source *k, rd_kafka_event_t *event, weir_source
     free(k->partitions);
     k->partitions = weir_calloc(count + 1, sizeof(int32_t));
     for (uint32_t i = 0; i < count; i++) {
-        k->partitions[i] = list->elems[i].partition;
+        k->partitions[i] = weir_kafka_topics_number(k->topics, weir_str_of(list->elems[i].topic),
+                                                    list->elems[i].partition);
     }
     bool assign = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if (assign) {
-        uint32_t all = weir_kafka_partitions(k->consumer, k->topic, QUERY_MS);
+        uint32_t all = weir_kafka_topics_many(k->topics)
+                           ? weir_kafka_topics_partitions(k->topics)
+                           : weir_kafka_partitions(k->consumer, text_of(k), QUERY_MS);
         k->member_count = all > count ? 2 : 1;
     }
     out->kind = (uint8_t)(assign                                  ? WEIR_SOURCE_ASSIGNED
@@ -331,7 +192,7 @@ static void take_other(kafka_source *k, rd_kafka_event_t *event)
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH && code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         weir_fail(&new_pending(k, WEIR_SOURCE_FATAL, -1)->event.err, WEIR_ERR_KAFKA,
-                  "topic '%s': records came on the control queue", k->topic);
+                  "topic '%s': records came on the control queue", text_of(k));
     } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         add_error(k, code, rd_kafka_event_error_string(event));
     }
@@ -374,19 +235,20 @@ static weir_str bytes_of(const void *at, size_t size)
     return (weir_str){at, at ? size : 0};
 }
 
-static void fill_record(const rd_kafka_message_t *message, weir_record *out)
+static void fill_record(const rd_kafka_message_t *message, int32_t number, weir_record *out)
 {
     int64_t timestamp = rd_kafka_message_timestamp(message, NULL);
-    *out = (weir_record){.partition = message->partition,
+    *out = (weir_record){.partition = number,
                          .offset = message->offset,
                          .timestamp_ms = timestamp,
                          .key = bytes_of(message->key, message->key_len),
                          .value = bytes_of(message->payload, message->len)};
 }
 
-static bool forward(kafka_source *k, int32_t partition, rd_kafka_queue_t *to)
+static bool forward(kafka_source *k, int32_t number, rd_kafka_queue_t *to)
 {
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(k->consumer, k->topic, partition);
+    rd_kafka_queue_t *queue =
+        rd_kafka_queue_get_partition(k->consumer, topic_of(k, number), partition_of(k, number));
     if (queue) {
         rd_kafka_queue_forward(queue, to);
         rd_kafka_queue_destroy(queue);
@@ -419,17 +281,52 @@ static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *ou
     k->messages[0] = first;
     ssize_t more = rd_kafka_consume_batch_queue(k->data, 0, k->messages + 1, BATCH - 1);
     k->message_count = 1 + (more > 0 ? (size_t)more : 0);
+    last_topic last = {0};
     for (size_t i = 0; i < k->message_count; i++) {
         if (k->messages[i]->err) {
             add_message_error(k, k->messages[i]);
         } else {
-            fill_record(k->messages[i], &k->records[count++]);
+            fill_record(k->messages[i], number_of(k, k->messages[i], &last), &k->records[count]);
+            count++;
         }
     }
     out->kind = WEIR_SOURCE_RECORDS;
     out->records = k->records;
     out->record_count = count;
     return count > 0;
+}
+
+static bool subscribe(kafka_source *k, weir_error *err)
+{
+    rd_kafka_topic_partition_list_t *topics = weir_kafka_topics_list(k->topics);
+    rd_kafka_resp_err_t code = topics->cnt > 0 ? rd_kafka_subscribe(k->consumer, topics)
+                                               : rd_kafka_unsubscribe(k->consumer);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': subscribing: %s", text_of(k),
+                     rd_kafka_err2str(code));
+}
+
+/* Which topics a pattern matches, every now and then: others are subscribed to. */
+static void discover(kafka_source *k)
+{
+    weir_error err;
+    bool changed = false;
+    int64_t now_us = weir_monotonic_us(&weir_clock_system);
+    if (now_us < k->discover_us) {
+        return;
+    }
+    bool ok =
+        weir_kafka_topics_discover(k->topics, k->consumer, DISCOVER_WAIT_MS, &changed, &err) &&
+        (!changed || subscribe(k, &err));
+    k->discover_us = now_us + (ok ? k->discover_ms : DISCOVER_WAIT_MS) * 1000;
+    if (ok && changed && weir_kafka_topics_found(k->topics) == 0) {
+        ok = weir_fail(&err, WEIR_ERR_KAFKA, "topicPattern '%s': no topic matches it (yet)",
+                       text_of(k));
+    }
+    if (!ok) {
+        new_pending(k, WEIR_SOURCE_ERROR, -1)->event.err = err;
+    }
 }
 
 static void kafka_poll(weir_event_source *source, int wait_ms, bool take_records,
@@ -439,6 +336,9 @@ static void kafka_poll(weir_event_source *source, int wait_ms, bool take_records
     drop_messages(k);
     *out = (weir_source_event){.kind = WEIR_SOURCE_NOTHING};
     bool data = take_records && k->assigned_count > 0;
+    if (weir_kafka_topics_many(k->topics)) {
+        discover(k);
+    }
     if (take_pending(k, out) || take_control(k, data ? 0 : wait_ms, out) || take_pending(k, out)) {
         return;
     }
@@ -475,7 +375,7 @@ static bool set_assignment(kafka_source *k, const rd_kafka_topic_partition_list_
 {
     rd_kafka_resp_err_t code = rd_kafka_assign(k->consumer, list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': assigning partitions: %s", k->topic,
+           weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': assigning partitions: %s", text_of(k),
                      rd_kafka_err2str(code));
 }
 
@@ -491,14 +391,16 @@ static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
     k->assigned = weir_realloc(k->assigned, sizeof(int32_t) * (count + 1));
     bool ok = true;
     for (uint32_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_list_add(list, k->topic, partitions[i])->offset = offsets[i];
+        rd_kafka_topic_partition_list_add(list, topic_of(k, partitions[i]),
+                                          partition_of(k, partitions[i]))
+            ->offset = offsets[i];
         ok = forward(k, partitions[i], k->data) && ok;
         k->assigned[i] = partitions[i];
     }
     k->assigned_count = count;
     k->assigned_us = k->forwarded_us = weir_monotonic_us(&weir_clock_system);
     ok = ok ? set_assignment(k, list, err)
-            : weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': a partition has no queue", k->topic);
+            : weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': a partition has no queue", text_of(k));
     rd_kafka_topic_partition_list_destroy(list);
     return ok;
 }
@@ -517,43 +419,51 @@ static bool kafka_give(weir_event_source *source, weir_error *err)
 
 /* Questions. */
 
-static bool kafka_watermarks(weir_event_source *source, int32_t partition, int64_t *low,
-                             int64_t *high, weir_error *err)
+static bool kafka_watermarks(weir_event_source *source, int32_t number, int64_t *low, int64_t *high,
+                             weir_error *err)
 {
     kafka_source *k = (kafka_source *)source;
+    const char *topic = topic_of(k, number);
+    int32_t partition = partition_of(k, number);
     rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(k->consumer, k->topic, partition, low, high, QUERY_MS);
+        rd_kafka_query_watermark_offsets(k->consumer, topic, partition, low, high, QUERY_MS);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            weir_fail(err, WEIR_ERR_KAFKA,
-                     "topic '%s', partition %d: its offsets cannot be asked for: %s", k->topic,
+                     "topic '%s', partition %d: its offsets cannot be asked for: %s", topic,
                      (int)partition, rd_kafka_err2str(code));
 }
 
-static bool kafka_watermarks_known(weir_event_source *source, int32_t partition, int64_t *low,
+static bool kafka_watermarks_known(weir_event_source *source, int32_t number, int64_t *low,
                                    int64_t *high)
 {
     kafka_source *k = (kafka_source *)source;
-    return rd_kafka_get_watermark_offsets(k->consumer, k->topic, partition, low, high) ==
-               RD_KAFKA_RESP_ERR_NO_ERROR &&
+    return rd_kafka_get_watermark_offsets(k->consumer, topic_of(k, number), partition_of(k, number),
+                                          low, high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
            *low >= 0 && *high >= 0;
 }
 
-static bool open_reader(kafka_source *k, weir_error *err)
+/* The reader, its topic that of partition `number`. */
+static bool open_reader(kafka_source *k, int32_t number, weir_error *err)
 {
     char why[300];
-    if (k->reader) {
-        return true;
-    }
-    rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, k->properties, err);
-    if (!conf) {
-        return false;
-    }
-    k->reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    const char *topic = topic_of(k, number);
     if (!k->reader) {
-        rd_kafka_conf_destroy(conf);
-        return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': %s", k->topic, why);
+        rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, k->properties, err);
+        if (!conf) {
+            return false;
+        }
+        k->reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+        if (!k->reader) {
+            rd_kafka_conf_destroy(conf);
+            return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': %s", topic, why);
+        }
     }
-    k->reader_topic = rd_kafka_topic_new(k->reader, k->topic, NULL);
+    if (k->reader_topic && strcmp(rd_kafka_topic_name(k->reader_topic), topic) != 0) {
+        rd_kafka_topic_destroy(k->reader_topic);
+        k->reader_topic = NULL;
+    }
+    k->reader_topic =
+        k->reader_topic ? k->reader_topic : rd_kafka_topic_new(k->reader, topic, NULL);
     return true;
 }
 
@@ -565,35 +475,36 @@ static void drop_one(kafka_source *k)
     }
 }
 
-static bool kafka_read_one(weir_event_source *source, int32_t partition, int64_t offset,
+static bool kafka_read_one(weir_event_source *source, int32_t number, int64_t offset,
                            weir_record *out, weir_error *err)
 {
     kafka_source *k = (kafka_source *)source;
+    const char *topic = topic_of(k, number);
+    int32_t partition = partition_of(k, number);
     drop_one(k);
     *err = (weir_error){0};
-    if (!open_reader(k, err)) {
+    if (!open_reader(k, number, err)) {
         return false;
     }
     if (rd_kafka_consume_start(k->reader_topic, partition, offset) != 0) {
         return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: reading offset %lld: %s",
-                         k->topic, (int)partition, (long long)offset,
+                         topic, (int)partition, (long long)offset,
                          rd_kafka_err2str(rd_kafka_last_error()));
     }
     k->one = rd_kafka_consume(k->reader_topic, partition, READ_MS);
     rd_kafka_consume_stop(k->reader_topic, partition);
     if (!k->one) {
         return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: no answer for offset %lld",
-                         k->topic, (int)partition, (long long)offset);
+                         topic, (int)partition, (long long)offset);
     }
     if (k->one->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || is_out_of_range(k->one->err)) {
         return false; /* nothing there */
     }
     if (k->one->err) {
         return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: reading offset %lld: %s",
-                         k->topic, (int)partition, (long long)offset,
-                         rd_kafka_message_errstr(k->one));
+                         topic, (int)partition, (long long)offset, rd_kafka_message_errstr(k->one));
     }
-    fill_record(k->one, out);
+    fill_record(k->one, number, out);
     return true;
 }
 
@@ -603,7 +514,9 @@ static void kafka_store_offsets(weir_event_source *source, const int32_t *partit
     kafka_source *k = (kafka_source *)source;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_list_add(list, k->topic, partitions[i])->offset = offsets[i];
+        rd_kafka_topic_partition_list_add(list, topic_of(k, partitions[i]),
+                                          partition_of(k, partitions[i]))
+            ->offset = offsets[i];
     }
     rd_kafka_commit(k->consumer, list, 1);
     rd_kafka_topic_partition_list_destroy(list);
@@ -651,15 +564,27 @@ static void kafka_close(weir_event_source *source, bool leave)
         rd_kafka_queue_destroy(k->control);
         rd_kafka_destroy(k->consumer);
     }
-    if (k->reader) {
+    if (k->reader_topic) {
         rd_kafka_topic_destroy(k->reader_topic);
+    }
+    if (k->reader) {
         rd_kafka_destroy(k->reader);
     }
     json_decref(k->properties);
     free(k->assigned);
     free(k->partitions);
-    free(k->topic);
+    weir_kafka_topics_free(k->topics);
     free(k);
+}
+
+static weir_topic_partition kafka_name(weir_event_source *source, int32_t number)
+{
+    return weir_kafka_topics_name(((kafka_source *)source)->topics, number);
+}
+
+static int32_t kafka_number(weir_event_source *source, const weir_topic_partition *name)
+{
+    return weir_kafka_topics_number(((kafka_source *)source)->topics, name->topic, name->partition);
 }
 
 static const weir_event_source_ops kafka_ops = {
@@ -672,6 +597,8 @@ static const weir_event_source_ops kafka_ops = {
     .store_offsets = kafka_store_offsets,
     .members = kafka_members,
     .close = kafka_close,
+    .name = kafka_name,
+    .number = kafka_number,
 };
 
 static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_error *err)
@@ -685,10 +612,15 @@ static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_e
          *instance = (char *)weir_str_dup(options->instance_id).at;
     size_t kilobytes = (options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES) >> 10;
     snprintf(text, sizeof(text), "%zu", kilobytes < 1 ? 1 : kilobytes);
-    set(conf, "queued.max.messages.kbytes", text);
-    set(conf, "group.id", group);
+    weir_kafka_set(conf, "queued.max.messages.kbytes", text);
+    weir_kafka_set(conf, "group.id", group);
+    /* By topic all partitions 0 would go to one member, which matters when topics are many and
+     * small. */
+    if (options->is_pattern) {
+        weir_kafka_set(conf, "partition.assignment.strategy", "roundrobin,range");
+    }
     if (instance[0]) {
-        set(conf, "group.instance.id", instance);
+        weir_kafka_set(conf, "group.instance.id", instance);
     }
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
     free(group);
@@ -696,27 +628,30 @@ static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_e
     return conf;
 }
 
-static bool subscribe(kafka_source *k, weir_error *err)
+bool weir_kafka_check_pattern(weir_str pattern, weir_error *err)
 {
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, k->topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(k->consumer, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': subscribing: %s", k->topic,
-                     rd_kafka_err2str(code));
+    weir_kafka_topics *topics = weir_kafka_topics_new(pattern, true, err);
+    weir_kafka_topics_free(topics);
+    if (!topics) {
+        err->code = WEIR_ERR_BAD_REQUEST;
+        return weir_fail_in(err, "ioConfig.topicPattern");
+    }
+    return true;
 }
 
 weir_event_source *weir_kafka_open(const weir_source_options *options, weir_error *err)
 {
     char why[300];
-    rd_kafka_conf_t *conf = consumer_conf(options, err);
+    weir_kafka_topics *topics = weir_kafka_topics_new(options->topic, options->is_pattern, err);
+    rd_kafka_conf_t *conf = topics ? consumer_conf(options, err) : NULL;
     if (!conf) {
+        weir_kafka_topics_free(topics);
         return NULL;
     }
     kafka_source *k = weir_calloc(1, sizeof(*k));
     k->base.ops = &kafka_ops;
-    k->topic = (char *)weir_str_dup(options->topic).at;
+    k->topics = topics;
+    k->discover_ms = weir_kafka_metadata_ms(conf);
     k->properties = json_deep_copy(options->consumer_properties);
     k->member_count = 1;
     k->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
@@ -729,7 +664,7 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     rd_kafka_poll_set_consumer(k->consumer);
     k->control = rd_kafka_queue_get_consumer(k->consumer);
     k->data = rd_kafka_queue_new(k->consumer);
-    if (!subscribe(k, err)) {
+    if (!options->is_pattern && !subscribe(k, err)) {
         kafka_close(&k->base, false);
         return NULL;
     }

@@ -10,6 +10,8 @@ struct json_t;
  * properties and those that weir sets have no effect. `where` is the object's path, for errors. */
 rd_kafka_conf_t *weir_kafka_conf(const char *where, const struct json_t *properties,
                                  weir_error *err);
+void weir_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value); /* one of ours: dies if it is none */
+int64_t weir_kafka_metadata_ms(rd_kafka_conf_t *conf); /* how often new topics and partitions are looked for */
 /* The topic's partitions, 0 when the broker does not say within `wait_ms`. */
 uint32_t weir_kafka_partitions(rd_kafka_t *client, const char *topic, int wait_ms);
 #endif

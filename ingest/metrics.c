@@ -70,6 +70,8 @@ static void put_lags(const scrape *sc, weir_buf *out)
                                   ? partition->latest - partition->position
                                   : 0;
                 put_name(out, "weir_ingest_lag", sc->all[i]);
+                weir_buf_byte(out, ',');
+                put_label(out, "topic", partition->topic);
                 weir_buf_printf(out, ",partition=\"%d\"} %lld\n", (int)partition->partition,
                                 (long long)lag);
             }

@@ -7,6 +7,7 @@
 
 typedef struct entry {
     int64_t wall_ms, offset;
+    weir_str topic; /* owned; empty: there is only one */
     int32_t partition;
     char *sentence;
     weir_str input;
@@ -42,6 +43,7 @@ static void drop(entry *e)
 {
     free(e->sentence);
     free((void *)e->input.at);
+    free((void *)e->topic.at);
 }
 
 void weir_rejects_free(weir_rejects *rejects)
@@ -58,12 +60,13 @@ void weir_rejects_free(weir_rejects *rejects)
     free(rejects);
 }
 
-void weir_rejects_add(weir_rejects *rejects, weir_reject reason, int32_t partition, int64_t offset,
-                      const char *sentence, weir_str input)
+void weir_rejects_add(weir_rejects *rejects, weir_reject reason, weir_str topic, int32_t partition,
+                      int64_t offset, const char *sentence, weir_str input)
 {
     input.size = input.size < WEIR_REJECT_INPUT_MAX ? input.size : WEIR_REJECT_INPUT_MAX;
     entry fresh = {.wall_ms = weir_wall_ms(rejects->clock),
                    .offset = offset,
+                   .topic = topic.size > 0 ? weir_str_dup(topic) : (weir_str){0},
                    .partition = partition,
                    .sentence = weir_strdup(sentence),
                    .input = weir_str_dup(input)};
@@ -80,6 +83,9 @@ static void print_entry(const entry *e, weir_json *out)
     char time[40];
     weir_json_begin_object(out);
     weir_json_member_str(out, "time", (weir_str){time, weir_time_print(time, e->wall_ms)});
+    if (e->topic.size > 0) {
+        weir_json_member_str(out, "topic", e->topic);
+    }
     weir_json_member_long(out, "partition", e->partition);
     weir_json_member_long(out, "offset", e->offset);
     weir_json_member_text(out, "reason", e->sentence);

@@ -30,7 +30,8 @@ typedef struct weir_reject_sink {
 typedef struct weir_rejects weir_rejects; /* any thread */
 weir_rejects *weir_rejects_new(const weir_clock *clock);
 void weir_rejects_free(weir_rejects *rejects);
-void weir_rejects_add(weir_rejects *rejects, weir_reject reason, int32_t partition, int64_t offset, const char *sentence, weir_str input);
-/* {"unparseable":[{"time","partition","offset","reason","input"}...newest first], ...}: every reason is there. */
+/* topic: empty where there is only one. */
+void weir_rejects_add(weir_rejects *rejects, weir_reject reason, weir_str topic, int32_t partition, int64_t offset, const char *sentence, weir_str input);
+/* {"unparseable":[{"time","topic" (if there are several),"partition","offset","reason","input"}...newest first], ...}: every reason is there. */
 void weir_rejects_print(weir_rejects *rejects, weir_json *out);
 #endif

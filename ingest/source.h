@@ -4,6 +4,12 @@
 #define INGEST_SOURCE_H
 #include "weir/table_log.h"
 
+/* A source numbers its partitions: with one topic the number is the partition's own, with topicPattern they count as they are first seen. Below and in
+ * the worker `partition` is such a number; name() tells what it means. */
+typedef struct weir_topic_partition {
+    weir_str topic; /* borrowed until the source is closed */
+    int32_t partition;
+} weir_topic_partition;
 typedef struct weir_record {
     int32_t partition;
     int64_t offset, timestamp_ms;
@@ -45,17 +51,22 @@ typedef struct weir_event_source_ops {
     void (*store_offsets)(weir_event_source *source, const int32_t *partitions, const int64_t *offsets, uint32_t count); /* for monitors; errors ignored */
     uint32_t (*members)(weir_event_source *source); /* of the group that hold partitions, as far as known; 1 when alone */
     void (*close)(weir_event_source *source, bool leave); /* leave: unsubscribe so that others take over at once */
+    /* Both NULL: one topic, the options'. number: also of a partition that is not assigned; -1: of a topic that is not read. */
+    weir_topic_partition (*name)(weir_event_source *source, int32_t partition);
+    int32_t (*number)(weir_event_source *source, const weir_topic_partition *name);
 } weir_event_source_ops;
 struct weir_event_source {
     const weir_event_source_ops *ops;
 };
 typedef struct weir_source_options {
     weir_str topic, group_id, instance_id;
+    bool is_pattern; /* topic is Java's regular expression of many; it must match the whole name */
     const struct json_t *consumer_properties; /* the spec's */
     size_t prefetch_bytes;
 } weir_source_options;
 /* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "<where>.X". No I/O. */
 bool weir_kafka_check(const char *where, const struct json_t *consumer_properties, weir_error *err);
+bool weir_kafka_check_pattern(weir_str pattern, weir_error *err); /* BAD_REQUEST */
 weir_event_source *weir_kafka_open(const weir_source_options *options, weir_error *err);
 /* What opens sources; the simulation has its own. */
 typedef weir_event_source *(*weir_source_open)(void *self, const weir_source_options *options, weir_error *err);

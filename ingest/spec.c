@@ -3,6 +3,7 @@
  * taskDuration's roll-over, persists) are checked where they have a type, then left alone. */
 #include "ingest/spec.h"
 #include "ingest/filtered.h"
+#include "ingest/source.h"
 #include "weir/log.h"
 #include "weir/members.h"
 #include <jansson.h>
@@ -205,6 +206,37 @@ static bool read_rejection(parse *p, const weir_members *io)
     return true;
 }
 
+/* One topic by its name, or those that match a pattern. */
+static bool read_topic(parse *p, const weir_members *io)
+{
+    weir_str topic = {0}, pattern = {0};
+    if (!weir_member_text(io, "topic", &topic, p->err) ||
+        !weir_member_text(io, "topicPattern", &pattern, p->err) ||
+        (topic.size == 0 && !weir_member_text(io, "stream", &topic, p->err))) {
+        return false;
+    }
+    if (topic.size > 0 && pattern.size > 0) {
+        return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
+                         "only one of ioConfig.topic and ioConfig.topicPattern can be given");
+    }
+    if (topic.size == 0 && pattern.size == 0) {
+        return weir_fail(
+            p->err, WEIR_ERR_BAD_REQUEST,
+            "ioConfig.topic must be the name of a topic, or ioConfig.topicPattern match "
+            "those of many");
+    }
+    if (topic.size > 249) {
+        return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
+                         "ioConfig.topic must be the name of a topic");
+    }
+    if (pattern.size > 0 && !weir_kafka_check_pattern(pattern, p->err)) {
+        return false;
+    }
+    p->spec->topic = keep(p, pattern.size > 0 ? pattern : topic);
+    p->spec->topic_is_pattern = pattern.size > 0;
+    return true;
+}
+
 static bool read_kafka_io(parse *p, const weir_members *io)
 {
     static const char *const known[] = {"type",
@@ -235,25 +267,14 @@ static bool read_kafka_io(parse *p, const weir_members *io)
                                         NULL};
     weir_spec *spec = p->spec;
     const json_t *properties;
-    weir_str topic = {0};
     int64_t replicas = 1, unused_ms = 0, poll_ms = 0;
     bool given;
     check_known(io, known);
-    if (weir_member_any(io, "topicPattern")) {
-        return weir_fail(p->err, WEIR_ERR_UNSUPPORTED,
-                         "ioConfig.topicPattern is not supported yet: give a topic");
-    }
     spec->task_count = 1;
     spec->task_duration_ms = 3600 * 1000;
-    if (!weir_member_text(io, "topic", &topic, p->err) ||
-        (topic.size == 0 && !weir_member_text(io, "stream", &topic, p->err))) {
+    if (!read_topic(p, io)) {
         return false;
     }
-    if (topic.size == 0 || topic.size > 249) {
-        return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
-                         "ioConfig.topic must be the name of a topic");
-    }
-    spec->topic = keep(p, topic);
     if (!weir_member_object(io, "consumerProperties", &properties, p->err) ||
         !weir_member_long(io, "replicas", 1, 1000, &replicas, p->err) ||
         !weir_member_long(io, "taskCount", 1, 1000, &spec->task_count, p->err) ||

@@ -25,7 +25,8 @@ typedef struct weir_spec {
     const weir_interval *intervals;
 
     /* ioConfig of a supervisor. */
-    weir_str topic;
+    weir_str topic;    /* or the pattern of many */
+    bool topic_is_pattern;
     const struct json_t *consumer_properties; /* borrowed from the arena's own JSON */
     int64_t task_count, task_duration_ms;
     bool use_earliest;

@@ -143,7 +143,7 @@ bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_
     return spec != NULL;
 }
 
-/* {"0":7,"1":9}: a figure per partition. */
+/* {"0":7,"1":9}, or {"a:0":7,"b:0":9} where topics are many: a figure per partition. */
 typedef int64_t (*figure)(const weir_worker_partition *p);
 
 static int64_t figure_start(const weir_worker_partition *p)
@@ -167,17 +167,24 @@ static int64_t figure_lag(const weir_worker_partition *p)
                                                                        : p->latest - p->position;
 }
 
-static void put_figures(weir_json *out, const char *name, const weir_worker_status *status,
-                        figure of)
+static void put_figures(weir_json *out, const char *name, const weir_spec *spec,
+                        const weir_worker_status *status, figure of)
 {
-    char key[16];
+    weir_buf key = {0};
     weir_json_key(out, weir_str_of(name));
     weir_json_begin_object(out);
     for (uint32_t i = 0; i < status->partition_count; i++) {
-        snprintf(key, sizeof(key), "%d", (int)status->partitions[i].partition);
-        weir_json_member_long(out, key, of(&status->partitions[i]));
+        const weir_worker_partition *p = &status->partitions[i];
+        key.size = 0;
+        if (spec->topic_is_pattern) {
+            weir_buf_printf(&key, "%.*s:", WEIR_STR_ARG(p->topic));
+        }
+        weir_buf_printf(&key, "%d", (int)p->partition);
+        weir_json_key(out, weir_buf_view(&key));
+        weir_json_long(out, of(p));
     }
     weir_json_end_object(out);
+    weir_buf_done(&key);
 }
 
 static int64_t total_lag(const weir_worker_status *status)
@@ -204,12 +211,12 @@ static void put_task(weir_supervisor *s, const weir_spec *spec, const weir_worke
     weir_buf_printf(&id, "index_kafka_%.*s", WEIR_STR_ARG(s->id));
     weir_json_str(out, weir_buf_view(&id));
     weir_buf_done(&id);
-    put_figures(out, "startingOffsets", status, figure_start);
+    put_figures(out, "startingOffsets", spec, status, figure_start);
     put_time(out, "startTime", s->started_ms);
     weir_json_member_long(out, "remainingSeconds", spec->task_duration_ms / 1000);
     weir_json_member_text(out, "type", "ACTIVE");
-    put_figures(out, "currentOffsets", status, figure_position);
-    put_figures(out, "lag", status, figure_lag);
+    put_figures(out, "currentOffsets", spec, status, figure_position);
+    put_figures(out, "lag", spec, status, figure_lag);
     weir_json_end_object(out);
 }
 
@@ -261,9 +268,9 @@ static void put_errors(weir_supervisor *s, const weir_supervisor_condition *cond
     for (uint32_t i = 0; condition->has_worker && i < condition->worker.partition_count; i++) {
         const weir_worker_partition *p = &condition->worker.partitions[i];
         if (p->stopped) {
-            char message[400];
-            snprintf(message, sizeof(message), "partition %d: %.*s", (int)p->partition,
-                     WEIR_STR_ARG(p->problem));
+            char message[700];
+            snprintf(message, sizeof(message), "topic '%.*s', partition %d: %.*s",
+                     WEIR_STR_ARG(p->topic), (int)p->partition, WEIR_STR_ARG(p->problem));
             put_error(out, message, now_ms);
         }
     }
@@ -289,8 +296,8 @@ static void put_payload(weir_supervisor *s, const weir_spec *spec,
     weir_json_key(out, WEIR_STR("publishingTasks"));
     weir_json_begin_array(out);
     weir_json_end_array(out);
-    put_figures(out, "latestOffsets", status, figure_latest);
-    put_figures(out, "minimumLag", status, figure_lag);
+    put_figures(out, "latestOffsets", spec, status, figure_latest);
+    put_figures(out, "minimumLag", spec, status, figure_lag);
     weir_json_member_long(out, "aggregateLag", total_lag(status));
     put_time(out, "offsetsLastUpdated", weir_wall_ms(s->ingest->options.clock));
     weir_json_member_bool(out, "suspended", condition->suspended);

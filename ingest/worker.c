@@ -8,8 +8,8 @@
 
 #define SEAL_EVENTS 1000000u
 #define SEAL_AGE_MS 60000
-#define SEAL_AGE_SHARED_MS 5000  /* while other members hold partitions of the topic */
-#define SETTLE_MS 50    /* without events */
+#define SEAL_AGE_SHARED_MS 5000 /* while other members hold partitions of the topic */
+#define SETTLE_MS 50            /* without events */
 #define SETTLE_SHARE 50 /* settling takes at most one part in so many of the thread's time */
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
@@ -51,6 +51,7 @@ static void free_shown(weir_worker_partition *shown, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         free((void *)shown[i].problem.at);
+        free((void *)shown[i].topic.at);
     }
     free(shown);
 }
@@ -243,15 +244,26 @@ static bool must_seal(const weir_worker *w)
 
 /* Hand-offs, one at a time. */
 
+static const weir_worker_source *find_by_key(const weir_worker *w, const weir_source_key *key)
+{
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        const weir_source_key *own = &w->sources[i].key;
+        if (own->partition == key->partition && weir_str_eq(own->topic, key->topic)) {
+            return &w->sources[i];
+        }
+    }
+    return NULL;
+}
+
 static void store_offsets(weir_worker *w, const weir_generation_source *sources, uint32_t count)
 {
     int32_t partitions[WEIR_REALTIME_SOURCES];
     int64_t offsets[WEIR_REALTIME_SOURCES];
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count && i < WEIR_REALTIME_SOURCES; i++) {
-        if (!sources[i].masked && sources[i].to > sources[i].from &&
-            weir_worker_find(w, sources[i].key.partition)) {
-            partitions[kept] = sources[i].key.partition;
+        const weir_worker_source *s = find_by_key(w, &sources[i].key);
+        if (s && !sources[i].masked && sources[i].to > sources[i].from) {
+            partitions[kept] = s->partition;
             offsets[kept++] = sources[i].to;
         }
     }
@@ -344,6 +356,7 @@ static void open_source(weir_worker *w)
     }
     weir_log_state *state = weir_table_state(w->options.table);
     weir_source_options options = {.topic = w->spec->topic,
+                                   .is_pattern = w->spec->topic_is_pattern,
                                    .group_id =
                                        weir_arena_printf(w->arena, "weir.%.*s.%.*s",
                                                          WEIR_STR_ARG(weir_log_table_id(state)),
@@ -359,6 +372,12 @@ static void open_source(weir_worker *w)
     }
 }
 
+weir_topic_partition weir_worker_name(const weir_worker *w, int32_t partition)
+{
+    return w->source->ops->name ? w->source->ops->name(w->source, partition)
+                                : (weir_topic_partition){w->spec->topic, partition};
+}
+
 static void take_assignment(weir_worker *w, const weir_source_event *event)
 {
     weir_worker_seal(w, false);
@@ -368,10 +387,11 @@ static void take_assignment(weir_worker *w, const weir_source_event *event)
     for (uint32_t i = 0; i < w->source_count; i++) {
         weir_worker_source *s = &w->sources[i];
         s->partition = event->partitions[i];
-        s->key = (weir_source_key){w->spec->id, w->spec->topic, s->partition};
+        weir_topic_partition name = weir_worker_name(w, s->partition);
+        s->key = (weir_source_key){w->spec->id, name.topic, name.partition};
         if (i >= WEIR_REALTIME_SOURCES) {
             s->stopped = true;
-            strcpy(s->problem, "one process reads at most 256 partitions of a topic");
+            strcpy(s->problem, "one process reads at most 256 partitions");
         }
     }
     weir_log(WEIR_INFO, "ingest", "supervisor '%.*s': %u partitions of topic '%.*s' are ours",
@@ -488,9 +508,9 @@ static void check_held(weir_worker *w)
         if (s->in_generation &&
             !weir_table_holds(w->options.table, w->options.holder, &s->key, &position)) {
             weir_log(WEIR_WARN, "ingest",
-                     "supervisor '%.*s': partition %d was committed by another process; it is read "
-                     "again from there",
-                     WEIR_STR_ARG(w->spec->id), (int)s->partition);
+                     "supervisor '%.*s': partition %d of topic '%.*s' was committed by another "
+                     "process; it is read again from there",
+                     WEIR_STR_ARG(w->spec->id), (int)s->key.partition, WEIR_STR_ARG(s->key.topic));
             weir_worker_start(w);
             return;
         }
@@ -674,15 +694,17 @@ bool weir_worker_flushed(weir_worker *w, uint64_t ticket)
 
 static int by_partition(const void *a, const void *b)
 {
-    return ((const weir_worker_partition *)a)->partition -
-           ((const weir_worker_partition *)b)->partition;
+    const weir_worker_partition *x = a, *y = b;
+    int order = weir_str_cmp(x->topic, y->topic);
+    return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
 static void show_partition(const weir_worker *w, const weir_worker_source *s,
                            weir_worker_partition *out)
 {
     int64_t low, high;
-    *out = (weir_worker_partition){.partition = s->partition,
+    *out = (weir_worker_partition){.topic = weir_str_dup(s->key.topic),
+                                   .partition = s->key.partition,
                                    .start = s->start,
                                    .position = s->ready ? s->position : -1,
                                    .latest = -1,
@@ -747,6 +769,7 @@ void weir_worker_status_get(weir_worker *w, weir_arena *arena, weir_worker_statu
     for (uint32_t i = 0; i < w->shown_count; i++) {
         partitions[i] = w->shown[i];
         partitions[i].problem = weir_arena_str(arena, w->shown[i].problem);
+        partitions[i].topic = weir_arena_str(arena, w->shown[i].topic);
     }
     *out = (weir_worker_status){.phase = phase_name(w->shown_phase),
                                 .backpressure = w->backpressure,

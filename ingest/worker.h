@@ -41,7 +41,8 @@ bool weir_worker_was_reset(weir_worker *worker); /* no reset is asked for or und
 
 /* As of the last step; copies into `arena`. Any thread. */
 typedef struct weir_worker_partition {
-    int32_t partition;
+    weir_str topic;
+    int32_t partition; /* of the topic */
     int64_t start, position, latest; /* latest -1: not known */
     bool stopped;                    /* topic changed, out of range above its end */
     weir_str problem;
@@ -50,7 +51,7 @@ typedef struct weir_worker_status {
     const char *phase; /* "connecting", "starting", "running", "revoking", "stopping", "stopped" */
     bool backpressure, handing_off;
     uint32_t partition_count;
-    const weir_worker_partition *partitions; /* ascending */
+    const weir_worker_partition *partitions; /* by topic, ascending */
     bool has_problem;  /* the newest that still holds */
     weir_error problem;
     bool fatal;

@@ -24,13 +24,15 @@ static void see_reject(void *self, weir_reject reason, uint32_t number, const ch
     weir_stats_reject(w->options.stats, reason);
     w->batch_unparseable += reason == WEIR_REJECT_UNPARSEABLE;
     w->batch_thrown_away += reason >= WEIR_REJECT_EMPTY;
-    weir_rejects_add(w->options.rejects, reason, record->partition, record->offset, sentence,
-                     record->value);
+    const weir_source_key *key = &w->batch_source->key;
+    weir_rejects_add(w->options.rejects, reason,
+                     w->spec->topic_is_pattern ? key->topic : (weir_str){0}, key->partition,
+                     record->offset, sentence, record->value);
     if (w->spec->log_parse_exceptions &&
         (reason == WEIR_REJECT_UNPARSEABLE || reason == WEIR_REJECT_WITH_ERROR)) {
-        weir_log(WEIR_WARN, "ingest", "%.*s: partition %d, offset %lld: %s: %s",
-                 WEIR_STR_ARG(w->spec->id), (int)record->partition, (long long)record->offset,
-                 weir_reject_word(reason), sentence);
+        weir_log(WEIR_WARN, "ingest", "%.*s: topic '%.*s', partition %d, offset %lld: %s: %s",
+                 WEIR_STR_ARG(w->spec->id), WEIR_STR_ARG(key->topic), (int)key->partition,
+                 (long long)record->offset, weir_reject_word(reason), sentence);
     }
 }
 

@@ -19,8 +19,8 @@ typedef enum weir_worker_phase {
 } weir_worker_phase;
 
 typedef struct weir_worker_source { /* a partition that is assigned to us */
-    int32_t partition;
-    weir_source_key key; /* in the worker's arena */
+    int32_t partition;   /* its number at the event source (ingest/source.h) */
+    weir_source_key key; /* its name in the log; borrowed from the spec and the event source */
     bool ready;          /* position is known and committed */
     bool stopped;        /* topic changed: not read any more */
     bool reset;          /* a reset is wanted */
@@ -98,6 +98,7 @@ void weir_worker_seal(weir_worker *w, bool go_on);
 void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s); /* from its position; begins one if there is none */
 void weir_worker_pause(weir_worker *w, int64_t ms); /* before the next try */
 weir_worker_source *weir_worker_find(weir_worker *w, int32_t partition);
+weir_topic_partition weir_worker_name(const weir_worker *w, int32_t partition);
 
 /* worker_start.c: begins at FOLDING for all assigned partitions; step until RUNNING. */
 void weir_worker_start(weir_worker *w);

@@ -69,7 +69,7 @@ static void stop_source(weir_worker *w, weir_worker_source *s, const char *why)
     s->stopped = true;
     snprintf(s->problem, sizeof(s->problem), "%s", why);
     weir_fail(&err, WEIR_ERR_KAFKA, "topic '%.*s', partition %d: %s; reset the supervisor to go on",
-              WEIR_STR_ARG(w->spec->topic), (int)s->partition, why);
+              WEIR_STR_ARG(s->key.topic), (int)s->key.partition, why);
     weir_worker_problem(w, &err, false);
 }
 
@@ -89,15 +89,15 @@ static void add_range(weir_commit *commit, weir_worker_source *s, weir_range_kin
     weir_commit_add_range(commit, &range);
 }
 
-/* Whether any partition of this supervisor and topic is in the log: one that is added later always
- * begins at its earliest record. */
+/* Whether any partition of this supervisor and topic (with a pattern: of any topic) is in the log:
+ * one that is added later always begins at its earliest record. */
 static bool topic_is_known(const weir_worker *w, const weir_log_state *state)
 {
     size_t count;
     const weir_source_state *sources = weir_log_sources(state, &count);
     for (size_t i = 0; i < count; i++) {
         if (weir_str_eq(sources[i].source.supervisor, w->spec->id) &&
-            weir_str_eq(sources[i].source.topic, w->spec->topic)) {
+            (w->spec->topic_is_pattern || weir_str_eq(sources[i].source.topic, w->spec->topic))) {
             return true;
         }
     }
@@ -107,16 +107,15 @@ static bool topic_is_known(const weir_worker *w, const weir_log_state *state)
 typedef enum anchor_check { ANCHOR_FITS, ANCHOR_DIFFERS, ANCHOR_UNKNOWN } anchor_check;
 
 /* The record at the anchor is the one that was read then (or was compacted away since). */
-static anchor_check check_anchor(weir_worker *w, const weir_source_state *known, int64_t low,
-                                 weir_error *err)
+static anchor_check check_anchor(weir_worker *w, int32_t partition, const weir_source_state *known,
+                                 int64_t low, weir_error *err)
 {
     weir_record record;
     if (!known->anchor.known || known->anchor.offset < low) {
         return ANCHOR_FITS;
     }
     *err = (weir_error){0};
-    if (!w->source->ops->read_one(w->source, known->source.partition, known->anchor.offset, &record,
-                                  err)) {
+    if (!w->source->ops->read_one(w->source, partition, known->anchor.offset, &record, err)) {
         return err->code == WEIR_OK ? ANCHOR_FITS
                                     : ANCHOR_UNKNOWN; /* nothing there: all of it compacted away */
     }
@@ -129,8 +128,10 @@ static void reset_or_stop(weir_worker *w, weir_worker_source *s, const weir_sour
                           int64_t low, const char *why, weir_commit *commit)
 {
     if (s->reset || w->spec->reset_offset_automatically) {
-        weir_log(WEIR_WARN, "ingest", "%.*s: partition %d begins anew at offset %lld: %s",
-                 WEIR_STR_ARG(w->spec->id), (int)s->partition, (long long)low, why);
+        weir_log(WEIR_WARN, "ingest",
+                 "%.*s: partition %d of topic '%.*s' begins anew at offset %lld: %s",
+                 WEIR_STR_ARG(w->spec->id), (int)s->key.partition, WEIR_STR_ARG(s->key.topic),
+                 (long long)low, why);
         add_range(commit, s, WEIR_RANGE_RESET, known->epoch + 1, known->next, low, why);
     } else {
         stop_source(w, s, why);
@@ -157,7 +158,7 @@ static bool decide_known(weir_worker *w, weir_worker_source *s, const weir_sourc
                       commit);
         return true;
     }
-    switch (check_anchor(w, known, low, err)) {
+    switch (check_anchor(w, s->partition, known, low, err)) {
     case ANCHOR_UNKNOWN:
         return false;
     case ANCHOR_DIFFERS:
@@ -170,9 +171,10 @@ static bool decide_known(weir_worker *w, weir_worker_source *s, const weir_sourc
     }
     if (known->next < low) {
         weir_log(WEIR_WARN, "ingest",
-                 "%.*s: partition %d lost the offsets %lld to %lld: the topic no longer has them",
-                 WEIR_STR_ARG(w->spec->id), (int)s->partition, (long long)known->next,
-                 (long long)low - 1);
+                 "%.*s: partition %d of topic '%.*s' lost the offsets %lld to %lld: the topic no "
+                 "longer has them",
+                 WEIR_STR_ARG(w->spec->id), (int)s->key.partition, WEIR_STR_ARG(s->key.topic),
+                 (long long)known->next, (long long)low - 1);
         add_range(commit, s, WEIR_RANGE_GAP, known->epoch, known->next, low,
                   "the topic's retention went past the offset");
         return true;

@@ -366,9 +366,15 @@ static void close_source(weir_event_source *source, bool leave)
 
 weir_event_source *consumer_open(process *proc)
 {
-    static const weir_event_source_ops ops = {poll,          assign,           give,
-                                              watermarks,    watermarks_known, read_one,
-                                              store_offsets, members,          close_source};
+    static const weir_event_source_ops ops = {.poll = poll,
+                                              .assign = assign,
+                                              .give = give,
+                                              .watermarks = watermarks,
+                                              .watermarks_known = watermarks_known,
+                                              .read_one = read_one,
+                                              .store_offsets = store_offsets,
+                                              .members = members,
+                                              .close = close_source};
     proc->consumer = (consumer){.source = {&ops}, .proc = proc, .open = true};
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         proc->consumer.asked[p] = proc->world->partitions[p].incarnation;

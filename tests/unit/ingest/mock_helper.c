@@ -56,6 +56,20 @@ void mock_produce(mock *m, int partition, const char *key, const char *value, in
     assert_int_equal(code, RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+void mock_create(mock *m, const char *topic, int partitions)
+{
+    assert_int_equal(rd_kafka_mock_topic_create(m->cluster, topic, partitions, 1), 0);
+}
+
+void mock_produce_to(mock *m, const char *topic, int partition, const char *value)
+{
+    rd_kafka_resp_err_t code =
+        rd_kafka_producev(m->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, strlen(value)),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    assert_int_equal(code, RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
 void mock_flush(mock *m)
 {
     assert_int_equal(rd_kafka_flush(m->producer, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);

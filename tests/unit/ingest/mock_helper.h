@@ -10,6 +10,8 @@ void mock_free(mock *m);
 const char *mock_brokers(const mock *m);
 /* Produces and waits for the acknowledgement; value NULL: a tombstone. */
 void mock_produce(mock *m, int partition, const char *key, const char *value, int64_t timestamp_ms);
+void mock_create(mock *m, const char *topic, int partitions); /* one more topic */
+void mock_produce_to(mock *m, const char *topic, int partition, const char *value);
 void mock_flush(mock *m);
 /* {"bootstrap.servers": ...} */
 struct json_t *mock_properties(const mock *m);

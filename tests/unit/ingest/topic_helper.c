@@ -23,6 +23,7 @@ struct topic {
     int32_t partition_count;
     uint32_t opened;
     bool unreachable;
+    const char *const *names;
     uint8_t pending; /* weir_source_event_kind of the group; NOTHING: none */
 };
 typedef struct source {
@@ -104,6 +105,19 @@ void topic_remake(topic *t)
 void topic_assign(topic *t)
 {
     pthread_mutex_lock(&t->lock);
+    t->pending = WEIR_SOURCE_ASSIGNED;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void topic_name_each(topic *t, const char *const *names)
+{
+    t->names = names;
+}
+
+void topic_grow(topic *t, int32_t partitions)
+{
+    pthread_mutex_lock(&t->lock);
+    t->partition_count = partitions;
     t->pending = WEIR_SOURCE_ASSIGNED;
     pthread_mutex_unlock(&t->lock);
 }
@@ -294,15 +308,41 @@ static void source_close(weir_event_source *self, bool leave)
     free(self);
 }
 
+static weir_topic_partition source_name(weir_event_source *self, int32_t number)
+{
+    return (weir_topic_partition){weir_str_of(((source *)self)->topic->names[number]), 0};
+}
+
+static int32_t source_number(weir_event_source *self, const weir_topic_partition *name)
+{
+    const topic *t = ((source *)self)->topic;
+    for (int32_t i = 0; i < t->partition_count; i++) {
+        if (weir_str_is(name->topic, t->names[i]) && name->partition == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 weir_event_source *topic_open(void *self, const weir_source_options *options, weir_error *err)
 {
-    static const weir_event_source_ops ops = {
-        source_poll,     source_assign, source_give,    source_watermarks, source_watermarks_known,
-        source_read_one, source_store,  source_members, source_close};
+    static const weir_event_source_ops one = {.poll = source_poll,
+                                              .assign = source_assign,
+                                              .give = source_give,
+                                              .watermarks = source_watermarks,
+                                              .watermarks_known = source_watermarks_known,
+                                              .read_one = source_read_one,
+                                              .store_offsets = source_store,
+                                              .members = source_members,
+                                              .close = source_close};
+    static weir_event_source_ops many; /* the same, and names */
+    many = one;
+    many.name = source_name;
+    many.number = source_number;
     source *s = weir_calloc(1, sizeof(*s));
     (void)options, (void)err;
-    s->base.ops = &ops;
     s->topic = self;
+    s->base.ops = s->topic->names ? &many : &one;
     for (int32_t i = 0; i < PARTITIONS_MAX; i++) {
         s->all[i] = i;
     }

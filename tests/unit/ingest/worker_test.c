@@ -67,6 +67,13 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     "\"bootstrap.servers\":\"x\"}"
 static const char earliest[] = SPEC_HEAD ",\"useEarliestOffset\":true}}}";
 static const char latest[] = SPEC_HEAD "}}}";
+static const char matching[] =
+    "{\"type\":\"kafka\",\"spec\":{\"dataSchema\":{\"dataSource\":\"t\",\"timestampSpec\":{"
+    "\"column\":\"ts\",\"format\":\"millis\"},\"dimensionsSpec\":{\"dimensions\":[\"id\"]},"
+    "\"metricsSpec\":[{\"type\":\"longSum\",\"name\":\"v\",\"fieldName\":\"v\"}],"
+    "\"granularitySpec\":{\"segmentGranularity\":\"HOUR\",\"rollup\":false}},"
+    "\"ioConfig\":{\"topicPattern\":\"top-.*\",\"inputFormat\":{\"type\":\"json\"},"
+    "\"consumerProperties\":{\"bootstrap.servers\":\"x\"},\"useEarliestOffset\":true}}}";
 static const char resetting[] =
     SPEC_HEAD ",\"useEarliestOffset\":true},\"tuningConfig\":{\"resetOffsetAutomatically\":true}}}";
 
@@ -228,6 +235,16 @@ static size_t gap_count(world *w, int64_t *size)
     return count;
 }
 
+static int64_t next_of(world *w, const char *of)
+{
+    weir_log_state *state = weir_table_state(weir_catalog_table(w->catalog, WEIR_STR("t")));
+    weir_source_key key = {WEIR_STR("t"), weir_str_of(of), 0};
+    const weir_source_state *source = weir_log_source(state, &key);
+    int64_t next = source ? source->next : -1;
+    weir_log_state_unref(state);
+    return next;
+}
+
 static void rows_show_at_once_and_count_once_after_a_handoff_and_a_restart(void **state)
 {
     world *w = *state;
@@ -305,6 +322,38 @@ static void offsets_without_records_are_passed_and_the_lag_reaches_zero(void **s
     steps(w, 20);
     assert_int_equal(count_rows(w), 20);
     weir_arena_free(arena);
+}
+
+static void a_pattern_keeps_an_offset_for_each_topic(void **state)
+{
+    static const char *const names[] = {"top-a", "top-b", "top-c"};
+    world *w = *state;
+    topic_name_each(w->topic, names);
+    put_events(w, 0, 10);
+    put_events(w, 1, 20);
+    start(w, matching, false);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 30);
+    flush(w);
+    assert_int_equal(next_of(w, "top-a"), 10);
+    assert_int_equal(next_of(w, "top-b"), 20);
+    assert_int_equal(topic_stored(w->topic, 1), 20);
+    put_events(w, 2, 5); /* a topic that is found while running: from its begin */
+    topic_grow(w->topic, 3);
+    put_events(w, 0, 1);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 36);
+    weir_arena *arena = weir_arena_new();
+    weir_worker_status status = status_of(w, arena);
+    assert_int_equal(status.partition_count, 3);
+    assert_true(weir_str_is(status.partitions[2].topic, "top-c"));
+    assert_int_equal(status.partitions[2].partition, 0);
+    assert_int_equal(status.partitions[2].position, 5);
+    weir_arena_free(arena);
+    kill_process(w);
+    start(w, matching, false);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 36);
 }
 
 static void retention_past_the_offset_is_a_gap_with_its_size(void **state)
@@ -592,6 +641,7 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(offsets_without_records_are_passed_and_the_lag_reaches_zero,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_pattern_keeps_an_offset_for_each_topic, begin, end),
         cmocka_unit_test_setup_teardown(retention_past_the_offset_is_a_gap_with_its_size, begin,
                                         end),
         cmocka_unit_test_setup_teardown(retention_that_overtakes_a_running_source_is_a_gap_too,
