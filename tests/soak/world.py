@@ -1,0 +1,173 @@
+"""The processes under fire: the broker, the S3 server behind a lying proxy, the writers, and weir twice. Standard library only, and lib/."""
+import http.client, json, os, random, re, shutil, signal, subprocess, sys, threading, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import s3, weir
+import checks
+
+MB = 1 << 20
+BUDGET = {"ingest_memory_bytes": 192 * MB, "query_memory_bytes": 128 * MB, "segment_cache_bytes": 32 * MB, "result_cache_bytes": 16 * MB, "lookup_memory_bytes": 16 * MB}
+
+class Liar(s3.Proxy):
+    """The proxy lies to the next `left` requests that a fault fits, then it is honest again."""
+    def __init__(self, server):
+        self.lies, self.hits = [], {}
+        super().__init__(server)
+    def lie(self, kind, left, fits, hold=0.0):
+        fault = {"kind": kind, "left": left, "fits": fits, "hold": hold, "hits": 0}
+        with self.lock: self.lies.append(fault)
+        return fault
+    def stop_lying(self, fault):
+        with self.lock: self.lies = [f for f in self.lies if f is not fault]
+    def serve(self, h):
+        body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
+        with self.lock:
+            fault = next((f for f in self.lies if f["left"] > 0 and f["fits"](h.command, h.path)), None)
+            if fault: fault["left"] -= 1; fault["hits"] += 1; self.hits[fault["kind"]] = self.hits.get(fault["kind"], 0) + 1
+        kind, hold = (fault["kind"], fault["hold"]) if fault else ("", 0)
+        if hold and not kind.endswith("though done"): time.sleep(hold)
+        if re.fullmatch(r"\d\d\d", kind): return self.answer(h, int(kind), {}, b"<Error><Code>%s</Code></Error>" % {"409": b"ConditionalRequestConflict", "412": b"PreconditionFailed"}.get(kind, b"SlowDown"))
+        if kind in ("no answer", "hang"): h.close_connection = True; return
+        c = http.client.HTTPConnection("127.0.0.1", self.s3.port, timeout=60)
+        try:
+            c.request(h.command, h.path, body, dict(h.headers))
+            r = c.getresponse()
+            data, status, headers = r.read(), r.status, dict(r.getheaders())
+        except (OSError, http.client.HTTPException): h.close_connection = True; return
+        finally: c.close()
+        if hold and kind.endswith("though done"): time.sleep(hold)
+        if re.fullmatch(r"\d\d\d though done", kind): return self.answer(h, int(kind[:3]), {}, b"<Error><Code>InternalError</Code></Error>")
+        if kind == "no answer though done": h.close_connection = True; return
+        if kind == "flipped" and data and h.command == "GET" and status < 300:
+            at = len(data) * fault["hits"] // 7 % len(data)
+            data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+        self.answer(h, status, headers, data, cut=kind == "cut")
+
+class Writers:
+    """The program that writes, and what it tells."""
+    def __init__(self, program, folder, broker, topic, partitions, writers, rate, seed):
+        path = os.path.join(folder, "told")
+        open(path, "wb").close()
+        self.log = open(os.path.join(folder, "writer.log"), "ab")
+        self.told = checks.Told(path, writers, partitions)
+        self.process = subprocess.Popen([program, broker, topic, str(partitions), str(writers), str(rate), str(seed), path], stderr=self.log)
+    def committed(self): return sum(t["committed"] for t in self.told.now())
+    def end(self, seconds=120):
+        if self.process.poll() is None: self.process.terminate()
+        if self.process.wait(seconds) != 0: raise RuntimeError("the writers ended with %d" % self.process.returncode)
+
+class Node(weir.Weir):
+    """A weir with a port and a data folder that outlive its processes; queries run against each process as long as it lives."""
+    def __init__(self, world, name, data, extra=()):
+        self.world, self.name, self.data, self.port, self.extra = world, name, data, weir.free_port(), extra
+        self.log_path = os.path.join(world.folder, name + ".log")
+        self.process, self.expected, self.life, self.alive_since, self.stopped = None, False, 0, 0.0, False
+        self.lock, self.counts, self.seen_at, self.exits = threading.Lock(), {}, 0.0, 0
+        self.figures = {"queries": 0, "answers": 0, "errors": 0, "lives": 0, "rss": 0, "rss_all": 0, "stop_s": 0.0, "start_s": 0.0}
+        self.errors = []
+    def start(self):
+        """Starts, and again when it ends because the store lies just then; returns when it serves."""
+        begun = time.time()
+        while True:
+            log = open(self.log_path, "ab")
+            log.write(b"---- %s starts at %.3f\n" % (self.name.encode(), time.time() - self.world.begun)); log.flush()
+            flags = [*self.world.flags, *self.extra]
+            with self.lock:
+                os.makedirs(self.data, exist_ok=True)
+                self.process = subprocess.Popen([weir.WEIR, "serve", "--data", self.data, "--listen", "127.0.0.1:%d" % self.port, *flags], stderr=log, stdout=log)
+                self.expected, self.counts, self.life, self.alive_since = True, {}, self.life + 1, 0.0
+            log.close()
+            floor = self.world.committed_rows() # what the log holds before the first answer
+            while time.time() - begun < 90 and self.process.poll() is None and not self.serves(): time.sleep(.05)
+            if self.process.poll() is None and time.time() - begun < 90: break
+            if self.process.poll() is None: self.kill(); raise RuntimeError("%s does not serve after 90 s\n%s" % (self.name, self.tail()))
+            if self.process.returncode != 1 or time.time() - begun > 90: raise RuntimeError("%s ended with %d while it started\n%s" % (self.name, self.process.returncode, self.tail()))
+            self.exits += 1
+            time.sleep(.2)
+        with self.lock: self.alive_since, self.floor = time.time(), floor
+        self.figures["lives"] += 1
+        self.figures["start_s"] = max(self.figures["start_s"], time.time() - begun)
+    def serves(self):
+        try: return self.call("GET", "/status/health", timeout=5)[0] == 200
+        except (OSError, http.client.HTTPException): return False
+    def tail(self, size=3000):
+        with open(self.log_path, "rb") as f: return f.read()[-size:].decode("utf-8", "replace")
+    def alive(self): return self.process is not None and self.process.poll() is None and self.alive_since > 0
+    def kill(self):
+        with self.lock: self.expected = False
+        self.process.kill(); self.process.wait()
+        self.stopped = False
+    def term(self):
+        with self.lock: self.expected = False
+        begun = time.time()
+        self.process.terminate()
+        try: code = self.process.wait(30)
+        except subprocess.TimeoutExpired: self.process.kill(); self.process.wait(); raise checks.Wrong("%s did not end within 30 s of SIGTERM" % self.name)
+        self.figures["stop_s"] = max(self.figures["stop_s"], time.time() - begun)
+        if code != 0: raise checks.Wrong("%s ended with %d after SIGTERM\n%s" % (self.name, code, self.tail()))
+        if time.time() - begun > self.world.stop_limit: raise checks.Wrong("%s took %.1f s to end after SIGTERM" % (self.name, time.time() - begun))
+    def ask(self, body, timeout=60):
+        """The answer, or None when the process could not give one; errors are kept with their time."""
+        self.figures["queries"] += 1
+        life = self.life
+        try: status, answer = self.call("POST", "/druid/v2", body, timeout)
+        except (OSError, http.client.HTTPException): return None
+        if status == 200 and isinstance(answer, list): self.figures["answers"] += 1; return answer
+        if life == self.life:
+            self.figures["errors"] += 1
+            self.errors.append((time.time(), status, json.dumps(answer)[:400]))
+        return None
+    def sample_memory(self):
+        try: text = open("/proc/%d/status" % self.process.pid).read()
+        except (OSError, AttributeError): return
+        kb = {k: int(v) for k, v in re.findall(r"^(VmRSS|RssAnon):\s+(\d+)", text, re.M)}
+        if "RssAnon" in kb:
+            self.figures["rss"] = max(self.figures["rss"], kb["RssAnon"] << 10); self.figures["rss_all"] = max(self.figures["rss_all"], kb["VmRSS"] << 10)
+
+class World:
+    def __init__(self, folder, options):
+        self.folder, self.options, self.begun, self.failure, self.ended = folder, options, time.time(), None, False
+        self.random, self.stop_limit = random.Random(options.seed), options.stop_limit
+        self.kafka, self.s3 = weir.Kafka(os.path.join(folder, "kafka")), s3.S3()
+        self.proxy = Liar(self.s3)
+        os.environ.update(s3.KEYS)
+        self.topic = "soak%d" % os.getpid()
+        self.make_topic()
+        self.flags = ["--store", "s3://%s/t" % self.s3.bucket, "--s3-endpoint", self.proxy.url, "--store-cache-bytes", str(96 * MB), "--workers", "2"]
+        for k, v in BUDGET.items(): self.flags += ["--" + k.replace("_", "-"), str(v)]
+        self.disk = os.path.join(folder, "disk")
+        os.makedirs(self.disk)
+        self.mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", self.disk]).returncode == 0
+        self.a = Node(self, "a", os.path.join(self.disk, "a"))
+        self.b = Node(self, "b", os.path.join(folder, "b"))
+        self.writers, self.rows, self.log_seen, self.rows_lock = None, 0, 0, threading.Lock()
+    def make_topic(self):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
+        for f in admin.create_topics([NewTopic(self.topic, num_partitions=self.options.partitions, replication_factor=1)]).values(): f.result()
+    def spec(self):
+        o = self.options
+        return {"type": "kafka", "spec": {
+            "dataSchema": {"dataSource": "soak", "timestampSpec": {"column": "ts", "format": "millis"},
+                           "dimensionsSpec": {"dimensions": [{"type": "long", "name": n} for n in ("writer", "part", "id", "dead")] + ["kind"]}, "metricsSpec": [],
+                           "granularitySpec": {"segmentGranularity": "DAY", "queryGranularity": "NONE", "rollup": False}},
+            "ioConfig": {"topic": self.topic, "inputFormat": {"type": "json"}, "useEarliestOffset": True, "consumerProperties": {"bootstrap.servers": self.kafka.address}},
+            "tuningConfig": {"type": "kafka", "maxRowsInMemory": o.seal_rows, "intermediateHandoffPeriod": "PT%dS" % o.seal_seconds}}}
+    def committed_rows(self):
+        """Rows that the table log has committed, read from the server's files: what a new process must show at once."""
+        with self.rows_lock:
+            while True:
+                path = self.s3.path("t/soak/log/%020d.json" % (self.log_seen + 1))
+                try: commit = json.loads(open(path).readline())
+                except (OSError, ValueError): return self.rows
+                self.log_seen += 1
+                for o in commit.get("offsets", []): self.rows += (o.get("counts") or {}).get("kept", 0)
+    def at(self): return time.time() - self.begun
+    def fail(self, why):
+        if self.failure is None: self.failure = (self.at(), why)
+    def close(self):
+        self.ended = True
+        for n in (self.a, self.b):
+            if n.process and n.process.poll() is None: n.process.kill(); n.process.wait()
+        if self.writers and self.writers.process.poll() is None: self.writers.process.kill(); self.writers.process.wait()
+        self.proxy.close(); self.s3.close(); self.kafka.close()
+        if self.mounted: subprocess.run(["umount", "-l", self.disk])
