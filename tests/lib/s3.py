@@ -38,10 +38,11 @@ class S3:
     def __exit__(self, *why): self.close()
 
 class Proxy:
-    """Between weir and the server. `faults`: chance of each per request; `requests`: a list of (method, path, range) of what went by."""
+    """Between weir and the server. `faults`: chance of each per request; `requests`: a list of (method, path, range) of what went by.
+    `hook`: called with (method, path, when) of each request, `when` "before" the server has it and "after" it has done it, both before the answer."""
     FAULTS = ("503", "503 though done", "cut answer", "no answer", "no answer though done", "slow", "409", "flipped")
     def __init__(self, s3, seed=1):
-        self.s3, self.faults, self.requests, self.random, self.lock, self.told = s3, {}, [], random.Random(seed), threading.Lock(), {}
+        self.s3, self.faults, self.requests, self.random, self.lock, self.told, self.hook = s3, {}, [], random.Random(seed), threading.Lock(), {}, lambda *_: None
         proxy = self
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -65,6 +66,7 @@ class Proxy:
     def serve(self, h):
         body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
         with self.lock: self.requests.append((h.command, h.path, h.headers.get("Range")))
+        self.hook(h.command, h.path, "before")
         fault = self.pick()
         if fault in ("503", "409"): return self.answer(h, int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
         if fault == "no answer": h.close_connection = True; return
@@ -76,6 +78,7 @@ class Proxy:
             data, status, headers = r.read(), r.status, dict(r.getheaders())
         except OSError: h.close_connection = True; return
         finally: c.close()
+        self.hook(h.command, h.path, "after")
         if fault == "503 though done": return self.answer(h, 503, {}, b"<Error><Code>InternalError</Code></Error>")
         if fault == "no answer though done": h.close_connection = True; return
         if fault == "flipped" and data and h.command == "GET" and status < 300: data = bytes([data[0] ^ 1]) + data[1:]

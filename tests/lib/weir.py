@@ -18,11 +18,11 @@ def free_port(with_next=False):
 
 class Weir:
     """`weir serve` on a free port. `with Weir(data) as w: w.query({...})`."""
-    def __init__(self, data, *flags, wait=True):
+    def __init__(self, data, *flags, wait=True, env=None):
         self.data, self.port = data, free_port()
         self.log_path = data.rstrip("/") + ".log"
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([WEIR, "serve", "--data", data, "--listen", "127.0.0.1:%d" % self.port, *flags], stderr=self.log, stdout=self.log)
+        self.process = subprocess.Popen([WEIR, "serve", "--data", data, "--listen", "127.0.0.1:%d" % self.port, *flags], stderr=self.log, stdout=self.log, env={**os.environ, **(env or {})})
         if wait: self.wait_ready()
     url = property(lambda self: "http://127.0.0.1:%d" % self.port)
     def wait_ready(self, seconds=60):
