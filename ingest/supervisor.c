@@ -271,9 +271,10 @@ static void join_worker(weir_supervisor *s)
 /* Seals, hands off, leaves the group. False: it goes on trying; nothing else was changed. */
 static bool stop_worker(weir_supervisor *s, weir_error *err)
 {
-    if (s->worker) {
-        weir_worker_stop(s->worker);
+    if (!s->worker) { /* also while the service ends */
+        return true;
     }
+    weir_worker_stop(s->worker);
     bool ended = false;
     for (int64_t waited_ms = 0; !ended && waited_ms < STOP_WAIT_MS && !s->ingest->stopping;
          waited_ms += 100) {

@@ -243,6 +243,16 @@ static void a_refused_spec_leaves_no_supervisor(void **state)
     assert_true(weir_str_is(weir_buf_view(&w->out), "[]"));
 }
 
+static void a_supervisor_that_is_resumed_while_the_service_ends_is_refused(void **state)
+{
+    world *w = *state;
+    CALL(w, weir_supervisor_post(w->ingest, weir_str_of(spec_text("\"id\"")), &w->out, &w->err));
+    CALL(w, weir_supervisor_suspend(w->ingest, WEIR_STR("t"), true, &w->out, &w->err));
+    weir_ingest_stop(w->ingest);
+    assert_false(weir_supervisor_suspend(w->ingest, WEIR_STR("t"), false, &w->out, &w->err));
+    assert_int_equal(w->err.code, WEIR_ERR_CONFLICT);
+}
+
 int main(void)
 {
     weir_log_setup(WEIR_ERROR, false);
@@ -253,6 +263,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_changed_spec_loses_and_doubles_nothing_while_events_come,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_refused_spec_leaves_no_supervisor, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_supervisor_that_is_resumed_while_the_service_ends_is_refused, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
