@@ -1,154 +1,9 @@
-/* tests/sim/check.c - what must be true at any time, and at the end. The log is read here by
- * itself, past all faults: who committed which record, and when. */
+/* tests/sim/check.c - what must be true of every view at any time, and of all at the end: what the
+ * log holds is seen as often as it holds it; what is seen beyond it are one topic's records that
+ * adjoin the log's next, each once; and what a process showed it goes on showing. */
 #include <stdlib.h>
 #include <string.h>
-#include "ingest/worker_parts.h"
 #include "world.h"
-
-/* The store without faults for a moment. */
-static weir_store_faults calm_store(world *w)
-{
-    weir_store_faults faults = w->rules.faults;
-    weir_store_memory_faults(w->store, &(weir_store_faults){0});
-    return faults;
-}
-
-/* Which incarnation of the topic a range was read from: the one whose record its anchor is. -1:
- * none. */
-static int32_t incarnation_of(world *w, const weir_range *r)
-{
-    uint32_t p = (uint32_t)r->source.partition;
-    for (int32_t k = w->partitions[p].incarnation; k >= 0; k--) {
-        const record *rec = topic_record(w, p, k, r->anchor.offset);
-        if (rec) {
-            weir_record delivered = topic_deliver(rec);
-            if (weir_record_hash(&delivered) == r->anchor.xxh3) {
-                return k;
-            }
-        }
-    }
-    return -1;
-}
-
-/* Rows of another topic follow in the same epoch. That is right only where nothing could tell: the
- * new one does not have (or has expired) a record where the anchor was. What lies before is read by
- * nobody then. */
-static void note_unnoticed(world *w, const weir_commit *c, const weir_range *r, int32_t incarnation)
-{
-    uint32_t p = (uint32_t)r->source.partition;
-    const record *rec = topic_record(w, p, incarnation, w->anchor_at[p]);
-    if (rec && rec->kind == RECORD_DATA &&
-        rec->offset >= topic_incarnation(w, p, incarnation)->low) {
-        world_fail(
-            w, "commit %lu goes on in another topic: offset %ld of partition %u is not the anchor",
-            c->version, rec->offset, p);
-    }
-    w->began_at[p] = r->from;
-    w->unnoticed++;
-}
-
-static void note_data(world *w, const weir_commit *c, const weir_range *r, uint64_t *kept)
-{
-    uint32_t p = (uint32_t)r->source.partition;
-    if (!r->anchor.known) { /* control records alone */
-        if (w->anchor_at[p] < 0) {
-            w->began_at[p] = r->to;
-        }
-        return;
-    }
-    int32_t k = incarnation_of(w, r);
-    if (k < 0) {
-        world_fail(w, "commit %lu has an anchor at offset %ld of partition %u that no record has",
-                   c->version, r->anchor.offset, p);
-        return;
-    }
-    if (w->anchor_at[p] >= 0 && k != w->anchor_of[p]) {
-        note_unnoticed(w, c, r, k);
-    }
-    w->anchor_at[p] = r->anchor.offset;
-    w->anchor_of[p] = k;
-    for (int64_t offset = r->from; offset < r->to && !w->failed; offset++) {
-        record *rec = topic_record(w, p, k, offset);
-        if (!rec) {
-            world_fail(w, "commit %lu has offset %ld of partition %u, which is not in the topic",
-                       c->version, offset, p);
-        } else if (rec->committed_at > 0) {
-            world_fail(w, "offset %ld of partition %u is in commit %lu and in commit %lu", offset,
-                       p, rec->committed_at, c->version);
-        } else {
-            rec->committed_at = c->version;
-            *kept += rec->kind == RECORD_DATA;
-        }
-    }
-}
-
-static void note_range(world *w, const weir_commit *c, const weir_range *r, uint64_t *kept)
-{
-    uint32_t p = (uint32_t)r->source.partition;
-    world_trace(w, "commit %lu: partition %u epoch %lu kind %u [%ld, %ld) anchor %ld", c->version,
-                p, r->epoch, r->kind, r->from, r->to, r->anchor.known ? r->anchor.offset : -1);
-    switch ((weir_range_kind)r->kind) {
-    case WEIR_RANGE_DATA:
-        note_data(w, c, r, kept);
-        break;
-    case WEIR_RANGE_GAP:
-        w->gaps++;
-        if (w->anchor_at[p] < 0) {
-            w->began_at[p] = r->to;
-        }
-        for (int64_t offset = r->from; offset < r->to; offset++) {
-            for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
-                record *rec = topic_record(w, p, k, offset);
-                if (rec) {
-                    rec->lost = true;
-                }
-            }
-        }
-        break;
-    case WEIR_RANGE_RESET:
-        w->resets++;
-        w->anchor_at[p] = -1;
-        w->began_at[p] = r->to;
-        break;
-    case WEIR_RANGE_START:
-        w->began_at[p] = r->to;
-        break;
-    }
-}
-
-/* Reads the log on to `version` (or its end). */
-static void note_log(world *w, uint64_t version)
-{
-    weir_store_faults faults = calm_store(w);
-    while (w->checked_version < version && !w->failed) {
-        weir_commit *commit;
-        weir_error err = {0};
-        weir_get got =
-            weir_commit_get(w->store, WEIR_STR("t"), w->checked_version + 1, &commit, &err);
-        if (got == WEIR_GET_NONE) {
-            break;
-        }
-        if (got == WEIR_GET_FAILED) {
-            world_fail(w, "%s", err.message);
-            break;
-        }
-        uint64_t kept = 0, events = 0;
-        w->checked_version++;
-        w->commits++;
-        for (uint32_t i = 0; i < commit->offset_count; i++) {
-            note_range(w, commit, &commit->offsets[i], &kept);
-        }
-        for (uint32_t i = 0; i < commit->add_count; i++) {
-            events += commit->add[i].events;
-        }
-        if (kept != events) {
-            world_fail(w, "commit %lu has %lu records in its ranges and %lu events in its segments",
-                       commit->version, kept, events);
-        }
-        weir_commit_free(commit);
-    }
-    weir_store_memory_faults(w->store, &faults);
-}
 
 static void count_block(world *w, const weir_vec *vec, const uint64_t *visible, uint32_t from,
                         uint32_t n, uint8_t *seen)
@@ -159,19 +14,17 @@ static void count_block(world *w, const weir_vec *vec, const uint64_t *visible, 
         }
         int64_t time = vec->form == WEIR_CONST ? vec->at.l[0] : vec->at.l[i];
         uint64_t id = (uint64_t)(time % HOUR_MS);
-        if (id >= w->record_count || w->records[id].time_ms != time ||
-            w->records[id].kind != RECORD_DATA) {
+        const record *r = &w->records[id < w->record_count ? id : 0];
+        if (id >= w->record_count || r->time_ms != time ||
+            (r->kind != RECORD_DATA && r->kind != RECORD_LOADED)) {
             world_fail(w, "a row with time %ld, which no record has", time);
             return;
         }
-        if (seen[id]++) {
-            world_fail(w, "record %lu (partition %d, offset %ld) is seen twice", id,
-                       w->records[id].partition, w->records[id].offset);
-        }
+        seen[id]++;
     }
 }
 
-static void count_rows(world *w, const weir_rows *rows, uint8_t *seen)
+void check_count(world *w, const weir_rows *rows, uint8_t *seen)
 {
     weir_scratch scratch = {0};
     const weir_column *time = rows->ops->column(rows, WEIR_STR("__time"));
@@ -200,41 +53,48 @@ static void count_rows(world *w, const weir_rows *rows, uint8_t *seen)
     weir_scratch_done(&scratch);
 }
 
-/* Rows that are seen and not committed follow the log's next without a hole. 1: there are some. */
+/* Live rows of a partition: those beyond what the log holds. They follow its next without a hole.
+ * 1: there are some. */
 static int32_t check_live(world *w, const uint8_t *seen, uint64_t version, uint32_t p,
                           int32_t incarnation, const weir_source_state *source)
 {
     const partition *part = topic_incarnation(w, p, incarnation);
     bool hole = false, any = false;
-    for (int64_t offset = source ? source->next : part->base; offset < part->high; offset++) {
+    for (int64_t offset = part->base; offset < part->high; offset++) {
         const record *r = topic_record(w, p, incarnation, offset);
-        bool committed = r && r->committed_at > 0 && r->committed_at <= version;
-        if (!r || r->kind != RECORD_DATA || committed) {
+        uint32_t held = history_copies(r, version), count = seen[r - w->records];
+        if (r->kind != RECORD_DATA) {
             continue;
         }
-        bool here = seen[r - w->records];
-        if (here && (hole || !source)) {
+        if (count < held) {
+            world_fail(w,
+                       "version %lu: record %ld (partition %u, offset %ld) is seen %u of %u times",
+                       version, (long)(r - w->records), p, offset, count, held);
+        }
+        if (count > held + 1 || (count > held && (!source || offset < source->next))) {
+            world_fail(w, "version %lu: record %ld (partition %u, offset %ld) is seen twice",
+                       version, (long)(r - w->records), p, offset);
+        }
+        if (!source || offset < source->next) {
+            continue;
+        }
+        if (count > held && hole) {
             world_fail(w, "version %lu: partition %u has a hole before offset %ld", version, p,
                        offset);
         }
-        any = any || here;
-        hole = hole || !here;
+        any = any || count > held;
+        hole = hole || count == held;
     }
     return any;
 }
 
-/* What is committed is seen, and what is seen beyond it adjoins. */
 static void check_seen(world *w, const uint8_t *seen, uint64_t version, const weir_log_state *state)
 {
     for (uint32_t id = 0; id < w->record_count; id++) {
         const record *r = &w->records[id];
-        bool committed =
-            r->committed_at > 0 && r->committed_at <= version && r->kind == RECORD_DATA;
-        if (committed && !seen[id]) {
-            world_fail(
-                w,
-                "version %lu: record %u (partition %d, offset %ld), committed at %lu, is not seen",
-                version, id, r->partition, r->offset, r->committed_at);
+        if (r->kind == RECORD_LOADED && seen[id] != history_copies(r, version)) {
+            world_fail(w, "version %lu: row %u of load %d is seen %u of %u times", version, id,
+                       r->incarnation, seen[id], history_copies(r, version));
         }
     }
     for (uint32_t p = 0; p < PARTITIONS; p++) {
@@ -251,26 +111,66 @@ static void check_seen(world *w, const uint8_t *seen, uint64_t version, const we
     }
 }
 
+/* Copies of the record that came between two versions. */
+static uint32_t born_between(const record *r, uint64_t after, uint64_t until)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < r->copy_count; i++) {
+        count += r->copies[i].born > after && r->copies[i].born <= until;
+    }
+    return count;
+}
+
+/* I9: a live row that this process has shown is shown on, until the log has it, or another process
+ * (or a reset, a gap) changed its partition: then it is masked. */
+static void check_lasting(process *proc, const uint8_t *seen, uint64_t version)
+{
+    world *w = proc->world;
+    for (uint32_t id = 0; id < proc->seen.size; id++) {
+        const record *r = &w->records[id];
+        uint32_t was = proc->seen.counts[id], held = history_copies(r, proc->seen.version);
+        bool live = r->kind == RECORD_DATA && was > held;
+        if (live && seen[id] <= history_copies(r, version) &&
+            born_between(r, proc->seen.version, version) == 0 &&
+            proc->touched[r->partition] <= proc->seen.version) {
+            world_fail(w,
+                       "I9: %s showed record %u (partition %d, offset %ld) at version %lu and does "
+                       "not at version %lu",
+                       proc->node, id, r->partition, r->offset, proc->seen.version, version);
+        }
+    }
+}
+
 void check_view(process *proc)
 {
     world *w = proc->world;
     weir_view *view = weir_table_view(proc->table); /* gives way while it opens segments */
-    uint8_t *seen = calloc(w->record_count + 1, 1);
+    uint32_t size = w->record_count;
+    uint8_t *seen = calloc(RECORDS + 1, 1);
     bool whole = true;
     for (uint32_t i = 0; i < view->count; i++) {
         whole = whole && view->problems[i].size == 0;
-        count_rows(w, view->rows[i], seen);
+        check_count(w, view->rows[i], seen);
         world_trace(w, "p%u view %lu: %.*s", proc->number, view->version,
                     WEIR_STR_ARG(view->rows[i]->id));
     }
-    note_log(w, view->version);
+    history_read(w, view->version);
     weir_log_state *state = weir_table_state(proc->table);
-    if (whole && weir_log_version(state) == view->version && !proc->dead) {
+    if (whole && weir_log_version(state) == view->version && !proc->dead && !w->failed) {
         check_seen(w, seen, view->version, state);
+        check_lasting(proc, seen, view->version);
+        for (uint32_t id = 0; id < size; id++) {
+            w->records[id].shown = w->records[id].shown || seen[id] > 0;
+        }
         w->views++;
+        free(proc->seen.counts);
+        proc->seen.counts = seen;
+        proc->seen.size = size;
+        proc->seen.version = view->version;
+    } else {
+        free(seen);
     }
     weir_log_state_unref(state);
-    free(seen);
     weir_view_unref(view);
 }
 
@@ -321,17 +221,24 @@ static void check_objects(world *w, const weir_log_state *state)
     }
 }
 
+/* Whether the log has the record since its partition's last reset. */
+static bool is_committed(const world *w, const record *r)
+{
+    return r->copy_count > 0 && r->copies[r->copy_count - 1].born > w->reset_at[r->partition];
+}
+
 bool check_settled(world *w)
 {
-    note_log(w, UINT64_MAX);
+    history_read(w, UINT64_MAX);
     for (uint32_t id = 0; id < w->record_count; id++) {
         const record *r = &w->records[id];
+        if (r->kind != RECORD_DATA) {
+            continue;
+        }
         const partition *part = &w->partitions[r->partition];
         int64_t from =
             part->low > w->began_at[r->partition] ? part->low : w->began_at[r->partition];
-        bool wanted =
-            r->kind == RECORD_DATA && r->incarnation == part->incarnation && r->offset >= from;
-        if (wanted && r->committed_at == 0) {
+        if (r->incarnation == part->incarnation && r->offset >= from && !is_committed(w, r)) {
             w->missing = r;
             return false;
         }
@@ -339,15 +246,34 @@ bool check_settled(world *w)
     return true;
 }
 
-/* I10: in a process that starts now, every record of the topic stands once, but those that a gap
- * names. */
-void check_end(world *w)
+static void check_record(world *w, uint32_t id)
 {
+    const record *r = &w->records[id];
+    if (r->kind != RECORD_DATA) {
+        return;
+    }
+    const partition *part = &w->partitions[r->partition];
+    bool old = r->incarnation < part->incarnation;
+    bool gone = old || (r->offset < part->low && r->lost) || r->offset < w->began_at[r->partition];
+    if (!is_committed(w, r) && !gone) {
+        world_fail(w, "I10: record %u (partition %d, offset %ld) is in the topic and in no commit",
+                   id, r->partition, r->offset);
+    }
+    if (r->shown && r->copy_count == 0 && !old && !r->lost) {
+        world_fail(w, "record %u (partition %d, offset %ld) was shown, and then lost", id,
+                   r->partition, r->offset);
+    }
+}
+
+/* I10: in a process that starts now, every record of the topic and every row of a load stands as
+ * often as the log says, and the log has all of them. */
+void check_end(process *proc)
+{
+    world *w = proc->world;
     weir_error err = {0};
-    calm_store(w);
-    w->rules.faults = (weir_store_faults){0};
-    note_log(w, UINT64_MAX);
-    weir_catalog_options options = {.store = w->store, .clock = &w->clock, .node = WEIR_STR("end")};
+    history_read(w, UINT64_MAX);
+    weir_clock clock = process_clock(proc);
+    weir_catalog_options options = {.store = w->store, .clock = &clock, .node = WEIR_STR("end")};
     weir_catalog *catalog = weir_catalog_open(&options, &err);
     weir_table *table = catalog ? weir_catalog_table(catalog, WEIR_STR("t")) : NULL;
     if (!table) {
@@ -358,22 +284,21 @@ void check_end(world *w)
     weir_view *view = weir_table_view(table);
     uint8_t *seen = calloc(w->record_count + 1, 1);
     for (uint32_t i = 0; i < view->count; i++) {
-        count_rows(w, view->rows[i], seen);
+        if (view->problems[i].size > 0) {
+            world_fail(w, "at the end: %.*s", WEIR_STR_ARG(view->problems[i]));
+        }
+        check_count(w, view->rows[i], seen);
     }
     for (uint32_t id = 0; id < w->record_count; id++) {
-        const record *r = &w->records[id];
-        const partition *part = &w->partitions[r->partition];
-        bool committed = r->kind == RECORD_DATA && r->committed_at > 0;
-        if (committed != (seen[id] == 1)) {
-            world_fail(w, "I10: record %u (partition %d, offset %ld) stands %u times", id,
-                       r->partition, r->offset, seen[id]);
+        uint32_t copies = history_copies(&w->records[id], view->version);
+        if (copies != seen[id]) {
+            world_fail(w, "I10: record %u stands %u times, not %u times", id, seen[id], copies);
         }
-        bool gone = r->incarnation < part->incarnation || (r->offset < part->low && r->lost) ||
-                    r->offset < w->began_at[r->partition];
-        if (r->kind == RECORD_DATA && !committed && !gone) {
-            world_fail(w,
-                       "I10: record %u (partition %d, offset %ld) is in the topic and in no commit",
-                       id, r->partition, r->offset);
+        check_record(w, id);
+    }
+    for (uint32_t i = 0; i < w->load_count; i++) {
+        if (w->loads[i].reported && w->loads[i].committed_at == 0) {
+            world_fail(w, "load %u was said to be done, and is in no commit", i);
         }
     }
     weir_log_state *state = weir_table_state(table);

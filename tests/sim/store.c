@@ -66,14 +66,41 @@ static weir_get get(weir_store *store, weir_str key, uint64_t from, uint64_t siz
     return one->ops->get(one, key, from, size, out, err);
 }
 
+/* In pages of few names, as S3's are of a thousand: others write and delete between them. */
+typedef struct page {
+    weir_arena *arena;
+    weir_str keys[3];
+    uint64_t sizes[3];
+    uint32_t count;
+} page;
+
+static bool see_page(void *self, weir_str key, uint64_t size)
+{
+    page *p = self;
+    p->keys[p->count] = weir_arena_str(p->arena, key);
+    p->sizes[p->count++] = size;
+    return p->count < 3;
+}
+
 static bool list(weir_store *store, weir_str prefix, weir_str after,
                  bool (*see)(void *self, weir_str key, uint64_t size), void *self, weir_error *err)
 {
     process *proc = of(store);
     weir_store *one = proc->world->store;
-    pass(proc);
-    return proc->dead ? weir_fail(err, WEIR_ERR_STORE, "killed")
-                      : one->ops->list(one, prefix, after, see, self, err);
+    page p = {.arena = weir_arena_new()};
+    bool ok, more = true;
+    do {
+        p.count = 0;
+        pass(proc);
+        ok = proc->dead ? weir_fail(err, WEIR_ERR_STORE, "killed")
+                        : one->ops->list(one, prefix, after, see_page, &p, err);
+        for (uint32_t i = 0; ok && more && i < p.count; i++) {
+            after = p.keys[i];
+            more = see(self, p.keys[i], p.sizes[i]);
+        }
+    } while (ok && more && p.count == 3);
+    weir_arena_free(p.arena);
+    return ok;
 }
 
 static bool drop(weir_store *store, weir_str key, weir_error *err)
@@ -81,7 +108,11 @@ static bool drop(weir_store *store, weir_str key, weir_error *err)
     process *proc = of(store);
     weir_store *one = proc->world->store;
     pass(proc);
-    return proc->dead ? weir_fail(err, WEIR_ERR_STORE, "killed") : one->ops->remove(one, key, err);
+    if (proc->dead) {
+        return weir_fail(err, WEIR_ERR_STORE, "killed");
+    }
+    history_deleted(proc, key);
+    return one->ops->remove(one, key, err);
 }
 
 weir_store *sim_store_init(process *proc)

@@ -12,7 +12,8 @@ void topic_init(world *w)
     w->records = calloc(RECORDS, sizeof(*w->records));
     w->partition_count = 1 + world_draw(w, PARTITIONS);
     for (uint32_t p = 0; p < PARTITIONS; p++) {
-        w->partitions[p].base = w->partitions[p].low = w->partitions[p].high = world_draw(w, 50);
+        w->partitions[p].base = w->partitions[p].low = w->partitions[p].high =
+            w->partitions[p].stable = world_draw(w, 50);
         w->owner[p] = PROCESSES;
         w->anchor_at[p] = -1;
     }
@@ -62,6 +63,28 @@ void topic_produce(world *w)
     if (aborted || (first && world_chance(w, 200000))) {
         add_record(w, p, RECORD_CONTROL);
     }
+    partition *part = &w->partitions[p];
+    if (part->open && world_chance(w, 400000)) {
+        topic_close_transaction(w, p);
+    } else if (first && !w->calm && w->rules.transactions && world_chance(w, 200000)) {
+        part->open = true; /* what comes now is not read before it is closed */
+    }
+    part->stable = part->open ? part->stable : part->high;
+}
+
+void topic_close_transaction(world *w, uint32_t p)
+{
+    partition *part = &w->partitions[p];
+    bool abort = part->open && world_chance(w, 500000);
+    for (int64_t offset = part->stable; abort && offset < part->high; offset++) {
+        record *r = topic_record(w, p, part->incarnation, offset);
+        r->kind = r->kind == RECORD_DATA ? RECORD_ABORTED : r->kind;
+    }
+    if (part->open) {
+        add_record(w, p, RECORD_CONTROL);
+    }
+    part->open = false;
+    part->stable = part->high;
 }
 
 const partition *topic_incarnation(const world *w, uint32_t p, int32_t incarnation)
@@ -97,13 +120,14 @@ void topic_remake(world *w)
     for (uint32_t n = world_draw(w, 2) * world_draw(w, 200); n > 0; n--) {
         add_record(w, p, RECORD_DATA);
     }
+    part->stable = part->high;
     world_trace(w, "partition %u is made anew: [%ld, %ld)", p, part->low, part->high);
 }
 
 void topic_expire(world *w)
 {
     partition *part = &w->partitions[world_draw(w, w->partition_count)];
-    int64_t most = part->high - part->low;
+    int64_t most = part->stable - part->low;
     if (most > 0) {
         part->low += 1 + world_draw(w, (uint32_t)(most < 12 ? most : 12));
         world_trace(w, "retention: partition %ld begins at %ld", (long)(part - w->partitions),
@@ -162,7 +186,8 @@ void topic_assign_all(world *w)
 {
     uint32_t live[PROCESSES], count = 0;
     for (uint32_t i = 0; i < PROCESSES; i++) {
-        if (w->processes[i].alive && !w->processes[i].dead && w->processes[i].consumer.open) {
+        const process *proc = &w->processes[i];
+        if (proc->alive && !proc->dead && !proc->stopping && proc->consumer.open) {
             live[count++] = i;
         }
     }
@@ -173,6 +198,17 @@ void topic_assign_all(world *w)
         tell_member(w, live[i], false);
     }
     w->calm_assigned = w->calm && count > 0;
+}
+
+void topic_fence(process *proc)
+{
+    world *w = proc->world;
+    consumer_tell(proc, WEIR_SOURCE_FATAL, 0);
+    proc->fenced = proc->consumer.open;
+    for (uint32_t p = 0; p < w->partition_count && proc->fenced; p++) {
+        w->owner[p] = w->owner[p] == proc->number ? PROCESSES : w->owner[p];
+    }
+    world_trace(w, "p%u is fenced", proc->number);
 }
 
 static consumer *of(weir_event_source *source)
@@ -198,7 +234,7 @@ static int64_t fetch(consumer *c, int32_t p, int64_t offset, uint32_t n, weir_so
     const partition *part = &w->partitions[p];
     out->kind = WEIR_SOURCE_RECORDS;
     out->records = c->batch;
-    for (; offset < part->high && out->record_count < (n < 64 ? n : 64); offset++) {
+    for (; offset < part->stable && out->record_count < (n < 64 ? n : 64); offset++) {
         const record *r = &w->records[part->ids[offset - part->base]];
         if (r->kind == RECORD_DATA) {
             c->batch[out->record_count++] =
@@ -217,7 +253,7 @@ static void poll_records(consumer *c, weir_source_event *out)
         const partition *part = &w->partitions[p];
         /* Again, or of a partition that is not (any longer) this one's. Never ahead of what was
          * delivered: a queue is drained when its partition is taken. */
-        int64_t end = c->assigned >> p & 1 ? c->position[p] : part->high;
+        int64_t end = c->assigned >> p & 1 ? c->position[p] : part->stable;
         bool stale = w->rules.redelivery && world_chance(w, 20000) &&
                      p < (int32_t)w->partition_count && end > part->low;
         if (stale) {
@@ -239,17 +275,17 @@ static void poll_records(consumer *c, weir_source_event *out)
             fill_list(c, 1u << p, out);
             return;
         }
-        if (c->position[p] < part->high) {
+        if (c->position[p] < part->stable) {
             c->position[p] = fetch(c, p, c->position[p], 1 + world_draw(w, 10), out);
             c->at_end[p] = false;
             if (out->record_count > 0) {
                 return;
             }
         }
-        if (c->position[p] == part->high && !c->at_end[p]) {
+        if (c->position[p] == part->stable && !c->at_end[p]) {
             c->at_end[p] = true;
             out->kind = WEIR_SOURCE_EOF;
-            out->offset = part->high;
+            out->offset = part->stable;
             fill_list(c, 1u << p, out);
             return;
         }
@@ -313,7 +349,7 @@ static bool watermarks(weir_event_source *source, int32_t partition_number, int6
         return weir_fail(err, WEIR_ERR_KAFKA, "no answer from the broker");
     }
     *low = w->partitions[partition_number].low;
-    *high = w->partitions[partition_number].high;
+    *high = w->partitions[partition_number].stable;
     c->asked[partition_number] = w->partitions[partition_number].incarnation;
     return true;
 }
@@ -323,7 +359,7 @@ static bool watermarks_known(weir_event_source *source, int32_t partition_number
 {
     world *w = of(source)->proc->world;
     *low = w->partitions[partition_number].low;
-    *high = w->partitions[partition_number].high;
+    *high = w->partitions[partition_number].stable;
     return true;
 }
 

@@ -89,6 +89,7 @@ static void fiber_main(unsigned low, unsigned high)
     f->run(f->proc);
     f->done = true;
     to_main(f, true);
+    abort(); /* nobody resumes what is done */
 }
 
 static void make_context(fiber *f)
@@ -101,20 +102,25 @@ static void make_context(fiber *f)
                 (unsigned)(at >> 32));
 }
 
-void world_start_fiber(process *proc, void (*run)(process *proc))
+fiber *world_start_fiber(process *proc, void (*run)(process *proc))
 {
     world *w = proc->world;
     fiber *f = w->fibers;
-    while (f->used) {
+    while (f < w->fibers + FIBERS && f->used) {
         f++;
     }
+    if (f == w->fibers + FIBERS) {
+        fprintf(stderr, "seed %lu: out of fibers\n", w->seed);
+        abort();
+    }
+    w->fiber_top = f - w->fibers >= w->fiber_top ? (uint32_t)(f - w->fibers) + 1 : w->fiber_top;
     char *stack = f->stack ? f->stack : malloc(STACK_BYTES);
     *f = (fiber){.stack = stack, .run = run, .proc = proc, .used = true, .wake_us = w->now_us};
     make_context(f);
     proc->fibers++;
+    return f;
 }
 
-void world_resume(world *w, fiber *f);
 void world_resume(world *w, fiber *f)
 {
     w->current = f;
@@ -136,5 +142,32 @@ void world_yield(world *w)
 void world_sleep(world *w, int64_t ms)
 {
     w->current->wake_us = w->current->proc->dead ? 0 : w->now_us + ms * 1000;
+    w->dead_us += w->current->proc->dead ? ms * 1000 : 0; /* what waits by the clock ends */
     world_yield(w);
+}
+
+bool world_wait_on(world *w, const void *place, int64_t until_us)
+{
+    fiber *f = w->current;
+    if (f->proc->dead) {
+        f->wake_us = 0;
+        w->dead_us += 100000;
+    } else {
+        f->wake_us = until_us < 0 ? INT64_MAX : until_us;
+        f->waits_on = place;
+    }
+    world_yield(w);
+    bool woken = !f->proc->dead && f->waits_on == NULL;
+    f->waits_on = NULL;
+    return woken;
+}
+
+void world_wake(world *w, const void *place)
+{
+    for (fiber *f = w->fibers; f < w->fibers + w->fiber_top; f++) {
+        if (f->waits_on == place && f->used) {
+            f->waits_on = NULL;
+            f->wake_us = w->now_us;
+        }
+    }
 }
