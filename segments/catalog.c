@@ -40,6 +40,11 @@ weir_str weir_table_name(const weir_table *table)
     return table->name;
 }
 
+weir_catalog *weir_table_catalog(weir_table *table)
+{
+    return table->catalog;
+}
+
 weir_log_state *weir_table_state(weir_table *table)
 {
     published *p = weir_published_of(table);

@@ -290,6 +290,28 @@ void weir_view_unref(weir_view *pub)
     weir_arena_free(v->arena);
 }
 
+bool weir_table_schema(weir_table *table, weir_schema **out, weir_error *err)
+{
+    published *p = weir_published_of(table);
+    frozen *newest = NULL;
+    bool ok = true;
+    *out = p->gen_count > 0 ? p->gens[p->gen_count - 1]->gen->schema : NULL;
+    for (size_t i = 0; i < p->frozen->count; i++) {
+        frozen *f = p->frozen->by_time[i];
+        newest = !newest || f->born >= newest->born ? f : newest;
+    }
+    if (!*out && newest) {
+        weir_rows *rows = open_frozen(table, p, newest, err);
+        ok = rows != NULL;
+        *out = ok ? (weir_schema *)(uintptr_t)rows->schema : NULL;
+    }
+    if (*out) {
+        weir_schema_ref(*out);
+    }
+    weir_published_unref(p);
+    return ok;
+}
+
 void weir_table_stats_get(weir_table *table, weir_table_stats *out)
 {
     published *p = weir_published_of(table);

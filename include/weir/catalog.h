@@ -40,6 +40,7 @@ void weir_catalog_step(weir_catalog *catalog);
 bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err);
 
 weir_str weir_table_name(const weir_table *table);
+weir_catalog *weir_table_catalog(weir_table *table);
 weir_log_state *weir_table_state(weir_table *table); /* a reference, as of now */
 /* Folds to the log's end and publishes. While a commit is under way and the store does not answer: false after a second. */
 bool weir_table_refresh(weir_table *table, weir_error *err);
@@ -102,6 +103,8 @@ typedef struct weir_view {
 } weir_view;
 weir_view *weir_table_view(weir_table *table); /* opens segments that no query has opened yet */
 void weir_view_unref(weir_view *view);
+/* A reference to the schema of the newest rows, live or frozen; *out NULL: there are none, or they have none. Opens one segment at most. */
+bool weir_table_schema(weir_table *table, struct weir_schema **out, weir_error *err);
 
 /* Figures for /metrics and the dashboard. */
 typedef struct weir_table_stats {

@@ -24,6 +24,8 @@ typedef struct weir_store_ops {
     /* The object as mapped local bytes without a copy, where the store can; NULL or false: fetch it. */
     bool (*map)(weir_store *store, weir_str key, weir_bytes *out, weir_error *err);
     void (*free)(weir_store *store);
+    /* Ends uploads in parts below `prefix` that were begun and not ended, where which(self, key) says so; their parts go. NULL: a put is one step here. */
+    bool (*abort_uploads)(weir_store *store, weir_str prefix, bool (*which)(void *self, weir_str key), void *self, weir_error *err);
 } weir_store_ops;
 struct weir_store {
     const weir_store_ops *ops;
