@@ -47,12 +47,13 @@ static uint64_t next_horizon(const weir_collect *c, const weir_log_state *state)
     return horizon;
 }
 
-/* Whether the next horizon forgets a tombstone. */
+/* Whether the next horizon forgets a tombstone, or (where nothing was committed after the removal)
+ * its own commit makes the version at which the one after it will. */
 static bool frees_removed(const weir_log_state *state, uint64_t horizon)
 {
     bool any = false;
     for (size_t i = 0; i < state->tombstone_count && !any; i++) {
-        any = state->tombstones[i].version < horizon;
+        any = state->tombstones[i].version <= horizon;
     }
     return any;
 }
@@ -123,7 +124,7 @@ static bool sweep_page(weir_collect *c, page *p, weir_error *err)
             ok = store->ops->remove(store, p->objects[i].key, err);
             c->objects += ok;
             c->bytes += ok ? p->objects[i].size : 0;
-        } else if (base < later) {
+        } else if (base <= later) {
             c->worth = true;
         }
     }

@@ -1,6 +1,6 @@
 /* segments/drop.c - see include/weir/drop.h. A segment whose rows all go is removed; of others the
- * time is hidden, one stretch a commit (a commit names a segment once). What is hidden already is
- * not hidden again, so a second run finds nothing to do. */
+ * time is hidden. What is hidden already is not hidden again, so a second run finds nothing to do.
+ */
 #include "weir/drop.h"
 #include "segments/catalog_table.h"
 #include <stdlib.h>
@@ -22,9 +22,9 @@ static bool covered(const weir_interval *sorted, uint32_t count, int64_t from, i
     return from >= to;
 }
 
-/* What goes of the segment and what is hidden already, together. */
-static uint32_t all_hidden(const weir_segment_state *s, const weir_interval *gone, uint32_t count,
-                           weir_arena *arena, weir_interval **out)
+/* What is hidden of the segment and what goes now, together. */
+static uint32_t join(const weir_segment_state *s, const weir_interval *gone, uint32_t count,
+                     weir_arena *arena, weir_interval **out)
 {
     uint32_t total = s->hide_count + count;
     *out = WEIR_ARENA_ARRAY(arena, weir_interval, total + 1);
@@ -38,98 +38,79 @@ static uint32_t all_hidden(const weir_segment_state *s, const weir_interval *gon
     return total;
 }
 
-static uint32_t hidden_before(const weir_segment_state *s, weir_arena *arena, weir_interval **out)
-{
-    return all_hidden(s, NULL, 0, arena, out);
-}
-
-/* Adds what must be done about one segment; *more: another stretch of it is left for the next
- * commit. */
-static void drop_from(const weir_segment_state *s, const weir_drop *drop, weir_commit *commit,
-                      bool *more)
+/* Adds what must be done about one segment; whether there is anything. */
+static bool drop_from(const weir_segment_state *s, const weir_drop *drop, weir_commit *commit)
 {
     weir_interval *gone = NULL, *hidden;
-    uint32_t count = drop->gone(drop->self, s, commit->arena, &gone);
+    uint32_t count = drop->gone(drop->self, s, commit->arena, &gone), before = commit->hide_count;
     if (count == 0) {
-        return;
+        return false;
     }
     weir_removed r = {.id = s->added.id, .rev = s->rev};
-    uint32_t total = all_hidden(s, gone, count, commit->arena, &hidden);
+    uint32_t total = join(s, gone, count, commit->arena, &hidden);
     if (covered(hidden, total, s->added.from_ms, s->added.to_ms)) {
         weir_commit_add_removed(commit, &r);
-        return;
+        return true;
     }
-    bool chosen = false;
-    total = hidden_before(s, commit->arena, &hidden);
-    for (uint32_t i = 0; i < count && !*more; i++) {
-        int64_t from = gone[i].start_ms > s->added.from_ms ? gone[i].start_ms : s->added.from_ms,
-                to = gone[i].end_ms < s->added.to_ms ? gone[i].end_ms : s->added.to_ms;
-        if (from >= to || covered(hidden, total, from, to)) {
-            continue;
-        }
-        if (chosen) {
-            *more = true;
-        } else {
-            r.from_ms = from;
-            r.to_ms = to;
-            chosen = true;
+    total = join(s, NULL, 0, commit->arena, &hidden);
+    for (uint32_t i = 0; i < count; i++) {
+        r.from_ms = gone[i].start_ms > s->added.from_ms ? gone[i].start_ms : s->added.from_ms;
+        r.to_ms = gone[i].end_ms < s->added.to_ms ? gone[i].end_ms : s->added.to_ms;
+        if (r.from_ms < r.to_ms && !covered(hidden, total, r.from_ms, r.to_ms)) {
+            weir_commit_add_hidden(commit, &r);
         }
     }
-    if (chosen) {
-        weir_commit_add_hidden(commit, &r);
-    }
+    return commit->hide_count > before;
 }
 
+/* NULL: nothing is to be dropped. */
 static weir_commit *make_commit(weir_table *table, const weir_clock *clock, const weir_drop *drop,
-                                bool *more)
+                                uint64_t *changed)
 {
     weir_commit *commit = weir_commit_new(WEIR_OP_DROP, clock);
     weir_log_state *state = weir_table_state(table);
     size_t count;
     const weir_segment_state *const *segments = weir_log_segments(state, &count);
-    *more = false;
+    *changed = 0;
     for (size_t i = 0; i < count; i++) {
-        bool rest = false;
-        drop_from(segments[i], drop, commit, &rest);
-        *more = *more || rest;
+        *changed += drop_from(segments[i], drop, commit);
     }
     weir_log_state_unref(state);
+    if (*changed == 0) {
+        weir_commit_free(commit);
+        commit = NULL;
+    }
     return commit;
 }
 
 bool weir_table_drop(weir_table *table, const weir_clock *clock, const weir_drop *drop,
                      bool (*give_up)(void *self), void *self, uint64_t *changed, weir_error *err)
 {
-    bool more = true;
-    *changed = 0;
-    for (int tries = 0; more && tries < TRIES; tries++) {
+    for (int tries = 0; tries < TRIES; tries++) {
         int rule = 0;
+        *changed = 0;
         if (!weir_table_refresh(table, err)) {
             return false;
         }
-        weir_commit *commit = make_commit(table, clock, drop, &more);
-        uint64_t count = (uint64_t)commit->remove_count + commit->hide_count;
-        if (count == 0) {
-            weir_commit_free(commit);
+        weir_commit *commit = make_commit(table, clock, drop, changed);
+        if (!commit) {
             return true;
         }
         switch (weir_table_commit(table, commit, give_up, self, &rule, err)) {
         case WEIR_COMMIT_LANDED:
-            *changed += count;
-            break;
+            return true;
         case WEIR_COMMIT_INVALID:
             if (rule != 4) {
                 return false;
             }
-            more = true; /* a segment was compacted, dropped or cut meanwhile */
-            break;
+            break; /* a segment was compacted, dropped or cut meanwhile */
         case WEIR_COMMIT_GIVEN_UP:
             return weir_fail_in(err, "whether rows were dropped is unknown");
         }
     }
-    return !more || weir_fail(err, WEIR_ERR_CONFLICT,
-                              "others change the segments of table %.*s all the time",
-                              WEIR_STR_ARG(weir_table_name(table)));
+    return weir_fail(err, WEIR_ERR_CONFLICT,
+                     "others change the segments of table %.*s all the time",
+                     WEIR_STR_ARG(weir_table_name(table)));
 }
 
 bool weir_table_buckets(weir_table *table, weir_granularity *out, weir_error *err)
