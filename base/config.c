@@ -39,6 +39,7 @@ static const setting settings[] = {
     {"coordinator_period_ms", AT(coordinator_period_ms), NUMBER, "0", "how often duties (compaction, rules) look at each table at least; 0: each its own"},
     {"coordinator_pace", AT(coordinator_pace), NUMBER, "60", "percent of one core that duties may take"},
     {"coordinator_memory_bytes", AT(coordinator_memory_bytes), SIZE, "0", "memory of a duty's work (compaction); 0: an eighth of the machine's"},
+    {"gc_grace_ms", AT(gc_grace_ms), NUMBER, "3600000", "how long a segment that was dropped or replaced stays in the store, for queries that still read it"},
     {"log_level", AT(log_level), TEXT, "info", "debug, info, warn or error"},
     {"log_format", AT(log_format), TEXT, "text", "text, or json: an object a line"},
     {"demo", AT(demo), FLAG, "false", "an embedded broker, a generated web-shop stream and its supervisor"},

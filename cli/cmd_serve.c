@@ -116,7 +116,7 @@ static bool start_service(service *s, weir_error *err)
     s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
         .catalog = s->catalog, .ingest = s->ingest, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
         .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,
-        .memory_bytes = (size_t)s->config.coordinator_memory_bytes});
+        .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .gc_grace_ms = s->config.gc_grace_ms});
     s->server = weir_server_start(&(weir_server_options){
         .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator,
         .catalog = s->catalog, .clock = &weir_clock_system}, err);

@@ -1,13 +1,14 @@
 /* segments/collect.c - see include/weir/collect.h. A run: the horizon moves if that frees anything,
  * then the list of the table's objects is gone through once, page by page. Each page is judged by a
- * state that is at or after the commit of that state's own horizon, which is all that it takes: what
- * is not in it and below its horizon can never come into a later one (V3). */
+ * state that is at or after the commit of that state's own horizon, which is all that it takes:
+ * what is not in it and below its horizon can never come into a later one (V3). */
 #include "weir/collect.h"
 #include "segments/table_log_state.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE 1000 /* keys, and deletions at most, per step */
+#define PAGE 1000     /* keys per step */
+#define DELETIONS 100 /* per step: each is a request */
 
 void weir_collect_note(weir_collect_memory *memory, weir_table *table, const weir_clock *clock,
                        int64_t grace_ms)
@@ -18,8 +19,8 @@ void weir_collect_note(weir_collect_memory *memory, weir_table *table, const wei
     int64_t now_us = weir_monotonic_us(clock); /* after: what is noted was folded before */
     uint32_t n = memory->count;
     int64_t apart_us = grace_ms * 1000 / (WEIR_COLLECT_SEEN / 2);
-    if (n > 0 && (memory->seen[n - 1].version == version ||
-                  now_us - memory->seen[n - 1].at_us < apart_us)) {
+    if (n > 0 &&
+        (memory->seen[n - 1].version == version || now_us - memory->seen[n - 1].at_us < apart_us)) {
         return;
     }
     if (n == WEIR_COLLECT_SEEN) {
@@ -90,13 +91,15 @@ typedef struct page {
     weir_arena *arena;
     object *objects;
     size_t count;
+    bool last, whole;
 } page;
 
 static bool see_object(void *self, weir_str key, uint64_t size)
 {
     page *p = self;
     p->objects[p->count++] = (object){weir_arena_str(p->arena, key), size};
-    return p->count < PAGE;
+    p->last = p->count < PAGE;
+    return p->last;
 }
 
 /* Whether the name is a segment's that no state from `state` on can have. */
@@ -108,14 +111,16 @@ static bool is_garbage(const weir_log_state *state, weir_str key, uint64_t *base
            !weir_log_has_tombstone(state, id);
 }
 
-/* Deletes what may go of one page, and looks for what a later horizon would free. */
+/* Deletes what may go of one page, and looks for what a later horizon would free. What is left of
+ * the page when there was much is the next step's: p->count is what was judged. */
 static bool sweep_page(weir_collect *c, page *p, weir_error *err)
 {
     weir_store *store = weir_catalog_store(weir_table_catalog(c->table));
     weir_log_state *state = weir_table_state(c->table);
     uint64_t horizon = weir_log_horizon(state), later = next_horizon(c, state);
     bool ok = true;
-    for (size_t i = 0; i < p->count && ok; i++) {
+    size_t i = 0;
+    for (; i < p->count && ok && c->objects < DELETIONS; i++) {
         uint64_t base;
         if (!is_garbage(state, p->objects[i].key, &base)) {
             continue;
@@ -128,6 +133,8 @@ static bool sweep_page(weir_collect *c, page *p, weir_error *err)
             c->worth = true;
         }
     }
+    p->whole = i == p->count;
+    p->count = i;
     weir_log_state_unref(state);
     return ok;
 }
@@ -140,7 +147,7 @@ static weir_str folder_of(weir_arena *arena, weir_table *table)
 static bool next_page(weir_collect *c, weir_error *err)
 {
     weir_store *store = weir_catalog_store(weir_table_catalog(c->table));
-    page p = {.arena = weir_arena_new()};
+    page p = {.arena = weir_arena_new(), .last = true};
     p.objects = WEIR_ARENA_ARRAY(p.arena, object, PAGE);
     bool ok = store->ops->list(store, folder_of(p.arena, c->table), weir_str_of(c->after),
                                see_object, &p, err) &&
@@ -148,7 +155,7 @@ static bool next_page(weir_collect *c, weir_error *err)
     if (ok && p.count > 0) {
         snprintf(c->after, sizeof(c->after), "%.*s", WEIR_STR_ARG(p.objects[p.count - 1].key));
     }
-    c->listed = ok && p.count < PAGE;
+    c->listed = ok && p.last && p.whole;
     weir_arena_free(p.arena);
     return ok;
 }

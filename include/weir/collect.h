@@ -27,7 +27,7 @@ typedef struct weir_collect { /* one run over a table; zeroed at first, then the
     bool moved, worth, listed; /* its own: the horizon was moved in this run; a later one would free objects; all pages are done */
     char after[400];
 } weir_collect;
-/* One commit, or a page of the store's list and the deletion of at most as many objects. *done: the run is over. False: err says why; begin anew. */
+/* One commit, or a page of the store's list and a hundred deletions of it at most. *done: the run is over. False: err says why; begin anew. */
 bool weir_collect_step(weir_collect *c, bool *done, weir_error *err);
 /* Notes what is folded now; weir_collect_step does it too. The more often, the more exact the grace (which is never too short). */
 void weir_collect_note(weir_collect_memory *memory, weir_table *table, const weir_clock *clock, int64_t grace_ms);

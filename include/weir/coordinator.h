@@ -17,6 +17,7 @@ typedef struct weir_coordinator_options {
     int64_t period_ms;       /* of all duties at most; 0: each its own */
     uint32_t pace;           /* percent of one core that the work may take; 0: 100 */
     size_t memory_bytes;     /* that a duty's work may take; 0: an eighth of the machine's */
+    int64_t gc_grace_ms;     /* how long objects that nobody needs stay; 0: an hour */
 } weir_coordinator_options;
 weir_coordinator *weir_coordinator_new(const weir_coordinator_options *options);
 /* One thing of one duty: a few milliseconds to a second, never asleep but in the catalog's waits. *wait_ms: how long nothing will be due (0: more at once).

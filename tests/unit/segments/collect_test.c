@@ -183,7 +183,8 @@ static size_t objects(fixture *f)
     weir_error err = {0};
     weir_store_faults none = {0};
     weir_store_memory_faults(f->store, &none);
-    assert_true(f->store->ops->list(f->store, WEIR_STR("t/segments/"), (weir_str){0}, see, &count, &err));
+    assert_true(
+        f->store->ops->list(f->store, WEIR_STR("t/segments/"), (weir_str){0}, see, &count, &err));
     return count;
 }
 
@@ -233,7 +234,8 @@ static void segments_inside_go_and_others_are_cut(void **state)
     assert_int_equal(drop(f, &f->a, 0, DAY), 0); /* nothing is left to do */
     assert_int_equal(drop(f, &f->a, 100, DAY / 2), 0);
     assert_int_equal(version_of(&f->a), version);
-    assert_int_equal(drop(f, &f->a, DAY - 1000, DAY + 10000), 1); /* with what is hidden already: all */
+    assert_int_equal(drop(f, &f->a, DAY - 1000, DAY + 10000),
+                     1); /* with what is hidden already: all */
     assert_int_equal(rows_seen(&f->a), 10);
     weir_catalog_step(f->b.catalog);
     assert_int_equal(rows_seen(&f->b), 10);
@@ -290,7 +292,8 @@ static void an_open_claim_does_not_keep_rows_from_being_dropped(void **state)
     weir_claim claim = {WEIR_STR("c"), 0, DAY};
     commit->claim = &claim;
     commit->claim_count = 1;
-    assert_int_equal(weir_table_commit(f->a.table, commit, never, NULL, &rule, &err), WEIR_COMMIT_LANDED);
+    assert_int_equal(weir_table_commit(f->a.table, commit, never, NULL, &rule, &err),
+                     WEIR_COMMIT_LANDED);
     assert_int_equal(drop(f, &f->a, 0, DAY), 1);
 }
 
@@ -368,7 +371,9 @@ static void objects_of_writers_that_died_are_deleted(void **state)
     upload(f, &f->a, arena, 0, 1000, 10); /* never committed */
     add(f, &f->a, 0, 1000, 5);
     weir_error err = {0};
-    assert_int_equal(f->store->ops->put(f->store, WEIR_STR("t/segments/README"), WEIR_STR("mine"), &err), WEIR_PUT_DONE);
+    assert_int_equal(
+        f->store->ops->put(f->store, WEIR_STR("t/segments/README"), WEIR_STR("mine"), &err),
+        WEIR_PUT_DONE);
     collect(f, &f->a, 1000);
     f->seed.now_us += 2000000;
     assert_int_equal(collect(f, &f->a, 1000), 1);
@@ -409,7 +414,8 @@ static void an_open_claim_keeps_the_horizon_back(void **state)
     weir_claim claim = {WEIR_STR("load"), 0, 0};
     commit->claim = &claim;
     commit->claim_count = 1;
-    assert_int_equal(weir_table_commit(f->a.table, commit, never, NULL, &rule, &err), WEIR_COMMIT_LANDED);
+    assert_int_equal(weir_table_commit(f->a.table, commit, never, NULL, &rule, &err),
+                     WEIR_COMMIT_LANDED);
     weir_added long_one = upload(f, &f->a, arena, 0, 1000, 10);
     add(f, &f->a, DAY, 1000, 5);
     drop(f, &f->a, DAY, 2 * (int64_t)DAY);
@@ -435,8 +441,9 @@ static void two_that_collect_at_once_delete_each_object_once(void **state)
     }
     add(f, &f->a, 11 * (int64_t)DAY, 1000, 1);
     weir_catalog_step(f->b.catalog);
-    weir_collect c[2] = {{.table = f->a.table, .clock = &f->seed.clock, .memory = &f->a.memory, .give_up = never},
-                         {.table = f->b.table, .clock = &f->seed.clock, .memory = &f->b.memory, .give_up = never}};
+    weir_collect c[2] = {
+        {.table = f->a.table, .clock = &f->seed.clock, .memory = &f->a.memory, .give_up = never},
+        {.table = f->b.table, .clock = &f->seed.clock, .memory = &f->b.memory, .give_up = never}};
     bool done[2] = {0};
     weir_error err = {0};
     while (!done[0] || !done[1]) {
@@ -503,10 +510,15 @@ static void one_history(uint64_t seed)
             upload(&f, p, arena, day * (int64_t)DAY, DAY, n); /* its writer dies */
             break;
         case 4: { /* killed at a step of the collection, or not */
-            weir_collect c = {.table = p->table, .clock = &f.seed.clock, .memory = &p->memory, .grace_ms = grace_ms, .give_up = never};
+            weir_collect c = {.table = p->table,
+                              .clock = &f.seed.clock,
+                              .memory = &p->memory,
+                              .grace_ms = grace_ms,
+                              .give_up = never};
             bool done = false;
             weir_error err = {0};
-            for (uint32_t i = draw(&f.seed, 5); i > 0 && !done && weir_collect_step(&c, &done, &err); i--) {
+            for (uint32_t i = draw(&f.seed, 5);
+                 i > 0 && !done && weir_collect_step(&c, &done, &err); i--) {
                 deleted += c.objects;
             }
             break;
