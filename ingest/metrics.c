@@ -1,5 +1,6 @@
 /* ingest/metrics.c - Prometheus lines of ingest: events and bytes by supervisor, lag by partition,
  * freshness, memory, hand-offs. */
+#include "ingest/gaps.h"
 #include "ingest/supervisor.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -147,6 +148,29 @@ static void put_states(const scrape *sc, weir_buf *out)
     }
 }
 
+/* Out of the log: they outlive the process. */
+static void put_gaps(const scrape *sc, weir_buf *out)
+{
+    weir_gap_figures *figures = WEIR_ARENA_ARRAY(sc->arena, weir_gap_figures, sc->count + 1);
+    for (uint32_t i = 0; i < sc->count; i++) {
+        weir_log_state *state = weir_table_state(sc->all[i]->table);
+        figures[i] = weir_gaps_count(state, sc->all[i]->id);
+        weir_log_state_unref(state);
+    }
+    put_head(out, "weir_ingest_gap_offsets_total", "counter",
+             "Offsets that the topic no longer had when they were to be read, since the table was "
+             "made.");
+    for (uint32_t i = 0; i < sc->count; i++) {
+        put_name(out, "weir_ingest_gap_offsets_total", sc->all[i]);
+        weir_buf_printf(out, "} %llu\n", (unsigned long long)figures[i].offsets);
+    }
+    put_head(out, "weir_ingest_gaps_open", "gauge", "Gaps that nobody has acknowledged.");
+    for (uint32_t i = 0; i < sc->count; i++) {
+        put_name(out, "weir_ingest_gaps_open", sc->all[i]);
+        weir_buf_printf(out, "} %llu\n", (unsigned long long)figures[i].open_gaps);
+    }
+}
+
 void weir_ingest_metrics(weir_ingest *ingest, weir_buf *out)
 {
     scrape sc = {.arena = weir_arena_new()};
@@ -159,6 +183,7 @@ void weir_ingest_metrics(weir_ingest *ingest, weir_buf *out)
     put_lags(&sc, out);
     put_freshness(&sc, out);
     put_states(&sc, out);
+    put_gaps(&sc, out);
     put_counter(&sc, out, "weir_ingest_handoffs_total", "Generations that were committed.",
                 offsetof(weir_stats, handoffs));
     put_counter(&sc, out, "weir_ingest_handoff_failures_total",

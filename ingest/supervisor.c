@@ -1,7 +1,7 @@
-/* ingest/supervisor.c - supervisors come and go: posted, resumed at start, suspended, reset,
- * terminated, stopped. Whatever changes one seals and hands off under the old spec first, then
- * commits the new one, then goes on, so no row is lost or doubled (docs/PROTOCOL.md, sections 6 and
- * 7). */
+/* ingest/supervisor.c - supervisors come and go: posted, resumed at start, suspended,
+ * terminated, stopped; offsets are in supervisor_offsets.c. Whatever changes one seals and hands
+ * off under the old spec first, then commits the new one, then goes on, so no row is lost or
+ * doubled (docs/PROTOCOL.md, sections 6 and 7). */
 #include "ingest/supervisor.h"
 #include "ingest/transform.h"
 #include "weir/log.h"
@@ -306,22 +306,28 @@ static bool is_stopping(void *self)
     return s->ingest->stopping || now.tv_sec >= s->give_up_s;
 }
 
-static bool commit_spec(weir_supervisor *s, weir_table *table, weir_str spec, bool suspended,
-                        weir_error *err)
+bool weir_supervisor_commit(weir_supervisor *s, weir_table *table, weir_commit *commit,
+                            weir_error *err)
 {
     int rule = 0;
-    weir_commit *commit = weir_commit_new(WEIR_OP_SPEC, s->ingest->options.clock);
-    commit->supervisor.set = true;
-    commit->supervisor.id = weir_arena_str(commit->arena, s->id);
-    commit->supervisor.spec = weir_arena_str(commit->arena, spec);
-    commit->supervisor.suspended = suspended;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     s->give_up_s = now.tv_sec + STOP_WAIT_MS / 1000;
     return weir_table_commit(table, commit, is_stopping, s, &rule, err) == WEIR_COMMIT_LANDED;
 }
 
-static void put_id(weir_str id, weir_buf *out)
+static bool commit_spec(weir_supervisor *s, weir_table *table, weir_str spec, bool suspended,
+                        weir_error *err)
+{
+    weir_commit *commit = weir_commit_new(WEIR_OP_SPEC, s->ingest->options.clock);
+    commit->supervisor.set = true;
+    commit->supervisor.id = weir_arena_str(commit->arena, s->id);
+    commit->supervisor.spec = weir_arena_str(commit->arena, spec);
+    commit->supervisor.suspended = suspended;
+    return weir_supervisor_commit(s, table, commit, err);
+}
+
+void weir_supervisor_put_id(weir_str id, weir_buf *out)
 {
     weir_json json = {.out = out};
     weir_json_begin_object(&json);
@@ -385,7 +391,7 @@ bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out
     bool is_new = !s->spec;
     pthread_mutex_unlock(&s->change);
     if (ok) {
-        put_id(spec->id, out);
+        weir_supervisor_put_id(spec->id, out);
     } else if (is_new) {
         remove_supervisor(ingest, s);
     }
@@ -440,7 +446,7 @@ bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, 
     s->terminated = s->terminated || ok;
     pthread_mutex_unlock(&s->change);
     if (ok) {
-        put_id(s->id, out);
+        weir_supervisor_put_id(s->id, out);
         remove_supervisor(ingest, s);
     }
     weir_supervisor_unref(s);
@@ -452,38 +458,13 @@ static void sleep_ms(int64_t ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Waits for something a worker does; false: not within the time, or given up. */
-static bool wait_for(const weir_ingest *ingest, weir_worker *worker, uint64_t ticket, bool reset,
-                     bool (*give_up)(void *self), void *self)
+bool weir_supervisor_wait(weir_supervisor *s, bool (*done)(void *self), void *self, weir_error *err)
 {
-    for (int64_t waited_ms = 0; waited_ms < STOP_WAIT_MS; waited_ms += 10) {
-        if (ingest->stopping || (give_up && give_up(self))) {
-            return false;
-        }
-        if (reset ? weir_worker_was_reset(worker) : weir_worker_flushed(worker, ticket)) {
+    for (int64_t waited_ms = 0; waited_ms < STOP_WAIT_MS && !s->ingest->stopping; waited_ms += 10) {
+        if (done(self)) {
             return true;
         }
         sleep_ms(10);
-    }
-    return false;
-}
-
-static bool ask_worker(weir_supervisor *s, bool reset, bool (*give_up)(void *self), void *self,
-                       weir_error *err)
-{
-    uint64_t ticket = 0;
-    if (!s->worker) {
-        return !reset || weir_fail(err, WEIR_ERR_CONFLICT,
-                                   "supervisor [%.*s] is suspended: resume it, then reset it",
-                                   WEIR_STR_ARG(s->id));
-    }
-    if (reset) {
-        weir_worker_reset(s->worker);
-    } else {
-        ticket = weir_worker_flush(s->worker);
-    }
-    if (wait_for(s->ingest, s->worker, ticket, reset, give_up, self)) {
-        return true;
     }
     weir_arena *arena = weir_arena_new();
     weir_worker_status status;
@@ -495,30 +476,47 @@ static bool ask_worker(weir_supervisor *s, bool reset, bool (*give_up)(void *sel
     return false;
 }
 
-static bool ask(weir_ingest *ingest, weir_str id, bool reset, weir_buf *out, weir_error *err)
+typedef struct flushing {
+    weir_worker *worker;
+    uint64_t ticket;
+    bool (*give_up)(void *self);
+    void *self;
+    bool given_up;
+} flushing;
+
+static bool is_flushed(void *self)
+{
+    flushing *f = self;
+    f->given_up = f->give_up && f->give_up(f->self);
+    return f->given_up || weir_worker_flushed(f->worker, f->ticket);
+}
+
+static bool flush(weir_supervisor *s, bool (*give_up)(void *self), void *self, weir_error *err)
+{
+    if (!s->worker) {
+        return true;
+    }
+    flushing f = {s->worker, weir_worker_flush(s->worker), give_up, self, false};
+    return weir_supervisor_wait(s, is_flushed, &f, err) &&
+           (!f.given_up ||
+            weir_fail(err, WEIR_ERR_CONFLICT, "supervisor [%.*s]: the hand-off was not waited for",
+                      WEIR_STR_ARG(s->id)));
+}
+
+bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
 {
     weir_supervisor *s = weir_supervisor_find(ingest, id, err);
     if (!s) {
         return false;
     }
     pthread_mutex_lock(&s->change);
-    bool ok = ask_worker(s, reset, NULL, NULL, err);
+    bool ok = flush(s, NULL, NULL, err);
     pthread_mutex_unlock(&s->change);
     if (ok) {
-        put_id(s->id, out);
+        weir_supervisor_put_id(s->id, out);
     }
     weir_supervisor_unref(s);
     return ok;
-}
-
-bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
-{
-    return ask(ingest, id, true, out, err);
-}
-
-bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err)
-{
-    return ask(ingest, id, false, out, err);
 }
 
 bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void *self), void *self,
@@ -531,7 +529,7 @@ bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void
     for (uint32_t i = 0; i < count; i++) {
         pthread_mutex_lock(&all[i]->change);
         if (ok && weir_str_eq(weir_table_name(all[i]->table), table)) {
-            ok = ask_worker(all[i], false, give_up, self, err);
+            ok = flush(all[i], give_up, self, err);
         }
         pthread_mutex_unlock(&all[i]->change);
         weir_supervisor_unref(all[i]);

@@ -43,6 +43,10 @@ void weir_supervisor_unref(weir_supervisor *s);
 /* References to all of them, in `arena`. The caller unrefs each. */
 uint32_t weir_supervisors_all(weir_ingest *ingest, weir_arena *arena, weir_supervisor ***out);
 weir_spec *weir_supervisor_spec_ref(weir_supervisor *s);
+/* Both with `change` held. Commits, giving up after a minute or when the service ends; takes over the commit. Waits as long until `done`. */
+bool weir_supervisor_commit(weir_supervisor *s, weir_table *table, weir_commit *commit, weir_error *err);
+bool weir_supervisor_wait(weir_supervisor *s, bool (*done)(void *self), void *self, weir_error *err);
+void weir_supervisor_put_id(weir_str id, weir_buf *out); /* {"id":...} */
 /* What a supervisor does now, in Druid's words. */
 typedef struct weir_supervisor_condition {
     const char *state, *detailed;

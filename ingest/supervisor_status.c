@@ -1,5 +1,6 @@
 /* ingest/supervisor_status.c - what a supervisor says of itself over HTTP, in Druid's shapes: list,
  * spec, status, health, stats, the rejected events. */
+#include "ingest/gaps.h"
 #include "ingest/supervisor.h"
 #include <stdio.h>
 
@@ -223,27 +224,18 @@ static void put_task(weir_supervisor *s, const weir_spec *spec, const weir_worke
 /* Offsets that the topic no longer had: visible until somebody acknowledges them. */
 static void put_gaps(weir_supervisor *s, weir_json *out)
 {
-    size_t count;
     weir_log_state *state = weir_table_state(s->table);
-    const weir_gap *gaps = weir_log_gaps(state, &count);
     weir_json_key(out, WEIR_STR("gaps"));
-    weir_json_begin_array(out);
-    for (size_t i = 0; i < count; i++) {
-        const weir_range *range = &gaps[i].range;
-        if (!weir_str_eq(range->source.supervisor, s->id)) {
-            continue;
-        }
-        weir_json_begin_object(out);
-        weir_json_member_str(out, "topic", range->source.topic);
-        weir_json_member_long(out, "partition", range->source.partition);
-        weir_json_member_long(out, "from", range->from);
-        weir_json_member_long(out, "to", range->to);
-        weir_json_member_long(out, "size", range->to - range->from);
-        weir_json_member_str(out, "reason", range->reason);
-        weir_json_end_object(out);
-    }
-    weir_json_end_array(out);
+    weir_gaps_print(state, s->id, out);
     weir_log_state_unref(state);
+}
+
+static weir_gap_figures count_gaps(weir_supervisor *s)
+{
+    weir_log_state *state = weir_table_state(s->table);
+    weir_gap_figures figures = weir_gaps_count(state, s->id);
+    weir_log_state_unref(state);
+    return figures;
 }
 
 static void put_error(weir_json *out, const char *message, int64_t now_ms)
@@ -264,6 +256,16 @@ static void put_errors(weir_supervisor *s, const weir_supervisor_condition *cond
     weir_json_begin_array(out);
     if (condition->has_problem) {
         put_error(out, condition->problem.message, now_ms);
+    }
+    weir_gap_figures gaps = count_gaps(s);
+    if (gaps.open_gaps > 0) {
+        char message[300];
+        snprintf(
+            message, sizeof(message),
+            "%llu offsets were no longer in the topic when they were to be read (see gaps); POST "
+            "to acknowledgeGaps when you know of it",
+            (unsigned long long)gaps.open_offsets);
+        put_error(out, message, now_ms);
     }
     for (uint32_t i = 0; condition->has_worker && i < condition->worker.partition_count; i++) {
         const weir_worker_partition *p = &condition->worker.partitions[i];
@@ -349,6 +351,11 @@ bool weir_supervisor_health(weir_ingest *ingest, weir_str id, bool *healthy, wei
     *healthy = condition.healthy;
     weir_json_begin_object(&json);
     weir_json_member_bool(&json, "healthy", condition.healthy);
+    weir_gap_figures gaps = count_gaps(s);
+    if (gaps.open_gaps > 0) {
+        weir_json_member_long(&json, "unacknowledgedGaps", (int64_t)gaps.open_gaps);
+        weir_json_member_long(&json, "lostOffsets", (int64_t)gaps.open_offsets);
+    }
     weir_json_end_object(&json);
     weir_arena_free(arena);
     weir_supervisor_unref(s);

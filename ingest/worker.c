@@ -14,6 +14,8 @@
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
 #define REOPEN_MS 2000
+#define OUT_OF_RANGE_MS                                                                            \
+    5000 /* the other partitions wait no longer for a store that does not answer */
 
 /* Made and freed. */
 
@@ -64,6 +66,7 @@ void weir_worker_free(weir_worker *w)
     }
     drop_sealed(w);
     weir_worker_start_forget(w);
+    weir_worker_reset_free(w);
     free_shown(w->shown, w->shown_count);
     weir_transform_free(w->transform);
     weir_events_done(&w->events);
@@ -315,9 +318,10 @@ static void begin_handoff(weir_worker *w)
     w->options.jobs.start(w->options.jobs.self, weir_handoff_job(handoff));
 }
 
-static bool is_handed_off(const weir_worker *w)
+/* What a reset to an earlier offset will mask is not committed meanwhile. */
+static bool holds_back(const weir_worker *w)
 {
-    return !w->handoff && !w->sealed;
+    return w->reset && !w->hand_off_first && weir_worker_is_starting(w);
 }
 
 static void step_handoffs(weir_worker *w)
@@ -325,7 +329,7 @@ static void step_handoffs(weir_worker *w)
     if (w->handoff) {
         end_handoff(w);
     }
-    if (!w->handoff && w->sealed && !w->fatal) {
+    if (!w->handoff && w->sealed && !w->fatal && !holds_back(w)) {
         begin_handoff(w);
     }
 }
@@ -417,6 +421,8 @@ static void take_out_of_range(weir_worker *w, const weir_source_event *event)
     if (s && s->ready && !s->stopped && w->phase == WEIR_WORKER_RUNNING) {
         weir_worker_problem(w, &event->err, false);
         weir_worker_start(w);
+        w->hand_off_first = true; /* so that the log stands where we do */
+        w->hand_off_until_us = now_us(w) + OUT_OF_RANGE_MS * 1000;
     }
 }
 
@@ -520,7 +526,7 @@ static void check_held(weir_worker *w)
 static void step_running(weir_worker *w)
 {
     check_held(w);
-    if (w->phase == WEIR_WORKER_RUNNING && must_seal(w) && is_handed_off(w)) {
+    if (w->phase == WEIR_WORKER_RUNNING && must_seal(w) && weir_worker_is_handed_off(w)) {
         weir_worker_seal(w, true);
     }
 }
@@ -530,19 +536,10 @@ static void step_draining(weir_worker *w)
     if (w->cancel_wanted) {
         drop_sealed(w);
     }
-    if ((is_handed_off(w) || (w->fatal && !w->handoff)) && weir_worker_start_reap(w)) {
+    if ((weir_worker_is_handed_off(w) || (w->fatal && !w->handoff)) && weir_worker_start_reap(w)) {
         close_source(w, true);
         w->phase = WEIR_WORKER_STOPPED;
     }
-}
-
-static void begin_reset(weir_worker *w)
-{
-    w->resetting = true;
-    for (uint32_t i = 0; i < w->source_count; i++) {
-        w->sources[i].reset = true;
-    }
-    weir_worker_start(w);
 }
 
 /* Requests that others made. */
@@ -554,6 +551,12 @@ static void take_requests(weir_worker *w)
     if (w->stop_wanted && w->phase != WEIR_WORKER_DRAINING && w->phase != WEIR_WORKER_STOPPED) {
         weir_worker_seal(w, false);
         w->phase = WEIR_WORKER_DRAINING;
+        if (w->reset) {
+            weir_error err;
+            weir_fail(&err, WEIR_ERR_CONFLICT, "supervisor [%.*s] is being stopped",
+                      WEIR_STR_ARG(w->spec->id));
+            weir_worker_reset_end(w, &err);
+        }
     }
     if (w->cancel_wanted) {
         if (w->handoff) {
@@ -563,26 +566,15 @@ static void take_requests(weir_worker *w)
             w->start->job.cancelled = true;
         }
     }
-    if (w->reset_wanted && w->phase == WEIR_WORKER_RUNNING) {
-        begin_reset(w);
-    }
+    weir_worker_reset_take(w);
     if (flush > w->flush_sealed) {
         w->flush_sealed = flush;
         weir_worker_seal(w, w->phase == WEIR_WORKER_RUNNING);
     }
-    if (w->flush_sealed > w->flush_done && is_handed_off(w)) {
+    if (w->flush_sealed > w->flush_done && weir_worker_is_handed_off(w)) {
         pthread_mutex_lock(&w->lock);
         w->flush_done = w->flush_sealed;
         pthread_mutex_unlock(&w->lock);
-    }
-}
-
-/* After a start: the reset that was asked for is done. */
-static void note_reset(weir_worker *w)
-{
-    if (w->phase == WEIR_WORKER_RUNNING && w->resetting) {
-        w->resetting = false;
-        w->reset_wanted = false;
     }
 }
 
@@ -623,13 +615,15 @@ bool weir_worker_step(weir_worker *w, int wait_ms)
     case WEIR_WORKER_DECIDING:
     case WEIR_WORKER_COMMITTING:
         weir_worker_start_step(w);
-        note_reset(w);
+        if (w->phase == WEIR_WORKER_RUNNING && w->reset) {
+            weir_worker_reset_end(w, NULL);
+        }
         break;
     case WEIR_WORKER_RUNNING:
         step_running(w);
         break;
     case WEIR_WORKER_REVOKING:
-        if (is_handed_off(w) || now_us(w) >= w->deadline_us) {
+        if (weir_worker_is_handed_off(w) || now_us(w) >= w->deadline_us) {
             give_partitions(w);
         }
         break;
@@ -664,16 +658,6 @@ void weir_worker_cancel(weir_worker *w)
 {
     w->stop_wanted = true;
     w->cancel_wanted = true;
-}
-
-void weir_worker_reset(weir_worker *w)
-{
-    w->reset_wanted = true;
-}
-
-bool weir_worker_was_reset(weir_worker *w)
-{
-    return !w->reset_wanted;
 }
 
 uint64_t weir_worker_flush(weir_worker *w)

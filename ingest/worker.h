@@ -34,10 +34,18 @@ void weir_worker_free(weir_worker *worker); /* stopped, or cancelled */
 /* Requests, from any thread; they are seen by the next step. */
 void weir_worker_stop(weir_worker *worker);   /* seal, hand off, leave the group, then stop */
 void weir_worker_cancel(weir_worker *worker); /* of a stop: give up what is unknown */
-void weir_worker_reset(weir_worker *worker);  /* begin anew at the low watermarks */
 uint64_t weir_worker_flush(weir_worker *worker); /* seal and hand off now; returns a ticket */
 bool weir_worker_flushed(weir_worker *worker, uint64_t ticket);
-bool weir_worker_was_reset(weir_worker *worker); /* no reset is asked for or under way */
+/* Partitions go on at the offsets given; none given: all that the log knows, at the begin (useEarliestOffset) or the end of the topic. Copies; a later
+ * order takes the place of one that has not begun. Returns a ticket. */
+typedef struct weir_reset {
+    weir_str topic;
+    int32_t partition;
+    int64_t offset;
+} weir_reset;
+uint64_t weir_worker_reset(weir_worker *worker, const weir_reset *resets, uint32_t count);
+/* True when done; err->code then is WEIR_OK, or the order was refused as a whole. */
+bool weir_worker_was_reset(weir_worker *worker, uint64_t ticket, weir_error *err);
 
 /* As of the last step; copies into `arena`. Any thread. */
 typedef struct weir_worker_partition {

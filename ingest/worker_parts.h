@@ -23,7 +23,8 @@ typedef struct weir_worker_source { /* a partition that is assigned to us */
     weir_source_key key; /* its name in the log; borrowed from the spec and the event source */
     bool ready;          /* position is known and committed */
     bool stopped;        /* topic changed: not read any more */
-    bool reset;          /* a reset is wanted */
+    bool reset;          /* a reset is wanted, to */
+    int64_t reset_to;
     bool committing;     /* epoch and position hold once the commit under way has landed */
     uint64_t epoch;
     int64_t position;    /* next offset to append */
@@ -40,10 +41,14 @@ typedef struct weir_start_job { /* folds the log, or commits what the start of s
     weir_job job;
     weir_worker *worker;
     weir_commit *commit; /* NULL: fold only */
+    bool resets;         /* the commit holds the reset that is under way */
     bool stale; /* of an assignment that is gone: its result counts for nothing */
     bool ok;
     weir_error err;
 } weir_start_job;
+
+typedef struct weir_reset_order weir_reset_order; /* worker_reset.c */
+#define WEIR_RESET_ASKED "a reset was asked for"
 
 typedef struct weir_sealed { /* a generation that waits for its hand-off */
     weir_generation *gen;
@@ -79,10 +84,16 @@ struct weir_worker {
     weir_worker_source *batch_source;
     uint64_t batch_unparseable, batch_thrown_away, batch_bytes;
     /* Requests and what others may see. */
-    bool resetting;       /* the reset that is wanted is under way */
-    _Atomic bool stop_wanted, cancel_wanted, reset_wanted;
+    weir_reset_order *reset; /* under way */
+    uint64_t reset_number;   /* its ticket */
+    bool hand_off_first;     /* the start under way waits for the hand-off of what was sealed */
+    int64_t hand_off_until_us;
+    _Atomic bool stop_wanted, cancel_wanted;
     pthread_mutex_t lock; /* of all below */
     uint64_t flush_wanted, flush_sealed, flush_done;
+    weir_reset_order *reset_wanted;
+    uint64_t reset_asked, reset_done; /* tickets */
+    weir_error reset_error;           /* of reset_done */
     weir_worker_partition *shown;
     uint32_t shown_count;
     weir_worker_phase shown_phase;
@@ -97,6 +108,14 @@ void weir_worker_problem(weir_worker *w, const weir_error *err, bool fatal); /* 
 void weir_worker_seal(weir_worker *w, bool go_on);
 void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s); /* from its position; begins one if there is none */
 void weir_worker_pause(weir_worker *w, int64_t ms); /* before the next try */
+static inline bool weir_worker_is_starting(const weir_worker *w)
+{
+    return w->phase == WEIR_WORKER_FOLDING || w->phase == WEIR_WORKER_DECIDING || w->phase == WEIR_WORKER_COMMITTING;
+}
+static inline bool weir_worker_is_handed_off(const weir_worker *w)
+{
+    return !w->handoff && !w->sealed;
+}
 weir_worker_source *weir_worker_find(weir_worker *w, int32_t partition);
 weir_topic_partition weir_worker_name(const weir_worker *w, int32_t partition);
 
@@ -105,6 +124,12 @@ void weir_worker_start(weir_worker *w);
 void weir_worker_start_step(weir_worker *w);
 void weir_worker_start_forget(weir_worker *w); /* the assignment is gone */
 bool weir_worker_start_reap(weir_worker *w); /* true when no job is under way */
+
+/* worker_reset.c: an order becomes a start; it ends when the worker runs again (err NULL) or is refused. */
+void weir_worker_reset_take(weir_worker *w);
+bool weir_worker_reset_decide(weir_worker *w, const weir_log_state *state, weir_commit *commit, weir_error *err); /* false: ask again */
+void weir_worker_reset_end(weir_worker *w, const weir_error *err);
+void weir_worker_reset_free(weir_worker *w);
 
 /* worker_append.c: records of any partitions, as they came. */
 void weir_worker_append(weir_worker *w, const weir_record *records, uint32_t count);

@@ -40,6 +40,7 @@ static void begin_job(weir_worker *w, weir_commit *commit)
     start->job.step = job_step;
     start->worker = w;
     start->commit = commit;
+    start->resets = commit && commit->op == WEIR_OP_RESET;
     w->start = start;
     w->options.jobs.start(w->options.jobs.self, &start->job);
 }
@@ -55,6 +56,9 @@ static bool end_job(weir_worker *w, bool *ok)
     *ok = start->ok;
     if (!start->ok && !start->job.cancelled) {
         weir_worker_problem(w, &start->err, false);
+    }
+    if (start->ok && start->resets && w->reset) { /* also when the assignment is gone */
+        weir_worker_reset_end(w, NULL);
     }
     free(start);
     w->start = NULL;
@@ -127,7 +131,7 @@ static anchor_check check_anchor(weir_worker *w, int32_t partition, const weir_s
 static void reset_or_stop(weir_worker *w, weir_worker_source *s, const weir_source_state *known,
                           int64_t low, const char *why, weir_commit *commit)
 {
-    if (s->reset || w->spec->reset_offset_automatically) {
+    if (w->spec->reset_offset_automatically) {
         weir_log(WEIR_WARN, "ingest",
                  "%.*s: partition %d of topic '%.*s' begins anew at offset %lld: %s",
                  WEIR_STR_ARG(w->spec->id), (int)s->key.partition, WEIR_STR_ARG(s->key.topic),
@@ -145,12 +149,18 @@ static bool decide_known(weir_worker *w, weir_worker_source *s, const weir_sourc
     int64_t low, high;
     s->epoch = known->epoch;
     s->position = known->next;
+    if (s->reset) {
+        weir_log(WEIR_WARN, "ingest",
+                 "%.*s: partition %d of topic '%.*s' goes on at offset %lld and not at "
+                 "%lld: " WEIR_RESET_ASKED,
+                 WEIR_STR_ARG(w->spec->id), (int)s->key.partition, WEIR_STR_ARG(s->key.topic),
+                 (long long)s->reset_to, (long long)known->next);
+        add_range(commit, s, WEIR_RANGE_RESET, known->epoch + 1, known->next, s->reset_to,
+                  WEIR_RESET_ASKED);
+        return true;
+    }
     if (!w->source->ops->watermarks(w->source, s->partition, &low, &high, err)) {
         return false;
-    }
-    if (s->reset) {
-        reset_or_stop(w, s, known, low, "a reset was asked for", commit);
-        return true;
     }
     if (known->next > high) {
         reset_or_stop(w, s, known, low,
@@ -224,7 +234,9 @@ static void decide(weir_worker *w)
     bool ok = true;
     weir_log_state *state = weir_table_state(w->options.table);
     bool topic_known = topic_is_known(w, state);
-    weir_commit *commit = weir_commit_new(WEIR_OP_START, w->options.clock);
+    weir_commit *commit =
+        weir_commit_new(w->reset ? WEIR_OP_RESET : WEIR_OP_START, w->options.clock);
+    ok = !w->reset || weir_worker_reset_decide(w, state, commit, &err);
     for (uint32_t i = 0; ok && i < w->source_count; i++) {
         ok = decide_one(w, &w->sources[i], state, topic_known, commit, &err);
     }
@@ -353,6 +365,11 @@ void weir_worker_start_step(weir_worker *w)
         take_committed(w);
     }
     w->retry_us = 0;
+    if (w->hand_off_first && !weir_worker_is_handed_off(w) &&
+        weir_monotonic_us(w->options.clock) < w->hand_off_until_us) {
+        return;
+    }
+    w->hand_off_first = false;
     w->phase = WEIR_WORKER_DECIDING;
     decide(w);
     if (w->phase == WEIR_WORKER_RUNNING) {

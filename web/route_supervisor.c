@@ -77,6 +77,18 @@ void weir_route_supervisor_reset(weir_call *call)
     weir_reply(call, weir_supervisor_reset(call->doors->ingest, call->arg, &call->out, &err), &err);
 }
 
+void weir_route_supervisor_reset_offsets(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_reset_offsets(call->doors->ingest, call->arg, call->body, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_acknowledge(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_acknowledge(call->doors->ingest, call->arg, call->body, &call->out, &err), &err);
+}
+
 void weir_route_supervisor_handoff(weir_call *call)
 {
     weir_error err = {0};

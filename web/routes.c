@@ -30,6 +30,8 @@ static const weir_route routes[] = {
     {"POST", "/druid/indexer/v1/supervisor/*/terminate", SLOW, weir_route_supervisor_terminate},
     {"POST", "/druid/indexer/v1/supervisor/*/shutdown", SLOW, weir_route_supervisor_terminate},
     {"POST", "/druid/indexer/v1/supervisor/*/reset", SLOW, weir_route_supervisor_reset},
+    {"POST", "/druid/indexer/v1/supervisor/*/resetOffsets", SLOW, weir_route_supervisor_reset_offsets},
+    {"POST", "/druid/indexer/v1/supervisor/*/acknowledgeGaps", SLOW, weir_route_supervisor_acknowledge},
     {"POST", "/druid/indexer/v1/supervisor/*/handoff", SLOW, weir_route_supervisor_handoff},
 
     {"GET", COORDINATOR "/datasources", SLOW, weir_route_inventory},

@@ -28,6 +28,8 @@ void weir_route_supervisor_suspend(weir_call *call);
 void weir_route_supervisor_resume(weir_call *call);
 void weir_route_supervisor_terminate(weir_call *call);
 void weir_route_supervisor_reset(weir_call *call);
+void weir_route_supervisor_reset_offsets(weir_call *call);
+void weir_route_supervisor_acknowledge(weir_call *call);
 void weir_route_supervisor_handoff(weir_call *call);
 
 void weir_route_lookup_tiers(weir_call *call);

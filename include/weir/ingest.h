@@ -30,7 +30,11 @@ bool weir_supervisor_health(weir_ingest *ingest, weir_str id, bool *healthy, wei
 bool weir_supervisor_stats(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
 bool weir_supervisor_suspend(weir_ingest *ingest, weir_str id, bool suspend, weir_buf *out, weir_error *err); /* false: resume */
 bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
-bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* all partitions begin anew; returns after the commit */
+/* Druid's body: {"type":"kafka","partitions":{"type":"end","stream":topic,"partitionOffsetMap":{"0":100}}}: those go on at these offsets. Also of a suspended one. */
+bool weir_supervisor_reset_offsets(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out, weir_error *err);
+/* Gaps are known: they are shown no longer. Body: empty (all), or {"version":N}: those of the log up to there. */
+bool weir_supervisor_acknowledge(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out, weir_error *err);
 bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* seal and commit now; returns after the commit */
 /* The same for all supervisors of a table. `give_up` (may be NULL) is asked while it waits. */
 bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void *self), void *self, weir_error *err);

@@ -222,6 +222,20 @@ static void flush(world *w)
     assert_true(weir_worker_flushed(w->worker, ticket));
 }
 
+/* Begins partition 0 or 1 at an offset, -1: all at the begin. Empty, or why it was refused. */
+static const char *reset_to(world *w, int32_t partition, int64_t offset)
+{
+    static weir_error err;
+    weir_reset reset = {WEIR_STR("top"), partition, offset};
+    uint64_t ticket = weir_worker_reset(w->worker, &reset, offset >= 0);
+    for (int i = 0; i < 200 && !weir_worker_was_reset(w->worker, ticket, &err); i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    assert_true(weir_worker_was_reset(w->worker, ticket, &err));
+    return err.code == WEIR_OK ? "" : err.message;
+}
+
 static size_t gap_count(world *w, int64_t *size)
 {
     size_t count;
@@ -407,9 +421,8 @@ static void a_topic_made_anew_stops_its_sources_until_a_reset(void **state)
     assert_true(status.partitions[0].stopped);
     assert_true(status.has_problem);
     assert_non_null(strstr(status.problem.message, "topic has changed"));
-    weir_worker_reset(w->worker);
+    reset_to(w, 0, -1);
     steps(w, 30);
-    assert_true(weir_worker_was_reset(w->worker));
     assert_int_equal(count_rows(w), 300);
     status = status_of(w, arena);
     assert_false(status.partitions[0].stopped);
@@ -441,14 +454,114 @@ static void a_reset_reads_uncommitted_rows_once(void **state)
     start(w, earliest, false);
     steps(w, 20);
     assert_int_equal(count_rows(w), 100);
-    weir_worker_reset(w->worker);
+    reset_to(w, 0, -1);
     steps(w, 30);
-    assert_true(weir_worker_was_reset(w->worker));
     assert_int_equal(count_rows(w), 100); /* not committed before: masked, and read again */
     flush(w);
-    weir_worker_reset(w->worker);
+    reset_to(w, 0, -1);
     steps(w, 30);
     assert_int_equal(count_rows(w), 200); /* committed before: a reset means to read them again */
+}
+
+static void a_reset_of_one_partition_leaves_the_others_alone(void **state)
+{
+    world *w = *state;
+    put_events(w, 0, 100);
+    put_events(w, 1, 50);
+    start(w, earliest, false);
+    steps(w, 20);
+    flush(w);
+    assert_string_equal(reset_to(w, 0, 70), "");
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 180); /* 70 to 99 are read again, as it was said */
+    put_events(w, 1, 5);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 185);
+    flush(w);
+    kill_process(w);
+    start(w, earliest, false);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 185);
+}
+
+static void a_reset_backwards_counts_what_was_not_committed_once(void **state)
+{
+    world *w = *state;
+    put_events(w, 0, 100);
+    start(w, earliest, true);
+    for (int i = 0; i < 20; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    flush(w);
+    put_events(w, 0, 40);
+    steps(w, 5);
+    assert_int_equal(count_rows(w), 140); /* 40 of them not committed */
+    assert_string_equal(reset_to(w, 0, 90), "");
+    for (int i = 0; i < 20; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    assert_int_equal(count_rows(w), 150);
+    flush(w);
+    assert_int_equal(count_rows(w), 150);
+}
+
+static void a_reset_forwards_keeps_what_was_seen_and_skips_the_rest(void **state)
+{
+    world *w = *state;
+    int64_t size;
+    put_events(w, 0, 100);
+    start(w, earliest, false);
+    steps(w, 20);
+    w->budget.limit_bytes = 1; /* nothing is taken */
+    put_events(w, 0, 100);
+    steps(w, 5);
+    assert_int_equal(count_rows(w), 100);
+    assert_string_equal(reset_to(w, 0, 180), "");
+    w->budget.limit_bytes = 0;
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 120);
+    assert_int_equal(gap_count(w, &size), 0); /* it was said, not lost */
+    flush(w);
+    assert_int_equal(next_of(w, "top"), 200);
+}
+
+static void a_reset_to_where_nothing_is_is_refused(void **state)
+{
+    world *w = *state;
+    int64_t size;
+    put_events(w, 0, 100);
+    start(w, earliest, false);
+    steps(w, 20);
+    assert_non_null(strstr(reset_to(w, 0, 101), "beyond the end 100"));
+    assert_non_null(strstr(reset_to(w, 7, 0), "does not read partition 7"));
+    put_events(w, 0, 10);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 110);
+    topic_trim(w->topic, 0, 60); /* below the begin: what is missing is a gap */
+    assert_string_equal(reset_to(w, 0, 20), "");
+    steps(w, 20);
+    assert_int_equal(gap_count(w, &size), 1);
+    assert_int_equal(size, 40);
+}
+
+static void a_reset_of_all_goes_to_the_end_where_the_spec_begins_there(void **state)
+{
+    world *w = *state;
+    start(w, latest, false);
+    steps(w, 20);
+    put_events(w, 0, 100);
+    steps(w, 20);
+    w->budget.limit_bytes = 1;
+    put_events(w, 0, 100);
+    steps(w, 5);
+    assert_string_equal(reset_to(w, 0, -1), "");
+    w->budget.limit_bytes = 0;
+    steps(w, 20);
+    put_events(w, 0, 1);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 101);
 }
 
 static void rows_stay_while_partitions_come_and_go(void **state)
@@ -651,6 +764,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_shorter_topic_is_reset_automatically_when_the_spec_says_so, begin, end),
         cmocka_unit_test_setup_teardown(a_reset_reads_uncommitted_rows_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_reset_of_one_partition_leaves_the_others_alone, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_reset_backwards_counts_what_was_not_committed_once, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_reset_forwards_keeps_what_was_seen_and_skips_the_rest,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_reset_to_where_nothing_is_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_reset_of_all_goes_to_the_end_where_the_spec_begins_there,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(rows_stay_while_partitions_come_and_go, begin, end),
         cmocka_unit_test_setup_teardown(
             a_range_that_another_process_committed_is_masked_and_read_from_there, begin, end),
