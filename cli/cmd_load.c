@@ -1,12 +1,25 @@
-/* cli/cmd_load.c - weir load: files into a store, without a server. A server on the same store sees the new segments within two seconds. */
+/* cli/cmd_load.c - weir load: files into a store, without a server. A server on the same store sees the new segments within two seconds.
+ * SIGINT or SIGTERM: gives up and releases what it claimed; a second one ends at once. */
 #include "cli/cli.h"
 #include "cli/data_dir.h"
 #include "weir/ingest.h"
 #include "weir/log.h"
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static _Atomic bool cancelled;
+
+static void on_signal(int number)
+{
+    if (cancelled) {
+        _exit(128 + number);
+    }
+    cancelled = true;
+}
 
 typedef struct progress {
     bool bar; /* stderr is a terminal */
@@ -16,10 +29,11 @@ typedef struct progress {
 static int print_help(FILE *to)
 {
     fprintf(to, "usage: weir load --data DIR --spec SPEC [--label LABEL] [FILE...]\n"
-                "  Reads files of JSON lines (plain, .gz, .zst, .lz4) as the spec says, and commits them in one step.\n\n"
+                "  Reads files of JSON lines (plain, .gz, .zst, .lz4) as the spec says, and commits them in one step. As in Druid, rows take the place of those in\n"
+                "  the same buckets of segmentGranularity (with ioConfig.dropExisting: of all in granularitySpec.intervals), unless ioConfig.appendToExisting is true.\n\n"
                 "  --data DIR     the folder that `weir serve --data` has\n"
                 "  --store URL    s3://bucket/prefix, when the tables are there; with --s3-endpoint, --s3-region ... as in `weir serve`\n"
-                "  --spec SPEC    file with an index_parallel task, or with a Kafka supervisor spec (its dataSchema and inputFormat are used)\n"
+                "  --spec SPEC    file with an index_parallel task, or with a Kafka supervisor spec (its dataSchema and inputFormat are used; appends)\n"
                 "  --label LABEL  a load with a label that was committed before does nothing; default: the spec's id, else drawn\n"
                 "  FILE...        default: the spec's inputSource (local or inline)\n");
     return to == stdout ? 0 : 2;
@@ -75,10 +89,11 @@ static void print_summary(const weir_load_result *result, const progress *p)
         return;
     }
     double seconds = seconds_since(p->begun_us);
-    printf("loaded %llu rows from %.1f MB in %.1f s (%.0f rows/s): %llu segments, %.1f MB, version %llu; %llu unparseable, %llu thrown away\n",
+    printf("loaded %llu rows from %.1f MB in %.1f s (%.0f rows/s): %llu segments, %.1f MB, version %llu; %llu unparseable, %llu thrown away",
            (unsigned long long)result->counts.kept, (double)result->counts.bytes / 1e6, seconds, (double)result->counts.kept / seconds,
            (unsigned long long)result->segments, (double)result->bytes / 1e6, (unsigned long long)result->version,
            (unsigned long long)result->counts.unparseable, (unsigned long long)result->counts.thrown_away);
+    printf(result->replaced > 0 ? "; rows of %llu segments replaced\n" : "\n", (unsigned long long)result->replaced);
 }
 
 static bool load_into(const weir_data_dir *data, weir_load_options *options, weir_error *err)
@@ -94,6 +109,8 @@ static bool load_into(const weir_data_dir *data, weir_load_options *options, wei
     options->clock = &weir_clock_system;
     options->work_path = data->work_path;
     options->progress = show_progress;
+    options->cancelled = &cancelled;
+    options->process = weir_random(&weir_clock_system);
     options->self = &p;
     bool ok = weir_load_run(options, &result, err);
     if (ok) {
@@ -163,6 +180,8 @@ int weir_cmd_load(int argc, char **argv)
     options.file_count = (uint32_t)(argc - i);
     options.files = (const char *const *)argv + i;
     weir_log_setup(WEIR_WARN, false);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     if (!run(&config, spec, &options, &err)) {
         fprintf(stderr, "weir load: %s\n", err.message);
         return 1;

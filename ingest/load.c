@@ -1,16 +1,17 @@
 /* ingest/load.c - weir load: files of JSON lines into frozen segments and one commit. One thread
  * reads and unpacks, one a core decodes and transforms; they take turns to append, so that
  * decoding, the larger half, runs on all of them. A live segment that is full (or the last one) is
- * frozen by all of them, a part each. The commit carries a label: a load that is run again with it
- * is done already. docs/PROTOCOL.md, section 7. */
+ * frozen by all of them, a part each. What is committed, and how rows are replaced: load_commit.h.
+ */
 #include "ingest/append.h"
 #include "ingest/decode.h"
 #include "ingest/lines.h"
+#include "ingest/load_commit.h"
 #include "ingest/load_files.h"
+#include "ingest/rejects.h"
 #include "ingest/segment_file.h"
 #include "ingest/transform.h"
 #include "ingest/upload.h"
-#include "weir/hash.h"
 #include "weir/ingest.h"
 #include "weir/log.h"
 #include <pthread.h>
@@ -19,12 +20,13 @@
 #include <unistd.h>
 
 #define ROWS_MAX (40u << 20) /* of one live segment */
-#define UPLOAD_TRIES 5
 
 typedef struct load {
     const weir_load_options *options;
     weir_spec *spec;
     weir_table *table;
+    weir_load_commit *commit;
+    _Atomic bool lost; /* its claim: the work is in vain */
     weir_lines *lines;
     size_t memory_bytes;
     uint32_t worker_count;
@@ -54,6 +56,8 @@ typedef struct worker { /* of one thread */
     weir_decoder *decoder;
     weir_transform *transform;
     weir_events events;
+    weir_str lines[WEIR_EVENTS_MAX]; /* of the events, by number of their record */
+    uint32_t line_count;
     uint64_t unparseable, thrown_away, with_error; /* since the last batch */
 } worker;
 
@@ -69,20 +73,6 @@ static void fail_load(load *l, const weir_error *err)
 }
 
 /* Freezing. */
-
-/* Puts a frozen file into the store. */
-static bool put_upload(load *l, weir_upload *upload, weir_arena *arena, weir_error *err)
-{
-    for (int tries = 0; tries < UPLOAD_TRIES; tries++) {
-        if (tries > 0) {
-            nanosleep(&(struct timespec){.tv_sec = tries}, NULL);
-        }
-        if (weir_upload_put(l->options->catalog, l->table, l->options->clock, arena, upload, err)) {
-            return true;
-        }
-    }
-    return weir_fail_in(err, "uploading a segment");
-}
 
 /* Keeps what was frozen; its strings are copied. */
 static void add_upload(load *l, const weir_upload *upload)
@@ -101,12 +91,13 @@ static void add_upload(load *l, const weir_upload *upload)
 
 static bool freeze_part(load *l, const weir_freeze_part *part, weir_arena *arena, weir_error *err)
 {
-    weir_upload upload = {.interval = part->interval, .events = part->events};
+    weir_upload upload = {
+        .interval = part->interval, .bucket = part->bucket, .events = part->events};
     if (!weir_segment_file_write(l->rt, part, l->options->work_path, l->options->clock, true, arena,
                                  &upload.path, &upload.info, err)) {
         return false;
     }
-    bool ok = put_upload(l, &upload, arena, err);
+    bool ok = weir_load_commit_put(l->commit, &upload, arena, err);
     add_upload(l, &upload);
     return ok;
 }
@@ -159,7 +150,9 @@ static void freeze(load *l)
 static void see_reject(void *self, weir_reject reason, uint32_t record, const char *sentence)
 {
     worker *w = self;
-    (void)record;
+    if (w->l->options->rejects) {
+        weir_rejects_add(w->l->options->rejects, reason, 0, -1, sentence, w->lines[record]);
+    }
     w->unparseable += reason == WEIR_REJECT_UNPARSEABLE;
     w->with_error += reason == WEIR_REJECT_WITH_ERROR;
     w->thrown_away += reason >= WEIR_REJECT_EMPTY;
@@ -183,7 +176,11 @@ static void append_batch(worker *w, const weir_input *input)
 {
     load *l = w->l;
     pthread_mutex_lock(&l->turn);
+    weir_error held = {0};
     if (is_full(l)) {
+        if (!weir_load_commit_hold(l->commit, &held)) {
+            fail_load(l, &held);
+        }
         freeze(l);
     }
     uint32_t kept = weir_append(l->rt, input, 0, weir_transform_records(w->transform),
@@ -200,7 +197,7 @@ static void append_batch(worker *w, const weir_input *input)
     if (bad > (uint64_t)l->spec->max_parse_exceptions) {
         weir_error err;
         weir_fail(&err, WEIR_ERR_BAD_REQUEST,
-                  "more events could not be parsed than tuningConfig.maxParseExceptions, %lld",
+                  "Max parse exceptions[%lld] exceeded (tuningConfig.maxParseExceptions)",
                   (long long)l->spec->max_parse_exceptions);
         fail_load(l, &err);
     }
@@ -218,6 +215,20 @@ static void flush_batch(worker *w)
         fail_load(w->l, &err);
     }
     weir_events_reset(&w->events);
+    w->line_count = 0;
+}
+
+/* Lines without events are forgotten: their number is the next one's. */
+static bool decode(worker *w, weir_str line, bool *full, weir_error *err)
+{
+    uint32_t before = w->events.n;
+    w->lines[w->line_count] = line;
+    bool ok = w->decoder->ops->decode(w->decoder, line, true, w->line_count, &w->events, full, err);
+    if (!ok && !*full) {
+        see_reject(w, WEIR_REJECT_UNPARSEABLE, w->line_count, err->message);
+    }
+    w->line_count += w->events.n > before && w->line_count + 1 < WEIR_EVENTS_MAX;
+    return ok;
 }
 
 static void decode_line(worker *w, weir_str line)
@@ -227,13 +238,11 @@ static void decode_line(worker *w, weir_str line)
     if (weir_str_trim(line).size == 0) {
         return;
     }
-    bool ok = w->decoder->ops->decode(w->decoder, line, true, 0, &w->events, &full, &err);
+    decode(w, line, &full, &err);
     if (full) {
         flush_batch(w);
-        ok = w->decoder->ops->decode(w->decoder, line, true, 0, &w->events, &full, &err);
-    }
-    if (!ok) {
-        see_reject(w, WEIR_REJECT_UNPARSEABLE, 0, err.message);
+        full = false;
+        decode(w, line, &full, &err);
     }
 }
 
@@ -308,6 +317,19 @@ static bool wait_running(load *l)
     return running;
 }
 
+/* Whether somebody wants it to end. */
+static void look_around(load *l)
+{
+    weir_error err;
+    if (l->options->cancelled && *l->options->cancelled) {
+        weir_fail(&err, WEIR_ERR_CANCELLED, "the load was cancelled: nothing was changed");
+        fail_load(l, &err);
+    } else if (l->lost) {
+        weir_load_commit_why(l->commit, &err);
+        fail_load(l, &err);
+    }
+}
+
 /* Reads all files; false: it failed, nothing counts. */
 static bool read_all(load *l, const weir_load_files *files, weir_error *err)
 {
@@ -319,6 +341,7 @@ static bool read_all(load *l, const weir_load_files *files, weir_error *err)
     }
     while (wait_running(l)) {
         report(l, files->total_bytes);
+        look_around(l);
     }
     for (uint32_t i = 0; i < l->worker_count; i++) {
         pthread_join(threads[i], NULL);
@@ -334,69 +357,7 @@ static bool read_all(load *l, const weir_load_files *files, weir_error *err)
     return ok && !l->failed;
 }
 
-/* Upload and commit. */
-
-/* All again under new names. */
-static bool upload_again(load *l, weir_error *err)
-{
-    for (uint32_t i = 0; i < l->upload_count; i++) {
-        if (!put_upload(l, &l->uploads[i], l->arena, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static weir_str choose_label(const load *l)
-{
-    char hex[17];
-    weir_hex_u64(hex, weir_random(l->options->clock));
-    return l->options->label.size > 0 ? l->options->label
-           : l->spec->id.size > 0     ? l->spec->id
-                                      : weir_arena_printf(l->arena, "load-%s", hex);
-}
-
-static bool has_label(const load *l, weir_str label)
-{
-    weir_log_state *state = weir_table_state(l->table);
-    bool has = weir_log_has_label(state, label);
-    weir_log_state_unref(state);
-    return has;
-}
-
-static bool give_up_never(void *self)
-{
-    (void)self;
-    return false;
-}
-
-/* Commits; segments whose base fell behind the horizon (V3) are put again under new names. */
-static bool commit_all(load *l, weir_str label, weir_load_result *out, weir_error *err)
-{
-    for (;;) {
-        int rule = 0;
-        weir_commit *commit = weir_commit_new(WEIR_OP_LOAD, l->options->clock);
-        commit->label = weir_arena_str(commit->arena, label);
-        for (uint32_t i = 0; i < l->upload_count; i++) {
-            weir_upload_add(&l->uploads[i], commit);
-        }
-        switch (weir_table_commit(l->table, commit, give_up_never, NULL, &rule, err)) {
-        case WEIR_COMMIT_LANDED:
-            return true;
-        case WEIR_COMMIT_INVALID:
-            if (has_label(l, label)) {
-                out->already_done = true;
-                return true;
-            }
-            if (rule != 3 || !upload_again(l, err)) {
-                return weir_fail_in(err, "the load was not committed");
-            }
-            break;
-        case WEIR_COMMIT_GIVEN_UP:
-            return false;
-        }
-    }
-}
+/* Commit. */
 
 static void finish_uploads(load *l, bool landed)
 {
@@ -412,25 +373,20 @@ static void finish_uploads(load *l, bool landed)
 static bool run_load(load *l, weir_load_result *out, weir_error *err)
 {
     weir_load_files files;
-    weir_str label = choose_label(l);
+    bool done = false;
     l->table = weir_catalog_table_create(l->options->catalog, l->spec->schema->table, err);
-    if (!l->table) {
+    if (!l->table || !weir_load_files_find(l->options, l->spec, l->arena, &files, err)) {
         return false;
     }
-    out->already_done = has_label(l, label);
-    if (out->already_done) {
-        return true;
+    l->commit = weir_load_commit_begin(l->options, l->spec, l->table, &l->lost, &done, err);
+    if (!l->commit) {
+        out->already_done = done;
+        return done;
     }
-    if (!weir_load_files_find(l->options, l->spec, l->arena, &files, err)) {
-        return false;
-    }
-    bool ok = read_all(l, &files, err) && (l->upload_count == 0 || commit_all(l, label, out, err));
+    bool ok = read_all(l, &files, err) &&
+              weir_load_commit_end(l->commit, l->uploads, l->upload_count, out, err);
+    weir_load_commit_free(l->commit, ok);
     finish_uploads(l, ok && !out->already_done);
-    out->counts = l->counts;
-    out->segments = l->upload_count;
-    for (uint32_t i = 0; i < l->upload_count; i++) {
-        out->bytes += l->uploads[i].info.bytes;
-    }
     return ok;
 }
 
@@ -445,6 +401,7 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
     }
     l.memory_bytes = options->memory_bytes ? options->memory_bytes
                                            : (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / 2;
+    cores = options->thread_count > 0 ? (long)options->thread_count : cores;
     l.worker_count = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
     pthread_mutex_init(&l.turn, NULL);
     pthread_mutex_init(&l.lock, NULL);
@@ -452,6 +409,12 @@ bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir
     l.arena = weir_arena_new();
     l.rt = weir_realtime_new(l.spec->schema, &l.budget);
     bool ok = run_load(&l, out, err);
+    out->counts = l.counts;
+    out->with_error = l.with_error;
+    out->segments = l.upload_count;
+    for (uint32_t i = 0; i < l.upload_count; i++) {
+        out->bytes += l.uploads[i].info.bytes;
+    }
     if (l.table) {
         weir_log_state *state = weir_table_state(l.table);
         out->version = weir_log_version(state);

@@ -115,6 +115,35 @@ static bool read_timestamp_spec(parse *p, const json_t *data_schema)
     return true;
 }
 
+static int by_start(const void *a, const void *b)
+{
+    const weir_interval *x = a, *y = b;
+    return (x->start_ms > y->start_ms) - (x->start_ms < y->start_ms);
+}
+
+/* Druid works on whole buckets of segmentGranularity. Ascending and disjoint; returns how many. */
+static uint32_t round_intervals(const weir_granularity *gran, weir_interval *intervals,
+                                uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count && gran->kind != WEIR_GRAN_ALL; i++) {
+        int64_t end = weir_granularity_floor(gran, intervals[i].end_ms);
+        intervals[i].start_ms = weir_granularity_floor(gran, intervals[i].start_ms);
+        intervals[i].end_ms = end == intervals[i].end_ms ? end : weir_granularity_next(gran, end);
+    }
+    qsort(intervals, count, sizeof(*intervals), by_start);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept > 0 && intervals[i].start_ms <= intervals[kept - 1].end_ms) {
+            if (intervals[i].end_ms > intervals[kept - 1].end_ms) {
+                intervals[kept - 1].end_ms = intervals[i].end_ms;
+            }
+        } else if (intervals[i].start_ms < intervals[i].end_ms) {
+            intervals[kept++] = intervals[i];
+        }
+    }
+    return count > 0 && kept == 0 ? 1 : kept; /* an empty one: no row is welcome */
+}
+
 static bool read_intervals(parse *p, const json_t *data_schema)
 {
     weir_members m;
@@ -134,7 +163,8 @@ static bool read_intervals(parse *p, const json_t *data_schema)
         }
     }
     p->spec->intervals = intervals;
-    p->spec->interval_count = count;
+    p->spec->interval_count =
+        round_intervals(&p->spec->schema->segment_granularity, intervals, count);
     return true;
 }
 
@@ -342,6 +372,7 @@ static bool read_input_source(parse *p, const weir_members *io)
         }
         p->spec->inline_data = keep(p, data);
     } else if (type.size > 0) { /* no error yet: the files may be named on the command line */
+        p->spec->other_source = keep(p, type);
         weir_log(WEIR_WARN, "ingest",
                  "spec: ioConfig.inputSource.type '%.*s' is not supported, only local and inline",
                  WEIR_STR_ARG(type));
@@ -354,7 +385,9 @@ static bool read_task_io(parse *p, const weir_members *io)
     static const char *const known[] = {
         "type", "inputSource", "inputFormat", "appendToExisting", "dropExisting", "firehose", NULL};
     check_known(io, known);
+    p->spec->append_to_existing = false;
     return weir_member_bool(io, "appendToExisting", &p->spec->append_to_existing, p->err) &&
+           weir_member_bool(io, "dropExisting", &p->spec->drop_existing, p->err) &&
            read_input_source(p, io);
 }
 
@@ -425,6 +458,8 @@ static bool read_tuning(parse *p, const json_t *json)
                           p->err) ||
         !weir_member_long(&m, "maxParseExceptions", 0, INT64_MAX, &spec->max_parse_exceptions,
                           p->err) ||
+        !weir_member_long(&m, "maxSavedParseExceptions", 0, INT32_MAX,
+                          &spec->max_saved_parse_exceptions, p->err) ||
         !weir_member_bool(&m, "logParseExceptions", &spec->log_parse_exceptions, p->err) ||
         !weir_member_bool(&m, "reportParseExceptions", &report, p->err) ||
         !weir_member_bool(&m, "resetOffsetAutomatically", &spec->reset_offset_automatically,
@@ -484,6 +519,7 @@ static bool read_type(parse *p, const weir_members *top, const weir_members *spe
                          kafka ? "kafka" : "index_parallel", WEIR_STR_ARG(type));
     }
     p->spec->is_kafka = is_kafka;
+    p->spec->append_to_existing = is_kafka; /* weir load with a supervisor's spec */
     return true;
 }
 

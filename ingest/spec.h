@@ -21,7 +21,8 @@ typedef struct weir_spec {
     int64_t missing_time_ms;
     weir_flatten flatten;
     weir_transform_spec transforms;
-    uint32_t interval_count; /* granularitySpec.intervals of a task: other rows are thrown away; 0: all are welcome */
+    /* granularitySpec.intervals of a task, widened to whole buckets of segmentGranularity, ascending, disjoint: other rows are thrown away; 0: all are welcome */
+    uint32_t interval_count;
     const weir_interval *intervals;
 
     /* ioConfig of a supervisor. */
@@ -34,8 +35,9 @@ typedef struct weir_spec {
     int64_t late_start_ms, late_period_ms, early_period_ms;
 
     /* ioConfig of a task. */
-    bool append_to_existing;
+    bool append_to_existing, drop_existing; /* a supervisor's spec given to weir load appends */
     weir_str base_dir, filter, inline_data; /* inputSource: local, inline */
+    weir_str other_source;                  /* inputSource.type that is neither */
     bool has_inline_data;
     uint32_t file_count;
     const weir_str *files;
@@ -43,6 +45,7 @@ typedef struct weir_spec {
     /* tuningConfig; 0: not given. */
     int64_t max_rows_in_memory, max_bytes_in_memory, max_rows_per_segment, max_total_rows, handoff_period_ms;
     int64_t max_parse_exceptions; /* INT64_MAX: any number */
+    int64_t max_saved_parse_exceptions;
     bool log_parse_exceptions, reset_offset_automatically;
 } weir_spec;
 

@@ -8,6 +8,7 @@ typedef struct weir_upload {
     const char *path;
     weir_segment_info info;
     weir_interval interval; /* of its rows: [min, max + 1) */
+    weir_interval bucket;   /* of segmentGranularity, where it is all of one */
     uint64_t events;
     weir_str id; /* empty: not uploaded yet */
 } weir_upload;

@@ -43,7 +43,10 @@ bool weir_supervisor_errors(weir_ingest *ingest, weir_str id, weir_buf *out, wei
 /* Prometheus lines of ingest. */
 void weir_ingest_metrics(weir_ingest *ingest, weir_buf *out);
 
-/* weir load: the same decode, transform, append and freeze over files (JSON lines, also .gz .zst .lz4). */
+/* weir load, and the tasks index_parallel and index: the same decode, transform, append and freeze over files (JSON lines, also .gz .zst .lz4) or inline text. One
+ * commit at the end: rows are added, or, unless the spec's ioConfig.appendToExisting is true, take the place of those in their buckets of segmentGranularity
+ * (dropExisting: of all rows in granularitySpec.intervals) that were committed when the load began. */
+struct weir_rejects; /* ingest/rejects.h */
 typedef struct weir_load_options {
     weir_catalog *catalog;
     const weir_clock *clock;
@@ -53,12 +56,23 @@ typedef struct weir_load_options {
     const char *work_path;
     weir_str label;              /* empty: the spec's id, or drawn */
     size_t memory_bytes;         /* of rows not yet frozen; 0: half of the machine's */
+    uint32_t thread_count;       /* 0: one per core */
+    weir_str node;               /* of a server: claims of its earlier processes are dead; empty: none are known to be */
+    uint64_t process;            /* drawn once per process */
+    bool wait_for_claims;        /* of other jobs in the time to be replaced; false: an error at once */
+    int64_t renew_ms;            /* between beats of a claim; 0: 10 minutes */
+    const _Atomic bool *cancelled; /* gives up soon after it comes true; may be NULL */
+    /* Before an overwrite: commits the table's live rows of this process, so that they count as there before. NULL: there are none. */
+    bool (*flush)(void *self, weir_str table, weir_error *err);
     void (*progress)(void *self, uint64_t bytes, uint64_t bytes_total, uint64_t rows); /* may be NULL */
+    void (*wait)(void *self, int64_t ms); /* between tries; NULL: sleeps */
     void *self;
+    struct weir_rejects *rejects; /* keeps bad rows; may be NULL */
 } weir_load_options;
-typedef struct weir_load_result {
+typedef struct weir_load_result { /* also after a failure: what was read until then */
     weir_counts counts;
-    uint64_t segments, bytes, version;
+    uint64_t with_error, segments, bytes, version;
+    uint64_t replaced; /* segments of which rows were replaced */
     bool already_done; /* the label had been committed */
 } weir_load_result;
 bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir_error *err);

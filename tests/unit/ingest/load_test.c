@@ -83,7 +83,7 @@ static const char spec[] =
     "{\"column\":\"ts\",\"format\":\"millis\"},\"dimensionsSpec\":{\"dimensions\":[\"id\"]},"
     "\"metricsSpec\":[{\"type\":\"longSum\",\"name\":\"v\",\"fieldName\":\"v\"}],"
     "\"granularitySpec\":{\"segmentGranularity\":\"HOUR\",\"rollup\":false}},"
-    "\"ioConfig\":{\"inputFormat\":{\"type\":\"json\"}}%s}}";
+    "\"ioConfig\":{\"inputFormat\":{\"type\":\"json\"},\"appendToExisting\":true}%s}}";
 
 static bool load(place *p, const char *tuning, const char *label, uint32_t count,
                  const char *const *files, weir_load_result *out, weir_error *err)
