@@ -1,8 +1,7 @@
 /* ingest/claims.c - see ingest/claims.h. */
 #include "ingest/claims.h"
+#include "weir/drop.h"
 #include "weir/hash.h"
-#include "weir/log.h"
-#include <stdlib.h>
 
 /* Ids. */
 
@@ -304,103 +303,39 @@ bool weir_claims_release(weir_claims *claims, weir_error *err)
 
 /* Replacing. */
 
-/* What is left of [from, to) without `cut`, in place: `parts` has room for one more. */
-static uint32_t subtract(weir_interval *parts, uint32_t count, weir_interval cut)
-{
-    uint32_t kept = 0;
-    weir_interval rest = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        weir_interval part = parts[i];
-        if (cut.end_ms <= part.start_ms || cut.start_ms >= part.end_ms) {
-            parts[kept++] = part;
-            continue;
-        }
-        bool before = part.start_ms < cut.start_ms, after = cut.end_ms < part.end_ms;
-        if (before && after) { /* once at most: parts are disjoint */
-            rest = (weir_interval){cut.end_ms, part.end_ms};
-        }
-        if (before || after) {
-            parts[kept++] = before ? (weir_interval){part.start_ms, cut.start_ms}
-                                   : (weir_interval){cut.end_ms, part.end_ms};
-        }
-    }
-    if (rest.start_ms < rest.end_ms) {
-        parts[kept++] = rest;
-    }
-    return kept;
-}
+typedef struct replaced {
+    const weir_interval *intervals; /* ascending, disjoint */
+    uint32_t count;
+    uint64_t born; /* by then at the latest */
+} replaced;
 
-static bool touches(const weir_interval *parts, uint32_t count, const weir_interval *cut)
+static uint32_t replaced_of(void *self, const weir_segment_state *segment, weir_arena *arena,
+                            weir_interval **out)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (cut->start_ms < parts[i].end_ms && parts[i].start_ms < cut->end_ms) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Removes it, or hides what of it lies in the intervals. */
-static bool cut_segment(weir_commit *commit, const weir_segment_state *segment,
-                        const weir_interval *intervals, uint32_t count)
-{
+    const replaced *r = self;
     const weir_added *added = &segment->added;
-    weir_interval *visible = weir_alloc(sizeof(*visible) * (segment->hide_count + count + 2));
-    weir_interval *cuts = weir_alloc(sizeof(*cuts) * (count + 1));
-    uint32_t visible_count = 1, cut_count = 0;
-    visible[0] = (weir_interval){added->from_ms, added->to_ms};
-    for (uint32_t i = 0; i < segment->hide_count; i++) {
-        visible_count = subtract(visible, visible_count, segment->hides[i]);
+    uint32_t first = 0, end;
+    while (first < r->count && r->intervals[first].end_ms <= added->from_ms) {
+        first++;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (touches(visible, visible_count, &intervals[i])) {
-            visible_count = subtract(visible, visible_count, intervals[i]);
-            cuts[cut_count++] = intervals[i];
-        }
+    for (end = first; end < r->count && r->intervals[end].start_ms < added->to_ms; end++) {
     }
-    weir_removed r = {weir_commit_text(commit, added->id), segment->rev, 0, 0};
-    if (cut_count > 0 && visible_count == 0) {
-        weir_commit_add_removed(commit, &r);
-    } else {
-        for (uint32_t i = 0; i < cut_count; i++) {
-            r.from_ms = cuts[i].start_ms;
-            r.to_ms = cuts[i].end_ms;
-            weir_commit_add_hidden(commit, &r);
-        }
+    uint32_t count = segment->born <= r->born ? end - first : 0;
+    *out = WEIR_ARENA_ARRAY(arena, weir_interval, count + 1);
+    if (count > 0) {
+        memcpy(*out, r->intervals + first, sizeof(**out) * count);
     }
-    free(visible);
-    free(cuts);
-    return cut_count > 0;
-}
-
-uint32_t weir_commit_cut(weir_commit *commit, const weir_log_state *state,
-                         const weir_interval *intervals, uint32_t count, uint64_t born)
-{
-    size_t segment_count;
-    uint32_t touched = 0;
-    const weir_segment_state *const *segments = weir_log_segments(state, &segment_count);
-    for (size_t i = 0; i < segment_count; i++) {
-        const weir_added *added = &segments[i]->added;
-        uint32_t first = 0, end;
-        while (first < count && intervals[first].end_ms <= added->from_ms) {
-            first++;
-        }
-        for (end = first; end < count && intervals[end].start_ms < added->to_ms; end++) {
-        }
-        if (segments[i]->born <= born && first < end) {
-            touched += cut_segment(commit, segments[i], intervals + first, end - first);
-        }
-    }
-    return touched;
+    return count;
 }
 
 bool weir_claims_replace(const weir_claims *claims, const weir_interval *intervals, uint32_t count,
-                         weir_commit *commit, weir_error *err)
+                         weir_commit *commit, uint64_t *changed, weir_error *err)
 {
+    replaced r = {intervals, count, claims->version};
     weir_log_state *state = weir_table_state(claims->options.table);
     bool open = version_of(claims, state, claims->count) == claims->version;
     if (open) {
-        weir_commit_cut(commit, state, intervals, count, claims->version);
+        *changed = weir_drop_add(&(weir_drop){replaced_of, &r}, state, commit);
         commit->release = copy_ids(claims, commit);
         commit->release_count = claims->count;
     }

@@ -38,13 +38,12 @@ bool weir_claims_renew(weir_claims *claims, weir_error *err);
 /* After a failure. What cannot be released now is released as dead later. */
 bool weir_claims_release(weir_claims *claims, weir_error *err);
 /* Into `commit`, against the table's state now: `remove` and `hide` of all rows in `intervals` (ascending, disjoint, within the claims) that were committed until the
- * claims were, and `release`. False with CONFLICT: a claim is gone. To be done anew for each try. */
-bool weir_claims_replace(const weir_claims *claims, const weir_interval *intervals, uint32_t count, weir_commit *commit, weir_error *err);
+ * claims were, and `release`. False with CONFLICT: a claim is gone. To be done anew for each try.
+ * *changed: how many segments. */
+bool weir_claims_replace(const weir_claims *claims, const weir_interval *intervals, uint32_t count, weir_commit *commit, uint64_t *changed, weir_error *err);
 
 /* The open claim of a job, if any; which node's process holds it. */
 bool weir_claims_find(const weir_log_state *state, weir_str label, weir_str *node, uint64_t *process);
 /* The job of a claim's id; empty: another form of id. */
 weir_str weir_claims_label(weir_str id);
-/* Into `commit`: `remove` or `hide` of every segment born until `born` that has visible rows in `intervals` (ascending, disjoint). How many. */
-uint32_t weir_commit_cut(weir_commit *commit, const weir_log_state *state, const weir_interval *intervals, uint32_t count, uint64_t born);
 #endif

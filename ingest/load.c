@@ -151,7 +151,8 @@ static void see_reject(void *self, weir_reject reason, uint32_t record, const ch
 {
     worker *w = self;
     if (w->l->options->rejects) {
-        weir_rejects_add(w->l->options->rejects, reason, 0, -1, sentence, w->lines[record]);
+        weir_rejects_add(w->l->options->rejects, reason, (weir_str){0}, 0, -1, sentence,
+                         w->lines[record]);
     }
     w->unparseable += reason == WEIR_REJECT_UNPARSEABLE;
     w->with_error += reason == WEIR_REJECT_WITH_ERROR;

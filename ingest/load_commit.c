@@ -338,16 +338,12 @@ static weir_commit *make_commit(weir_load_commit *lc, const weir_upload *uploads
     }
     uint32_t replaced_count = lc->overwrites ? find_replaced(lc, uploads, count, &replaced) : 0;
     if (lc->claims.count > 0 &&
-        !weir_claims_replace(&lc->claims, replaced, replaced_count, commit, err)) {
+        !weir_claims_replace(&lc->claims, replaced, replaced_count, commit, &out->replaced, err)) {
         if (lc->overwrites) {
             weir_commit_free(commit);
             return NULL;
         }
         lc->claims.count = 0; /* an append without a claim may have to upload again, no more */
-    }
-    out->replaced = commit->remove_count;
-    for (uint32_t i = 0; i < commit->hide_count; i++) {
-        out->replaced += i == 0 || !weir_str_eq(commit->hide[i].id, commit->hide[i - 1].id);
     }
     return commit;
 }

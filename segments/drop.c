@@ -63,18 +63,24 @@ static bool drop_from(const weir_segment_state *s, const weir_drop *drop, weir_c
     return commit->hide_count > before;
 }
 
+uint64_t weir_drop_add(const weir_drop *drop, const weir_log_state *state, weir_commit *commit)
+{
+    uint64_t changed = 0;
+    size_t count;
+    const weir_segment_state *const *segments = weir_log_segments(state, &count);
+    for (size_t i = 0; i < count; i++) {
+        changed += drop_from(segments[i], drop, commit);
+    }
+    return changed;
+}
+
 /* NULL: nothing is to be dropped. */
 static weir_commit *make_commit(weir_table *table, const weir_clock *clock, const weir_drop *drop,
                                 uint64_t *changed)
 {
     weir_commit *commit = weir_commit_new(WEIR_OP_DROP, clock);
     weir_log_state *state = weir_table_state(table);
-    size_t count;
-    const weir_segment_state *const *segments = weir_log_segments(state, &count);
-    *changed = 0;
-    for (size_t i = 0; i < count; i++) {
-        *changed += drop_from(segments[i], drop, commit);
-    }
+    *changed = weir_drop_add(drop, state, commit);
     weir_log_state_unref(state);
     if (*changed == 0) {
         weir_commit_free(commit);

@@ -10,6 +10,8 @@ typedef struct weir_drop {
     uint32_t (*gone)(void *self, const weir_segment_state *segment, weir_arena *arena, weir_interval **out);
     void *self;
 } weir_drop;
+/* Into `commit`: what goes of every segment of the state, removed or hidden. How many segments. */
+uint64_t weir_drop_add(const weir_drop *drop, const weir_log_state *state, weir_commit *commit);
 /* Folds the log to its end, then commits; what another process changed meanwhile is looked at anew. *changed: segments that lost rows or went whole. Rows
  * committed after that, and live rows, stay. False: nothing was dropped, or (the store did not answer) nobody knows. `give_up`: as weir_table_commit's. */
 bool weir_table_drop(weir_table *table, const weir_clock *clock, const weir_drop *drop, bool (*give_up)(void *self), void *self, uint64_t *changed,

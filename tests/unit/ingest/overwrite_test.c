@@ -485,6 +485,7 @@ static void a_job_whose_claim_was_taken_over_gives_up(void **state)
     twin_add(w, &old);
     weir_table *table = weir_catalog_table(w->catalog, WEIR_STR("t"));
     weir_interval time = {0, 4 * HOUR_MS};
+    uint64_t changed;
     weir_claims first;
     weir_claims_init(&first, &(weir_claims_options){.table = table,
                                                     .clock = &weir_clock_system,
@@ -492,7 +493,7 @@ static void a_job_whose_claim_was_taken_over_gives_up(void **state)
                                                     .process = 5});
     assert_int_equal(weir_claims_begin(&first, &time, 1, &err), WEIR_CLAIMS_OPEN);
     weir_commit *commit = weir_commit_new(WEIR_OP_OVERWRITE, &weir_clock_system);
-    assert_true(weir_claims_replace(&first, &time, 1, commit, &err));
+    assert_true(weir_claims_replace(&first, &time, 1, commit, &changed, &err));
     /* The same label, run again elsewhere: the first run's process may be gone, or only slow. */
     assert_true(run_load(w, &new, "backfill", &result, &err));
     twin_remove(w, 0, 4 * HOUR_MS);
@@ -503,7 +504,7 @@ static void a_job_whose_claim_was_taken_over_gives_up(void **state)
     assert_false(weir_claims_renew(&first, &err));
     assert_int_equal(err.code, WEIR_ERR_CONFLICT);
     commit = weir_commit_new(WEIR_OP_OVERWRITE, &weir_clock_system);
-    assert_false(weir_claims_replace(&first, &time, 1, commit, &err));
+    assert_false(weir_claims_replace(&first, &time, 1, commit, &changed, &err));
     weir_commit_free(commit);
     assert_int_equal(weir_claims_begin(&first, &time, 1, &err), WEIR_CLAIMS_DONE);
     assert_true(same_as_twin(w));
