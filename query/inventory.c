@@ -337,6 +337,33 @@ void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_
     weir_arena_free(arena);
 }
 
+/* A removed segment leaves its mark in the log for a while, its collection for ever. */
+static bool had_rows(weir_table *table)
+{
+    weir_log_state *state = weir_table_state(table);
+    weir_table_stats stats;
+    bool had = weir_log_tombstones(state) > 0 || weir_log_horizon(state) > 0;
+    weir_table_stats_get(table, &stats);
+    weir_log_state_unref(state);
+    return had || stats.frozen_segments > 0 || stats.live_rows > 0;
+}
+
+void weir_inventory_ever(const weir_inventory *inv, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    weir_arena *arena = weir_arena_new();
+    weir_table **tables;
+    size_t count = weir_catalog_all(inv->catalog, arena, &tables);
+    weir_json_begin_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        if (had_rows(tables[i])) {
+            weir_json_str(&json, weir_table_name(tables[i]));
+        }
+    }
+    weir_json_end_array(&json);
+    weir_arena_free(arena);
+}
+
 bool weir_inventory_datasource(const weir_inventory *inv, weir_str name, bool published,
                                weir_detail detail, weir_buf *out)
 {

@@ -511,6 +511,11 @@ bool weir_log_has_tombstone(const weir_log_state *state, weir_str id)
     return there;
 }
 
+size_t weir_log_tombstones(const weir_log_state *state)
+{
+    return state->tombstone_count;
+}
+
 const weir_claim_state *weir_log_claims(const weir_log_state *state, size_t *count)
 {
     *count = state->claim_count;

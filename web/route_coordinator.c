@@ -136,11 +136,17 @@ void weir_route_metadata_datasources(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
     if (has(call, "includeUnused") || has(call, "includeDisabled")) {
-        weir_engine_datasources(call->doors->engine, &call->out);
+        weir_inventory_ever(&inv, &call->out);
     } else {
         weir_detail detail = has(call, "full") ? WEIR_DETAIL_FULL : WEIR_DETAIL_NAMES;
         weir_inventory_datasources(&inv, true, detail, &call->out);
     }
+}
+
+/* What is said of a segment goes with it. */
+void weir_route_metadata_unused(weir_call *call)
+{
+    weir_buf_text(&call->out, "[]");
 }
 
 void weir_route_metadata_datasource(weir_call *call)

@@ -5,6 +5,7 @@
 #define SLOW WEIR_ROUTE_SLOW
 #define COORDINATOR "/druid/coordinator/v1"
 #define LOOKUPS "/druid/coordinator/v1/lookups"
+#define OVERLORD_SOURCES "/druid/indexer/v1/datasources"
 
 static const weir_route routes[] = {
     {"POST", "/druid/v2", WEIR_ROUTE_QUERY, NULL},
@@ -42,12 +43,26 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/datasources/*/intervals/*", SLOW, weir_route_inventory_intervals},
     {"GET", COORDINATOR "/datasources/*/tiers", SLOW, weir_route_inventory_tiers},
     {"GET", COORDINATOR "/datasources/*/loadstatus", SLOW, weir_route_inventory_load},
+    {"DELETE", COORDINATOR "/datasources/*", SLOW, weir_route_drop_all},
+    {"POST", COORDINATOR "/datasources/*", SLOW, weir_route_use_all},
+    {"POST", COORDINATOR "/datasources/*/markUnused", SLOW, weir_route_mark_unused},
+    {"POST", COORDINATOR "/datasources/*/markUsed", SLOW, weir_route_mark_used},
+    {"DELETE", COORDINATOR "/datasources/*/intervals/*", SLOW, weir_route_kill_interval},
+    {"DELETE", COORDINATOR "/datasources/*/segments/*", SLOW, weir_route_drop_segment},
+    {"POST", COORDINATOR "/datasources/*/segments/*", SLOW, weir_route_use_segment},
+    {"DELETE", OVERLORD_SOURCES "/*", SLOW, weir_route_drop_all},
+    {"POST", OVERLORD_SOURCES "/*", SLOW, weir_route_use_all},
+    {"POST", OVERLORD_SOURCES "/*/markUnused", SLOW, weir_route_mark_unused},
+    {"POST", OVERLORD_SOURCES "/*/markUsed", SLOW, weir_route_mark_used},
+    {"DELETE", OVERLORD_SOURCES "/*/segments/*", SLOW, weir_route_drop_segment},
+    {"POST", OVERLORD_SOURCES "/*/segments/*", SLOW, weir_route_use_segment},
     {"GET", COORDINATOR "/intervals", SLOW, weir_route_all_intervals},
     {"GET", COORDINATOR "/intervals/*", SLOW, weir_route_all_intervals},
     {"GET", COORDINATOR "/metadata/datasources", SLOW, weir_route_metadata_datasources},
     {"GET", COORDINATOR "/metadata/datasources/*", SLOW, weir_route_metadata_datasource},
     {"GET", COORDINATOR "/metadata/datasources/*/segments", SLOW, weir_route_metadata_segments},
     {"GET", COORDINATOR "/metadata/datasources/*/segments/*", SLOW, weir_route_metadata_segment},
+    {"GET", COORDINATOR "/metadata/datasources/*/unusedSegments", QUICK, weir_route_metadata_unused},
     {"GET", COORDINATOR "/metadata/segments", SLOW, weir_route_metadata_all_segments},
     {"GET", COORDINATOR "/loadstatus", SLOW, weir_route_load},
     {"GET", COORDINATOR "/loadqueue", QUICK, weir_route_load_queue},

@@ -59,6 +59,7 @@ void weir_route_all_intervals(weir_call *call);
 void weir_route_metadata_datasources(weir_call *call);
 void weir_route_metadata_datasource(weir_call *call);
 void weir_route_metadata_segments(weir_call *call);
+void weir_route_metadata_unused(weir_call *call);
 void weir_route_metadata_segment(weir_call *call);
 void weir_route_metadata_all_segments(weir_call *call);
 void weir_route_candidates(weir_call *call);
@@ -70,6 +71,14 @@ void weir_route_server_segments(weir_call *call);
 void weir_route_data_tiers(weir_call *call);
 void weir_route_leader(weir_call *call);
 void weir_route_is_leader(weir_call *call);
+
+void weir_route_drop_all(weir_call *call);
+void weir_route_drop_segment(weir_call *call);
+void weir_route_mark_unused(weir_call *call);
+void weir_route_mark_used(weir_call *call);
+void weir_route_use_all(weir_call *call);
+void weir_route_use_segment(weir_call *call);
+void weir_route_kill_interval(weir_call *call);
 
 void weir_route_dashboard(weir_call *call);
 void weir_route_dashboard_file(weir_call *call);

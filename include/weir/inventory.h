@@ -17,6 +17,8 @@ typedef enum weir_detail { WEIR_DETAIL_NAMES, WEIR_DETAIL_SIMPLE, WEIR_DETAIL_FU
 /* `published`: without live segments, and without data sources that have only those. */
 void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_detail detail,
                                 weir_buf *out);
+/* Names of all data sources that have or had rows. */
+void weir_inventory_ever(const weir_inventory *inv, weir_buf *out);
 /* False, in all below that have a name: there is no such data source (segment, server). */
 bool weir_inventory_datasource(const weir_inventory *inv, weir_str name, bool published,
                                weir_detail detail, weir_buf *out);

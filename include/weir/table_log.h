@@ -120,6 +120,7 @@ const weir_gap *weir_log_gaps(const weir_log_state *state, size_t *count);
 bool weir_log_has_label(const weir_log_state *state, weir_str label);
 const weir_claim_state *weir_log_claims(const weir_log_state *state, size_t *count);
 bool weir_log_has_tombstone(const weir_log_state *state, weir_str id);
+size_t weir_log_tombstones(const weir_log_state *state);
 weir_str weir_log_table(const weir_log_state *state);
 weir_str weir_log_config(const weir_log_state *state); /* JSON object; empty: nothing set */
 /* V1..V7 of section 3. False: the sentence begins with the rule's name ("V2: ..."); `rule` says which (1..7). */
