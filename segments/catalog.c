@@ -10,7 +10,14 @@
 #include <time.h>
 
 #define POLL_MS 1000
+#define LOADERS 7   /* threads that load tables from a remote store, beside the first */
+#define FETCHERS 16            /* gets from a remote store at once */
 #define REMOTE_TABLES_EVERY 10 /* polls: a list costs a request per table, and money */
+
+static bool is_remote(const weir_catalog *catalog)
+{
+    return catalog->options.store->ops->map == NULL;
+}
 
 weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state)
 {
@@ -167,7 +174,7 @@ static bool find_new_table(weir_catalog *catalog, weir_str name, weir_error *err
 {
     weir_log_state *state = NULL;
     weir_error why = {0};
-    bool ok = weir_log_load_part(catalog->options.store, name, &state, &why);
+    bool ok = weir_log_load_part(catalog->options.store, catalog->fetcher, name, &state, &why);
     if (!state || (ok && weir_log_version(state) == 0)) {
         weir_log_state_unref(state);
         if (!ok && err) {
@@ -182,13 +189,61 @@ static bool find_new_table(weir_catalog *catalog, weir_str name, weir_error *err
     return true;
 }
 
+typedef struct loading { /* of several tables at once: from a remote store each takes some round
+                            trips */
+    weir_catalog *catalog;
+    const names *names;
+    _Atomic size_t next;
+    pthread_mutex_t lock; /* guards failed */
+    weir_error failed;
+} loading;
+
+static void *load_some(void *self)
+{
+    loading *l = self;
+    for (;;) {
+        size_t i = atomic_fetch_add(&l->next, 1);
+        weir_error err = {0};
+        if (i >= l->names->count) {
+            return NULL;
+        }
+        if (!weir_catalog_table(l->catalog, l->names->at[i]) &&
+            !find_new_table(l->catalog, l->names->at[i], &err)) {
+            pthread_mutex_lock(&l->lock);
+            l->failed = err;
+            pthread_mutex_unlock(&l->lock);
+        }
+    }
+}
+
+/* By the caller, and by threads beside it where the store is remote. */
+static bool load_tables(weir_catalog *catalog, const names *found, weir_error *err)
+{
+    loading l = {.catalog = catalog, .names = found};
+    pthread_t threads[LOADERS];
+    size_t count = 0;
+    size_t most = is_remote(catalog) && catalog->options.threads ? LOADERS : 0;
+    pthread_mutex_init(&l.lock, NULL);
+    while (count < most && count + 1 < found->count &&
+           pthread_create(&threads[count], NULL, load_some, &l) == 0) {
+        count++;
+    }
+    load_some(&l);
+    while (count > 0) {
+        pthread_join(threads[--count], NULL);
+    }
+    pthread_mutex_destroy(&l.lock);
+    if (l.failed.code != WEIR_OK && err) {
+        *err = l.failed;
+    }
+    return l.failed.code == WEIR_OK;
+}
+
 static bool find_new_tables(weir_catalog *catalog, weir_error *err)
 {
     names found = {.arena = weir_arena_new()};
-    bool ok = weir_log_tables(catalog->options.store, see_name, &found, err);
-    for (size_t i = 0; ok && i < found.count; i++) {
-        ok = weir_catalog_table(catalog, found.at[i]) || find_new_table(catalog, found.at[i], err);
-    }
+    bool ok = weir_log_tables(catalog->options.store, see_name, &found, err) &&
+              load_tables(catalog, &found, err);
     free(found.at);
     weir_arena_free(found.arena);
     return ok;
@@ -228,7 +283,7 @@ static void *poll(void *self)
 {
     weir_catalog *catalog = self;
     int64_t every_ms = catalog->options.poll_ms > 0 ? catalog->options.poll_ms : POLL_MS;
-    uint32_t tables_every = catalog->options.store->ops->map ? 1 : REMOTE_TABLES_EVERY, polls = 0;
+    uint32_t tables_every = is_remote(catalog) ? REMOTE_TABLES_EVERY : 1, polls = 0;
     pthread_setname_np(pthread_self(), "weir-poll");
     pthread_mutex_lock(&catalog->lock);
     while (!catalog->stopping) {
@@ -258,6 +313,7 @@ static void catalog_free(weir_catalog *catalog)
     }
     free(catalog->tables);
     weir_cache_free(catalog->cache);
+    weir_fetcher_free(catalog->fetcher);
     pthread_mutex_destroy(&catalog->lock);
     pthread_cond_destroy(&catalog->stop);
     free((void *)(uintptr_t)catalog->node.at);
@@ -274,6 +330,8 @@ weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error 
     catalog->options = *options;
     catalog->node = weir_str_dup(options->node);
     catalog->cache = weir_cache_new(options->cache_path, options->cache_bytes);
+    catalog->fetcher =
+        weir_fetcher_new(options->store, is_remote(catalog) && options->threads ? FETCHERS : 0);
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -12,6 +12,7 @@
 #define SEGMENTS_CATALOG_TABLE_H
 #include <pthread.h>
 #include <stdatomic.h>
+#include "segments/fetch.h"
 #include "weir/catalog.h"
 
 typedef struct opened { /* what a query made of a frozen segment; kept with it */
@@ -79,7 +80,7 @@ struct weir_table {
     pthread_mutex_t lock; /* guards current, busy, trouble, unreadable */
     published *current;
     bool busy;
-    weir_error trouble; /* code WEIR_OK: none */
+    weir_error trouble;    /* code WEIR_OK: none */
     weir_error unreadable; /* why a segment cannot be opened, until it can */
     char unreadable_id[80];
     /* Of the turn's holder: */
@@ -94,7 +95,8 @@ struct weir_catalog {
     char *work_path;
     weir_str node;
     struct weir_cache *cache;
-    pthread_mutex_t lock; /* guards tables, stopping */
+    weir_fetcher *fetcher; /* of options.store */
+    pthread_mutex_t lock;  /* guards tables, stopping */
     pthread_cond_t stop;
     weir_table **tables; /* ascending by name; a new array each time one is added, old ones live on
                             until close */

@@ -1,6 +1,8 @@
 /* segments/table_log_load.c - names of objects, and a table's state from the store: newest good
- * checkpoint, then the log to its end. The end is where GET N+1 finds nothing. A list is asked too,
- * at load only: a number that is missing below one that exists is a lost object. */
+ * checkpoint, then the log to its end. At load the list of the log says how far it goes, so that
+ * many of its objects come at once, and a number that is missing below one that exists is seen: a
+ * lost object. The end is where GET N+1 finds nothing. */
+#include "segments/fetch.h"
 #include "segments/table_log_state.h"
 #include "weir/log.h"
 #include <inttypes.h>
@@ -222,37 +224,78 @@ static bool load_checkpoint(weir_store *store, weir_str table, weir_log_state **
     return true;
 }
 
-static bool check_no_hole(weir_store *store, const weir_log_state *state, weir_error *err)
+enum { AT_ONCE = 64 }; /* log objects that are asked for together */
+
+/* Applies the answers in their order. */
+static bool apply_fetched(weir_log_state *state, const weir_fetch *parts, size_t count,
+                          uint64_t largest, weir_error *err)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        weir_commit *commit;
+        if (parts[i].got == WEIR_GET_NONE) {
+            ok = weir_fail(err, WEIR_ERR_CORRUPT,
+                           "log object %.*s is missing, but version %lu exists",
+                           WEIR_STR_ARG(parts[i].key), largest);
+        } else if (parts[i].got == WEIR_GET_FAILED) {
+            *err = parts[i].err;
+            ok = false;
+        } else if ((ok = weir_commit_read(parts[i].key, weir_buf_view(&parts[i].bytes), &commit,
+                                          err))) {
+            ok = weir_state_apply(state, commit, commit->hash, err);
+            weir_commit_free(commit);
+        }
+    }
+    return ok;
+}
+
+static bool apply_window(weir_fetcher *fetcher, weir_log_state *state, uint64_t largest,
+                         weir_error *err)
+{
+    weir_fetch parts[AT_ONCE] = {{0}};
+    weir_arena *arena = weir_arena_new();
+    uint64_t left = largest - state->version;
+    size_t count = left < AT_ONCE ? left : AT_ONCE;
+    for (size_t i = 0; i < count; i++) {
+        parts[i].key = weir_key_log(arena, state->table, state->version + 1 + i);
+    }
+    weir_fetch_all(fetcher, parts, count);
+    bool ok = apply_fetched(state, parts, count, largest, err);
+    for (size_t i = 0; i < count; i++) {
+        weir_buf_done(&parts[i].bytes);
+    }
+    weir_arena_free(arena);
+    return ok;
+}
+
+/* Applies what the list of the log names beyond the state. */
+static bool apply_listed(weir_fetcher *fetcher, weir_store *store, weir_log_state *state,
+                         weir_error *err)
 {
     versions found = {0};
     weir_arena *arena = weir_arena_new();
-    weir_str folder = encode_table(arena, state->table),
-             key = weir_key_log(arena, state->table, state->version + 1);
-    weir_str prefix = weir_arena_printf(arena, "%.*s/log/", WEIR_STR_ARG(folder));
-    bool ok = store->ops->list(store, prefix, key, see_largest, &found, err);
-    if (ok && found.largest > state->version + 1) {
-        weir_commit *commit;
-        weir_get got = weir_commit_get(store, state->table, state->version + 1, &commit,
-                                       err); /* it may have come meanwhile */
-        if (got == WEIR_GET_FOUND) {
-            weir_commit_free(commit);
-        }
-        ok = got == WEIR_GET_FOUND ||
-             (got == WEIR_GET_NONE &&
-              weir_fail(err, WEIR_ERR_CORRUPT, "log object %.*s is missing, but version %lu exists",
-                        WEIR_STR_ARG(key), found.largest));
+    weir_str prefix =
+        weir_arena_printf(arena, "%.*s/log/", WEIR_STR_ARG(encode_table(arena, state->table)));
+    weir_str after = weir_key_log(arena, state->table, state->version);
+    bool ok = store->ops->list(store, prefix, after, see_largest, &found, err);
+    while (ok && state->version < found.largest) {
+        ok = apply_window(fetcher, state, found.largest, err);
     }
     free(found.at);
     weir_arena_free(arena);
     return ok;
 }
 
-bool weir_log_load_part(weir_store *store, weir_str table, weir_log_state **out, weir_error *err)
+bool weir_log_load_part(weir_store *store, struct weir_fetcher *fetcher, weir_str table,
+                        weir_log_state **out, weir_error *err)
 {
     weir_log_state *state = NULL;
     weir_error why = {0};
-    bool ok = load_checkpoint(store, table, &state, &why) && apply_to_end(store, state, &why) &&
-              check_no_hole(store, state, &why);
+    weir_fetcher *own = fetcher ? NULL : weir_fetcher_new(store, 0);
+    bool ok = load_checkpoint(store, table, &state, &why) &&
+              apply_listed(fetcher ? fetcher : own, store, state, &why) &&
+              apply_to_end(store, state, &why);
+    weir_fetcher_free(own);
     if (!ok && why.code != WEIR_ERR_CORRUPT) {
         weir_log_state_unref(state);
         state = NULL;
@@ -267,7 +310,7 @@ bool weir_log_load_part(weir_store *store, weir_str table, weir_log_state **out,
 bool weir_log_load(weir_store *store, weir_str table, weir_log_state **out, weir_error *err)
 {
     weir_log_state *state;
-    if (!weir_log_load_part(store, table, &state, err)) {
+    if (!weir_log_load_part(store, NULL, table, &state, err)) {
         weir_log_state_unref(state);
         return false;
     }

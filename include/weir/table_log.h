@@ -141,8 +141,10 @@ weir_str weir_key_segment(weir_arena *arena, weir_str table, weir_str id);
 weir_str weir_segment_id_new(weir_arena *arena, uint64_t base, const weir_clock *clock);
 /* Newest state that the store has: checkpoint, then the log. No log: version 0. */
 bool weir_log_load(weir_store *store, weir_str table, weir_log_state **out, weir_error *err);
-/* The same, and where the log is damaged (false, CORRUPT) *out is the state before the damage. NULL when the store did not answer. */
-bool weir_log_load_part(weir_store *store, weir_str table, weir_log_state **out, weir_error *err);
+/* The same, and where the log is damaged (false, CORRUPT) *out is the state before the damage. NULL when the store did not answer.
+ * `fetcher` (segments/fetch.h) gets log objects of `store` at once; NULL: one after the other. */
+struct weir_fetcher;
+bool weir_log_load_part(weir_store *store, struct weir_fetcher *fetcher, weir_str table, weir_log_state **out, weir_error *err);
 /* The commit `version`; err names the object. NONE: not there (yet). */
 weir_get weir_commit_get(weir_store *store, weir_str table, uint64_t version, weir_commit **out, weir_error *err);
 /* Folds what others committed since. *out is a new reference (the same state when nothing is new). */
