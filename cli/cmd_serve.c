@@ -83,8 +83,7 @@ static bool check_lanes(const weir_config *config, weir_error *err)
 static bool start_storage(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
-    if (!weir_data_dir_open(&s->config, s->arena, &s->data, err) ||
-        !weir_store_probe(s->data.store, &weir_clock_system, err)) {
+    if (!weir_data_dir_open(&s->config, s->arena, &s->data, err)) {
         return false;
     }
     weir_catalog_options options = {.store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node),
@@ -120,7 +119,10 @@ static bool start_service(service *s, weir_error *err)
     s->server = weir_server_start(&(weir_server_options){
         .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator,
         .catalog = s->catalog, .clock = &weir_clock_system}, err);
-    return s->server && weir_ingest_resume_all(s->ingest, err);
+    if (s->server) {
+        weir_ingest_resume_all(s->ingest);
+    }
+    return s->server != NULL;
 }
 
 static void stop(service *s)

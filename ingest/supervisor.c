@@ -563,27 +563,28 @@ static void resume_one(weir_ingest *ingest, weir_table *table, const weir_superv
     weir_spec_unref(spec);
 }
 
-static bool resume_table(void *self, weir_str name)
+static void resume_table(weir_ingest *ingest, weir_table *table)
 {
-    weir_ingest *ingest = self;
-    weir_table *table = weir_catalog_table(ingest->options.catalog, name);
-    weir_log_state *state = table ? weir_table_state(table) : NULL;
-    size_t count = 0;
-    const weir_supervisor_state *supervisors = state ? weir_log_supervisors(state, &count) : NULL;
+    weir_log_state *state = weir_table_state(table);
+    size_t count;
+    const weir_supervisor_state *supervisors = weir_log_supervisors(state, &count);
     for (size_t i = 0; i < count; i++) {
         if (supervisors[i].spec.size > 0 && !weir_str_is(supervisors[i].spec, "null")) {
             resume_one(ingest, table, &supervisors[i]);
         }
     }
-    if (state) {
-        weir_log_state_unref(state);
-    }
-    return true;
+    weir_log_state_unref(state);
 }
 
-bool weir_ingest_resume_all(weir_ingest *ingest, weir_error *err)
+void weir_ingest_resume_all(weir_ingest *ingest)
 {
-    return weir_log_tables(weir_catalog_store(ingest->options.catalog), resume_table, ingest, err);
+    weir_arena *arena = weir_arena_new();
+    weir_table **tables;
+    size_t count = weir_catalog_all(ingest->options.catalog, arena, &tables);
+    for (size_t i = 0; i < count; i++) {
+        resume_table(ingest, tables[i]);
+    }
+    weir_arena_free(arena);
 }
 
 static void stop_all(weir_supervisor **all, uint32_t count)

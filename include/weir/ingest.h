@@ -16,7 +16,7 @@ typedef struct weir_ingest_options {
 } weir_ingest_options;
 weir_ingest *weir_ingest_new(const weir_ingest_options *options, weir_error *err);
 /* Starts the supervisors that the tables' logs name. */
-bool weir_ingest_resume_all(weir_ingest *ingest, weir_error *err);
+void weir_ingest_resume_all(weir_ingest *ingest);
 /* SIGTERM: stops appending, hands off, commits (at most 8 s), leaves the groups. */
 void weir_ingest_stop(weir_ingest *ingest);
 void weir_ingest_free(weir_ingest *ingest);
