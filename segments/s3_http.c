@@ -1,29 +1,50 @@
-/* segments/s3_http.c - see segments/s3_http.h. */
+/* segments/s3_http.c - see segments/s3_http.h. A transfer is watched by ourselves: libcurl's own
+ * "low speed" looks at an average of the last seconds, and so sees silence late. */
 #include "segments/s3_http.h"
 #include "weir/arena.h"
+#include "weir/log.h"
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 enum {
     CONNECT_MS = 3000,
-    STALL_SECONDS = 10, /* without a byte */
-    BASE_MS = 15000,    /* for a small request */
-    BYTES_PER_MS = 500, /* the slowest transfer that is waited for: 0.5 MB/s */
+    STALL_MS = 4000,           /* without a byte, of a small request */
+    STALL_BYTES_PER_MS = 4096, /* the answer to a large body takes longer */
+    WHOLE_MS = 15000,          /* for a small request */
+    BYTES_PER_MS = 500,        /* the slowest transfer that is waited for: 0.5 MB/s */
+    WATCH_MS = 50,             /* how often a cancel is looked for */
+    HEDGE_MIN_US = 150000,
+    HEDGE_MAX_US = 2000000,
+    HEDGE_USUAL = 3,  /* times the usual time to the first byte */
+    HEDGE_EVERY = 20, /* at most one GET in so many is asked twice, but for a few saved up */
+    HEDGE_SAVED = 10,
     ERROR_BODY_MAX = 4096,
     IDLE_MAX = 32,
+    REPAIRS = 3, /* redirects and clock settings of one request */
+    LANES = 2,   /* the request and its hedge */
 };
+
+typedef struct line { /* connections of one thread at a time */
+    CURLM *multi;
+    CURL *handles[LANES];
+} line;
 
 struct weir_s3_http {
     weir_arena *arena;
     weir_s3_endpoint endpoint;
     weir_s3_identity identity;
     const weir_clock *clock;
-    pthread_mutex_t lock; /* guards idle */
-    CURL *idle[IDLE_MAX];
+    _Atomic bool cancelled;
+    _Atomic int64_t skew_ms;      /* the server's clock minus ours, once it refused ours */
+    _Atomic int64_t usual_us;     /* to the first byte of a GET; 0: not known yet */
+    _Atomic int64_t hedge_credit; /* in GETs */
+    pthread_mutex_t lock;         /* guards idle */
+    line idle[IDLE_MAX];
     uint32_t idle_count;
 };
 
@@ -48,53 +69,98 @@ weir_s3_http *weir_s3_http_new(const weir_s3_endpoint *endpoint, const weir_s3_i
     http->identity = (weir_s3_identity){
         weir_arena_str(arena, identity->access_key), weir_arena_str(arena, identity->secret_key),
         weir_arena_str(arena, identity->session_token), weir_arena_str(arena, identity->region)};
+    http->hedge_credit = HEDGE_EVERY * HEDGE_SAVED / 2;
     pthread_mutex_init(&http->lock, NULL);
     return http;
+}
+
+static void free_line(line *l)
+{
+    for (int i = 0; i < LANES; i++) {
+        curl_easy_cleanup(l->handles[i]);
+    }
+    curl_multi_cleanup(l->multi);
 }
 
 void weir_s3_http_free(weir_s3_http *http)
 {
     for (uint32_t i = 0; i < http->idle_count; i++) {
-        curl_easy_cleanup(http->idle[i]);
+        free_line(&http->idle[i]);
     }
     pthread_mutex_destroy(&http->lock);
     weir_arena_free(http->arena);
 }
 
-static CURL *take_handle(weir_s3_http *http)
+void weir_s3_http_cancel(weir_s3_http *http)
 {
-    pthread_mutex_lock(&http->lock);
-    CURL *handle = http->idle_count ? http->idle[--http->idle_count] : NULL;
-    pthread_mutex_unlock(&http->lock);
-    if (handle) {
-        curl_easy_reset(handle); /* keeps its connection */
-        return handle;
-    }
-    return curl_easy_init();
+    http->cancelled = true;
 }
 
-static void give_handle(weir_s3_http *http, CURL *handle)
+bool weir_s3_http_is_cancelled(const weir_s3_http *http)
+{
+    return http->cancelled;
+}
+
+static line take_line(weir_s3_http *http)
+{
+    line l = {0};
+    pthread_mutex_lock(&http->lock);
+    if (http->idle_count) {
+        l = http->idle[--http->idle_count];
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (!l.multi) {
+        l.multi = curl_multi_init();
+        curl_multi_setopt(l.multi, CURLMOPT_MAXCONNECTS, (long)LANES);
+        for (int i = 0; i < LANES; i++) {
+            l.handles[i] = curl_easy_init();
+        }
+    }
+    if (!l.multi || !l.handles[0] || !l.handles[LANES - 1]) {
+        weir_die("out of memory");
+    }
+    return l;
+}
+
+static void give_line(weir_s3_http *http, line l)
 {
     pthread_mutex_lock(&http->lock);
     bool keep = http->idle_count < IDLE_MAX;
     if (keep) {
-        http->idle[http->idle_count++] = handle;
+        http->idle[http->idle_count++] = l;
     }
     pthread_mutex_unlock(&http->lock);
     if (!keep) {
-        curl_easy_cleanup(handle);
+        free_line(&l);
     }
 }
 
-typedef struct transfer {
-    CURL *handle;
+typedef struct transfer { /* one request on the wire */
+    weir_s3_http *http;
+    CURL *handle; /* NULL: not begun */
+    struct curl_slist *headers;
     weir_str body;
     size_t body_at;
     weir_buf *out;
     size_t out_from;
-    weir_buf error; /* body of an answer that is not 2xx */
-    weir_s3_reply *reply;
+    weir_buf error;                       /* body of an answer that is not 2xx */
+    int64_t begun_us, first_us, moved_us; /* first: of the answer; 0: nothing yet */
+    bool done;
+    weir_s3_reply reply;
+    char why[CURL_ERROR_SIZE];
 } transfer;
+
+static int64_t now_us(const weir_s3_http *http)
+{
+    (void)http;
+    return weir_monotonic_us(&weir_clock_system); /* sockets know no other */
+}
+
+static void moved(transfer *t, bool answer)
+{
+    t->moved_us = now_us(t->http);
+    t->first_us = answer && !t->first_us ? t->moved_us : t->first_us;
+}
 
 static size_t read_body(char *to, size_t size, size_t count, void *self)
 {
@@ -102,6 +168,7 @@ static size_t read_body(char *to, size_t size, size_t count, void *self)
     size_t n = t->body.size - t->body_at < size * count ? t->body.size - t->body_at : size * count;
     memcpy(to, t->body.at + t->body_at, n);
     t->body_at += n;
+    moved(t, false);
     return n;
 }
 
@@ -119,6 +186,7 @@ static size_t take_bytes(char *from, size_t size, size_t count, void *self)
 {
     transfer *t = self;
     long status = 0;
+    moved(t, true);
     curl_easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300) {
         if (t->out) {
@@ -130,20 +198,36 @@ static size_t take_bytes(char *from, size_t size, size_t count, void *self)
     return size * count;
 }
 
+/* The value of a header line, if it has that name. */
+static bool is_header(const char *from, size_t bytes, const char *name, char *out, size_t room)
+{
+    size_t at = strlen(name), end = bytes;
+    if (bytes <= at || strncasecmp(from, name, at) != 0) {
+        return false;
+    }
+    while (at < end && from[at] == ' ') {
+        at++;
+    }
+    while (end > at && (from[end - 1] == '\r' || from[end - 1] == '\n' || from[end - 1] == ' ')) {
+        end--;
+    }
+    snprintf(out, room, "%.*s", (int)(end - at), from + at);
+    return true;
+}
+
 static size_t take_header(char *from, size_t size, size_t count, void *self)
 {
     transfer *t = self;
     size_t bytes = size * count;
-    if (bytes > 5 && strncasecmp(from, "etag:", 5) == 0) {
-        size_t at = 5, end = bytes;
-        while (at < end && from[at] == ' ') {
-            at++;
-        }
-        while (end > at &&
-               (from[end - 1] == '\r' || from[end - 1] == '\n' || from[end - 1] == ' ')) {
-            end--;
-        }
-        snprintf(t->reply->etag, sizeof(t->reply->etag), "%.*s", (int)(end - at), from + at);
+    weir_s3_reply *r = &t->reply;
+    char date[64];
+    moved(t, true);
+    if (is_header(from, bytes, "date:", date, sizeof(date))) {
+        time_t seconds = curl_getdate(date, NULL);
+        r->server_ms = seconds > 0 ? (int64_t)seconds * 1000 : 0;
+    } else if (!is_header(from, bytes, "etag:", r->etag, sizeof(r->etag)) &&
+               !is_header(from, bytes, "location:", r->place, sizeof(r->place))) {
+        is_header(from, bytes, "x-amz-bucket-region:", r->region, sizeof(r->region));
     }
     return bytes;
 }
@@ -152,24 +236,31 @@ static void add_header(struct curl_slist **list, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static void add_header(struct curl_slist **list, const char *format, ...)
 {
-    char line[2600]; /* session tokens are long */
+    char text[2600]; /* session tokens are long */
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    *list = curl_slist_append(*list, line);
+    *list = curl_slist_append(*list, text);
 }
 
-/* URL and headers of the request. */
-static struct curl_slist *prepare(weir_s3_http *http, const weir_s3_request *r, weir_buf *url)
+/* URL and headers of the request; `at`: scheme and host that a redirect named, or empty. */
+static struct curl_slist *prepare(weir_s3_http *http, const weir_s3_request *r, weir_str at,
+                                  weir_buf *url)
 {
     const weir_s3_endpoint *e = &http->endpoint;
     weir_buf path = {0}, host = {0}, authorization = {0};
     char hash[WEIR_SHA256_HEX], date[17], range[64];
-    if (!e->path_style) {
-        weir_buf_printf(&host, "%.*s.", WEIR_STR_ARG(e->bucket));
+    bool tls = at.size ? weir_str_starts(at, WEIR_STR("https://")) : e->tls;
+    if (at.size) {
+        size_t scheme = tls ? 8 : 7;
+        weir_buf_put(&host, at.at + scheme, at.size - scheme);
+    } else {
+        if (!e->path_style) {
+            weir_buf_printf(&host, "%.*s.", WEIR_STR_ARG(e->bucket));
+        }
+        weir_buf_str(&host, e->host);
     }
-    weir_buf_str(&host, e->host);
     weir_buf_byte(&path, '/');
     if (e->path_style) {
         weir_buf_str(&path, e->bucket);
@@ -183,7 +274,7 @@ static struct curl_slist *prepare(weir_s3_http *http, const weir_s3_request *r, 
                          .param_count = r->param_count,
                          .params = r->params,
                          .payload_hash = hash,
-                         .time_ms = weir_wall_ms(http->clock)};
+                         .time_ms = weir_wall_ms(http->clock) + http->skew_ms};
     if (r->ranged && r->size > 0) {
         snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, r->from,
                  r->from + r->size - 1);
@@ -194,7 +285,7 @@ static struct curl_slist *prepare(weir_s3_http *http, const weir_s3_request *r, 
     }
     weir_s3_sign(&http->identity, &call, &authorization);
     weir_s3_date(call.time_ms, date);
-    weir_buf_printf(url, "%s://%.*s", e->tls ? "https" : "http", WEIR_STR_ARG(call.host));
+    weir_buf_printf(url, "%s://%.*s", tls ? "https" : "http", WEIR_STR_ARG(call.host));
     weir_s3_target(&call, url);
     weir_buf_byte(url, 0);
     struct curl_slist *headers = NULL;
@@ -240,18 +331,26 @@ static void set_method(transfer *t, const weir_s3_request *r)
     }
 }
 
-static void set_limits(CURL *h, const weir_s3_request *r)
+static int64_t stall_us(const weir_s3_request *r)
 {
-    uint64_t bytes = r->body.size + r->size;
-    long timeout = r->timeout_ms ? (long)r->timeout_ms : (long)(BASE_MS + bytes / BYTES_PER_MS);
-    bool open_end = strcmp(r->method, "GET") == 0 && r->size == 0; /* any number of bytes */
+    uint64_t ms =
+        r->stall_ms ? r->stall_ms : STALL_MS + (r->body.size + r->size) / STALL_BYTES_PER_MS;
+    return (int64_t)ms * 1000;
+}
+
+/* An open-ended GET has any number of bytes: as long as they come. */
+static int64_t whole_us(const weir_s3_request *r)
+{
+    bool open_end = strcmp(r->method, "GET") == 0 && r->size == 0;
+    uint64_t least = r->stall_ms > WHOLE_MS ? r->stall_ms : WHOLE_MS;
+    return open_end ? INT64_MAX / 2
+                    : (int64_t)(least + (r->body.size + r->size) / BYTES_PER_MS) * 1000;
+}
+
+static void set_options(CURL *h)
+{
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
-    if (!open_end || r->timeout_ms) {
-        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, timeout);
-    }
     curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -273,50 +372,245 @@ static bool never_sent(CURLcode code)
            code == CURLE_FAILED_INIT;
 }
 
-static void finish(transfer *t, CURLcode code, const char *why)
+static void finish(transfer *t, CURLcode code)
 {
-    weir_s3_reply *reply = t->reply;
+    weir_s3_reply *reply = &t->reply;
     curl_off_t length = 0;
+    t->done = true;
     curl_easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &reply->status);
     curl_easy_getinfo(t->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     reply->length = length > 0 ? (uint64_t)length : 0;
     if (code == CURLE_OK) {
+        reply->end = WEIR_S3_ANSWERED;
         find_code(&t->error, reply->problem, sizeof(reply->problem));
         return;
     }
     reply->sent = !never_sent(code);
+    reply->end = !reply->sent                       ? WEIR_S3_UNREACHABLE
+                 : code == CURLE_OPERATION_TIMEDOUT ? WEIR_S3_TIMED_OUT
+                                                    : WEIR_S3_CUT;
     reply->cut = reply->status != 0;
-    snprintf(reply->problem, sizeof(reply->problem), "%s", why[0] ? why : curl_easy_strerror(code));
-    if (t->out) {
-        t->out->size = t->out_from;
+    snprintf(reply->problem, sizeof(reply->problem), "%s",
+             t->why[0] ? t->why : curl_easy_strerror(code));
+}
+
+/* Ends it from our side. */
+static void break_off(transfer *t, weir_s3_end end, const char *why)
+{
+    t->done = true;
+    t->reply.end = end;
+    t->reply.sent = true;
+    curl_easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &t->reply.status);
+    t->reply.cut = t->reply.status != 0;
+    snprintf(t->reply.problem, sizeof(t->reply.problem), "%s", why);
+}
+
+static void begin(transfer *t, weir_s3_http *http, line *l, int lane, const weir_s3_request *r,
+                  weir_str at, weir_buf *out)
+{
+    weir_buf url = {0};
+    *t = (transfer){.http = http,
+                    .handle = l->handles[lane],
+                    .body = r->body,
+                    .out = out,
+                    .out_from = out ? out->size : 0};
+    t->begun_us = t->moved_us = now_us(http);
+    t->headers = prepare(http, r, at, &url);
+    curl_easy_reset(t->handle); /* the connections are the line's */
+    curl_easy_setopt(t->handle, CURLOPT_ERRORBUFFER, t->why);
+    curl_easy_setopt(t->handle, CURLOPT_URL, url.at);
+    curl_easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(t->handle, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(t->handle, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(t->handle, CURLOPT_PRIVATE, t);
+    set_method(t, r);
+    set_options(t->handle);
+    curl_multi_add_handle(l->multi, t->handle);
+    weir_buf_done(&url);
+}
+
+static void end(transfer *t, line *l)
+{
+    if (!t->handle) {
+        return;
     }
+    curl_multi_remove_handle(l->multi, t->handle); /* half done: closes its connection */
+    curl_easy_setopt(t->handle, CURLOPT_ERRORBUFFER, NULL);
+    curl_slist_free_all(t->headers);
+    weir_buf_done(&t->error);
+}
+
+/* Hedging. */
+
+static int64_t hedge_after_us(const weir_s3_http *http)
+{
+    int64_t after = http->usual_us * HEDGE_USUAL;
+    return after < HEDGE_MIN_US ? HEDGE_MIN_US : after > HEDGE_MAX_US ? HEDGE_MAX_US : after;
+}
+
+static bool take_credit(weir_s3_http *http)
+{
+    if (atomic_fetch_sub(&http->hedge_credit, HEDGE_EVERY) >= HEDGE_EVERY) {
+        return true;
+    }
+    atomic_fetch_add(&http->hedge_credit, HEDGE_EVERY);
+    return false;
+}
+
+static void learn(weir_s3_http *http, const transfer *t)
+{
+    int64_t usual = http->usual_us, took = t->first_us - t->begun_us;
+    http->usual_us = usual == 0 ? took : usual + (took - usual) / 16;
+    if (http->hedge_credit < HEDGE_EVERY * HEDGE_SAVED) {
+        atomic_fetch_add(&http->hedge_credit, 1);
+    }
+}
+
+/* Worth to be handed on while the other one may still come. */
+static bool is_answer(const transfer *t)
+{
+    const weir_s3_reply *r = &t->reply;
+    return t->done && r->end == WEIR_S3_ANSWERED && r->status < 500 && r->status != 429;
+}
+
+static void reap(line *l)
+{
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(l->multi, &left));) {
+        transfer *t;
+        if (message->msg == CURLMSG_DONE) {
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+            finish(t, message->data.result);
+        }
+    }
+}
+
+static void watch(transfer *t, const weir_s3_request *r)
+{
+    char why[80];
+    int64_t now = now_us(t->http);
+    if (!t->handle || t->done) {
+        return;
+    }
+    if (t->http->cancelled) {
+        break_off(t, WEIR_S3_CANCELLED, "the process ends");
+    } else if (now - t->moved_us >= stall_us(r)) {
+        snprintf(why, sizeof(why), "no byte for %.1f s", (double)(now - t->moved_us) / 1e6);
+        break_off(t, WEIR_S3_TIMED_OUT, why);
+    } else if (now - t->begun_us >= whole_us(r)) {
+        snprintf(why, sizeof(why), "not done within %.1f s", (double)(now - t->begun_us) / 1e6);
+        break_off(t, WEIR_S3_TIMED_OUT, why);
+    }
+}
+
+/* One request, perhaps with its hedge. */
+static void perform_once(weir_s3_http *http, const weir_s3_request *r, weir_str at, weir_buf *out,
+                         weir_s3_reply *reply)
+{
+    line l = take_line(http);
+    transfer t[LANES] = {0};
+    weir_buf spare = {0};
+    int running, winner = 0;
+    int64_t hedge_us = r->hedged ? hedge_after_us(http) : INT64_MAX / 2;
+    begin(&t[0], http, &l, 0, r, at, out);
+    for (;;) {
+        curl_multi_perform(l.multi, &running);
+        reap(&l);
+        watch(&t[0], r);
+        watch(&t[1], r);
+        winner = is_answer(&t[1]) && !is_answer(&t[0]) ? 1 : 0;
+        if (is_answer(&t[winner]) || (t[0].done && (!t[1].handle || t[1].done))) {
+            break;
+        }
+        int64_t late_us = now_us(http) - t[0].begun_us;
+        if (!t[1].handle && !t[0].first_us && !t[0].done && late_us >= hedge_us) {
+            hedge_us = INT64_MAX / 2;
+            if (take_credit(http)) {
+                begin(&t[1], http, &l, 1, r, at, out ? &spare : NULL);
+                continue;
+            }
+        }
+        int64_t wait_ms = (hedge_us - late_us) / 1000 + 1;
+        curl_multi_poll(l.multi, NULL, 0, wait_ms < WATCH_MS ? (int)wait_ms : WATCH_MS, NULL);
+    }
+    *reply = t[winner].reply;
+    reply->took_us = now_us(http) - t[0].begun_us;
+    reply->hedge = t[1].handle != NULL;
+    reply->hedge_won = winner == 1;
+    bool good = reply->end == WEIR_S3_ANSWERED;
+    if (out && (!good || winner == 1)) {
+        out->size = t[0].out_from;
+    }
+    if (out && good && winner == 1) {
+        weir_buf_str(out, weir_buf_view(&spare));
+    }
+    if (good && strcmp(r->method, "GET") == 0) {
+        learn(http, &t[winner]);
+    }
+    end(&t[0], &l);
+    end(&t[1], &l);
+    give_line(http, l);
+    weir_buf_done(&spare);
+}
+
+/* "scheme://host" of a redirect's place; empty: none that we go to. */
+static weir_str host_of(const weir_s3_http *http, const char *place)
+{
+    const char *host = strstr(place, "://");
+    bool tls = strncmp(place, "https://", 8) == 0;
+    if (!host || (!tls && (http->endpoint.tls || strncmp(place, "http://", 7) != 0))) {
+        return (weir_str){0};
+    }
+    return (weir_str){place, strcspn(host + 3, "/?") + (size_t)(host + 3 - place)};
+}
+
+/* What the server says is wrong with the request itself, and we can mend. It did nothing. */
+static bool repair(weir_s3_http *http, const weir_s3_reply *reply, char *at, size_t room)
+{
+    if (reply->end != WEIR_S3_ANSWERED) {
+        return false;
+    }
+    if (reply->status == 307 || reply->status == 308) {
+        weir_str host = host_of(http, reply->place);
+        snprintf(at, room, "%.*s", WEIR_STR_ARG(host));
+        return host.size > 0 && host.size < room;
+    }
+    if (reply->status == 403 && reply->server_ms &&
+        strcmp(reply->problem, "RequestTimeTooSkewed") == 0) {
+        int64_t skew = reply->server_ms - weir_wall_ms(http->clock);
+        weir_log(WEIR_WARN, "store",
+                 "this machine's clock is %.1f s off the store's, which is used",
+                 (double)-skew / 1000);
+        http->skew_ms = skew;
+        return true;
+    }
+    return false;
 }
 
 void weir_s3_perform(weir_s3_http *http, const weir_s3_request *request, weir_buf *out,
                      weir_s3_reply *reply)
 {
-    char why[CURL_ERROR_SIZE] = "";
-    weir_buf url = {0};
-    *reply = (weir_s3_reply){0};
-    transfer t = {.handle = take_handle(http),
-                  .body = request->body,
-                  .out = out,
-                  .out_from = out ? out->size : 0,
-                  .reply = reply};
-    struct curl_slist *headers = prepare(http, request, &url);
-    curl_easy_setopt(t.handle, CURLOPT_ERRORBUFFER, why);
-    curl_easy_setopt(t.handle, CURLOPT_URL, url.at);
-    curl_easy_setopt(t.handle, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(t.handle, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(t.handle, CURLOPT_WRITEDATA, &t);
-    curl_easy_setopt(t.handle, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(t.handle, CURLOPT_HEADERDATA, &t);
-    set_method(&t, request);
-    set_limits(t.handle, request);
-    finish(&t, curl_easy_perform(t.handle), why);
-    curl_slist_free_all(headers);
-    curl_easy_setopt(t.handle, CURLOPT_ERRORBUFFER, NULL);
-    give_handle(http, t.handle);
-    weir_buf_done(&url);
-    weir_buf_done(&t.error);
+    char at[sizeof(reply->place)] = "";
+    int64_t took_us = 0;
+    uint32_t asked = 0;
+    size_t from = out ? out->size : 0;
+    for (int i = 0; i <= REPAIRS; i++) {
+        perform_once(http, request, weir_str_of(at), out, reply);
+        took_us += reply->took_us;
+        asked += 1 + reply->hedge;
+        if (!repair(http, reply, at, sizeof(at))) {
+            break;
+        }
+        if (out) {
+            out->size = from;
+        }
+    }
+    reply->took_us = took_us;
+    reply->asked = asked;
+    if (reply->status == 301 && reply->region[0]) {
+        snprintf(reply->problem, sizeof(reply->problem), "the bucket is in region %s",
+                 reply->region);
+    }
 }

@@ -1,5 +1,7 @@
-/* segments/s3_http.h - one signed request to an S3 server and its answer; no retries here. libcurl
- * carries the bytes and keeps connections open, each used by one thread at a time. */
+/* segments/s3_http.h - one signed request to an S3 server and its answer; no retries here but those
+ * that repair the request itself: a redirect is followed, a clock that is off is set by the
+ * server's. libcurl carries the bytes and keeps connections open, each used by one thread at a
+ * time. Everything has an end: connecting, silence, the whole, and `cancel` ends it at once. */
 #ifndef SEGMENTS_S3_HTTP_H
 #define SEGMENTS_S3_HTTP_H
 #include "segments/s3_sign.h"
@@ -17,6 +19,9 @@ typedef struct weir_s3_endpoint {
 weir_s3_http *weir_s3_http_new(const weir_s3_endpoint *endpoint, const weir_s3_identity *identity,
                                const weir_clock *clock);
 void weir_s3_http_free(weir_s3_http *http);
+/* Requests under way and all later ones end without an answer, within 0.1 s. */
+void weir_s3_http_cancel(weir_s3_http *http);
+bool weir_s3_http_is_cancelled(const weir_s3_http *http);
 
 typedef struct weir_s3_request {
     const char *method; /* GET PUT POST DELETE HEAD */
@@ -26,17 +31,33 @@ typedef struct weir_s3_request {
     bool ranged;
     uint64_t from, size; /* with ranged; size 0: to the end */
     bool if_absent;      /* If-None-Match: * */
+    bool hedged;         /* a GET: asked a second time when the answer is late; the first wins */
     weir_str body;       /* PUT, POST */
-    uint32_t timeout_ms; /* of the whole; 0: by size */
+    uint32_t stall_ms;   /* the longest silence; 0: by size, 4 s for a small one */
 } weir_s3_request;
 
+typedef enum weir_s3_end {
+    WEIR_S3_ANSWERED,    /* whatever the status */
+    WEIR_S3_UNREACHABLE, /* never sent */
+    WEIR_S3_TIMED_OUT,   /* silence, or too slow as a whole */
+    WEIR_S3_CUT,         /* the connection ended before the answer or within it */
+    WEIR_S3_CANCELLED,
+} weir_s3_end;
+
 typedef struct weir_s3_reply {
-    long status;       /* 0: none came */
-    bool sent;         /* without an answer: the server may have seen the request all the same */
-    bool cut;          /* the body ended before its end */
-    uint64_t length;   /* of HEAD: Content-Length */
+    weir_s3_end end;
+    long status;     /* 0: none came */
+    bool sent;       /* without an answer: the server may have seen the request all the same */
+    bool cut;        /* the body did not come to its end */
+    uint64_t length; /* of HEAD: Content-Length */
+    uint32_t asked;  /* requests that this was: hedges, redirects and a set clock count */
+    bool hedge, hedge_won;
+    int64_t took_us;
+    int64_t server_ms; /* the server's Date; 0: none */
     char etag[130];    /* with its quotes; "" */
-    char problem[256]; /* status 0 or cut: libcurl's words; else S3's <Code>, or "" */
+    char place[512];   /* of a redirect: Location; "" */
+    char region[40];   /* x-amz-bucket-region; "" */
+    char problem[256]; /* status 0 or cut: libcurl's words or ours; else S3's <Code>, or "" */
 } weir_s3_reply;
 /* The body of a good answer (2xx) is appended to `out` (may be NULL). */
 void weir_s3_perform(weir_s3_http *http, const weir_s3_request *request, weir_buf *out,

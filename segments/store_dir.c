@@ -564,8 +564,14 @@ static bool find_way(dir_store *s, weir_error *err)
 
 weir_store *weir_store_dir_open_on(const char *path, const weir_disk *disk, weir_error *err)
 {
-    static const weir_store_ops ops = {dir_put_if_absent, dir_put,    dir_put_file, dir_get,
-                                       dir_list,          dir_remove, dir_map,      dir_free,    NULL};
+    static const weir_store_ops ops = {.put_if_absent = dir_put_if_absent,
+                                       .put = dir_put,
+                                       .put_file = dir_put_file,
+                                       .get = dir_get,
+                                       .list = dir_list,
+                                       .remove = dir_remove,
+                                       .map = dir_map,
+                                       .free = dir_free};
     if (!make_root(disk, path, err)) {
         return NULL;
     }

@@ -1,7 +1,7 @@
 /* segments/store_s3.c - a store in a bucket. Reading, listing and deleting are tried again here,
  * with backoff and jitter; so is a plain put, which is the same whenever it lands. A put_if_absent
  * is tried once: only its caller can tell whose object stands there afterwards. */
-#include "segments/s3_http.h"
+#include "segments/s3_stats.h"
 #include "weir/arena.h"
 #include "weir/log.h"
 #include "weir/store_s3.h"
@@ -19,7 +19,8 @@
 enum {
     TRIES = 5,
     BACKOFF_MS = 50,
-    BACKOFF_MAX_MS = 2000,
+    BACKOFF_MAX_MS = 1000,
+    CLOSING_STALL_MS = 60000, /* joining the parts may take the server long */
     PART_BYTES = 16 << 20,
     LIST_PAGE = 1000,
 };
@@ -30,13 +31,8 @@ typedef struct s3_store {
     weir_s3_http *http;
     const weir_clock *clock;
     weir_str prefix; /* "" or ends with '/' */
-    _Atomic uint64_t gets, puts, parts, lists, deletes, retries, failures, bytes_in, bytes_out;
+    weir_s3_counts counts;
 } s3_store;
-
-static void count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
 
 /* Trying again. */
 
@@ -48,14 +44,19 @@ static bool is_good(const weir_s3_reply *reply)
 /* The server or the way to it may be better in a moment. */
 static bool may_pass(const weir_s3_reply *reply)
 {
-    return reply->status == 0 || reply->cut || reply->status == 409 || reply->status == 429 ||
-           reply->status >= 500 || strcmp(reply->problem, "RequestTimeout") == 0;
+    return reply->end != WEIR_S3_ANSWERED || reply->status == 0 || reply->cut ||
+           reply->status == 409 || reply->status == 429 || reply->status >= 500 ||
+           strcmp(reply->problem, "RequestTimeout") == 0;
 }
 
-static void sleep_ms(uint64_t ms)
+/* In slices, as the process may end meanwhile. */
+static void sleep_ms(const s3_store *s, uint64_t ms)
 {
-    struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-    nanosleep(&t, NULL);
+    while (ms > 0 && !weir_s3_http_is_cancelled(s->http)) {
+        uint64_t slice = ms < 20 ? ms : 20;
+        nanosleep(&(struct timespec){.tv_nsec = (long)slice * 1000000}, NULL);
+        ms -= slice;
+    }
 }
 
 static bool fail(const s3_store *s, weir_error *err, const char *what, weir_str key,
@@ -68,26 +69,34 @@ static bool fail(const s3_store *s, weir_error *err, const char *what, weir_str 
                                        : "no answer");
 }
 
+static void perform_once(s3_store *s, weir_s3_kind kind, const weir_s3_request *request,
+                         weir_buf *out, weir_s3_reply *reply)
+{
+    size_t before = out ? out->size : 0;
+    weir_arena *arena = weir_arena_new();
+    weir_s3_perform(s->http, request, out, reply);
+    weir_s3_count(&s->counts, kind, reply, out ? out->size - before : 0, request->body.size,
+                  weir_arena_printf(arena, "%s %.*s/%.*s", request->method,
+                                    WEIR_STR_ARG(s->base.name), WEIR_STR_ARG(request->key)));
+    weir_arena_free(arena);
+}
+
 /* Performs it up to TRIES times. */
-static void perform(s3_store *s, const weir_s3_request *request, weir_buf *out,
+static void perform(s3_store *s, weir_s3_kind kind, const weir_s3_request *request, weir_buf *out,
                     weir_s3_reply *reply)
 {
     for (uint32_t i = 0;; i++) {
-        weir_s3_perform(s->http, request, out, reply);
-        count(&s->bytes_out, request->body.size);
-        if (!may_pass(reply) || i + 1 == TRIES) {
-            break;
+        perform_once(s, kind, request, out, reply);
+        if (!may_pass(reply) || i + 1 == TRIES || weir_s3_http_is_cancelled(s->http)) {
+            return;
         }
         uint64_t cap = (uint64_t)BACKOFF_MS << (2 * i), wait;
         cap = cap < BACKOFF_MAX_MS ? cap : BACKOFF_MAX_MS;
         wait = cap / 2 + weir_random(s->clock) % (cap / 2 + 1);
         weir_log(WEIR_DEBUG, "store", "%s %.*s: %ld %s, again in %" PRIu64 " ms", request->method,
                  WEIR_STR_ARG(request->key), reply->status, reply->problem, wait);
-        count(&s->retries, 1);
-        sleep_ms(wait);
-    }
-    if (!is_good(reply) && reply->status != 404 && reply->status != 412) {
-        count(&s->failures, 1);
+        atomic_fetch_add(&s->counts.retries, 1);
+        sleep_ms(s, wait);
     }
 }
 
@@ -105,17 +114,14 @@ static weir_put put_if_absent(weir_store *store, weir_str key, weir_str bytes, w
     weir_s3_request request = {
         .method = "PUT", .key = full_key(s, arena, key), .if_absent = true, .body = bytes};
     weir_s3_reply reply;
-    weir_s3_perform(s->http, &request, NULL, &reply);
+    perform_once(s, WEIR_S3_PUT, &request, NULL, &reply);
     weir_arena_free(arena);
-    count(&s->puts, 1);
-    count(&s->bytes_out, bytes.size);
     if (is_good(&reply)) {
         return WEIR_PUT_DONE;
     }
     if (reply.status == 412) {
         return WEIR_PUT_EXISTS;
     }
-    count(&s->failures, 1);
     fail(s, err, "put", key, &reply);
     bool unknown = reply.status == 0 ? reply.sent : may_pass(&reply);
     return unknown ? WEIR_PUT_UNKNOWN : WEIR_PUT_FAILED;
@@ -126,9 +132,8 @@ static weir_put put_whole(s3_store *s, weir_str key, weir_str bytes, weir_error 
     weir_arena *arena = weir_arena_new();
     weir_s3_request request = {.method = "PUT", .key = full_key(s, arena, key), .body = bytes};
     weir_s3_reply reply;
-    perform(s, &request, NULL, &reply);
+    perform(s, WEIR_S3_PUT, &request, NULL, &reply);
     weir_arena_free(arena);
-    count(&s->puts, 1);
     if (is_good(&reply)) {
         return WEIR_PUT_DONE;
     }
@@ -196,7 +201,7 @@ static bool begin_upload(upload *u, weir_s3_reply *reply)
     weir_s3_param params[] = {{"uploads", WEIR_STR("")}};
     weir_buf answer = {0};
     weir_s3_request request = {.method = "POST", .key = u->key, .param_count = 1, .params = params};
-    perform(u->s, &request, &answer, reply);
+    perform(u->s, WEIR_S3_MULTIPART, &request, &answer, reply);
     bool ok =
         is_good(reply) && find_text(weir_buf_view(&answer), "UploadId", &u->id) && u->id.size > 0;
     weir_buf_done(&answer);
@@ -238,8 +243,7 @@ static bool put_parts(upload *u, weir_s3_reply *reply, weir_error *err)
                                    .param_count = 2,
                                    .params = params,
                                    .body = weir_buf_view(&part)};
-        perform(u->s, &request, NULL, reply);
-        count(&u->s->parts, 1);
+        perform(u->s, WEIR_S3_PART, &request, NULL, reply);
         ok = is_good(reply) && reply->etag[0];
         weir_buf_printf(&u->parts, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>",
                         number, reply->etag);
@@ -258,14 +262,15 @@ static bool end_upload(upload *u, weir_s3_reply *reply)
                            .key = u->key,
                            .param_count = 1,
                            .params = params,
+                           .stall_ms = CLOSING_STALL_MS,
                            .body = weir_buf_view(&u->parts)};
-    perform(u->s, &end, &answer, reply);
+    perform(u->s, WEIR_S3_MULTIPART, &end, &answer, reply);
     bool ok = is_good(reply) &&
               !find_text(weir_buf_view(&answer), "Code", &error); /* 200 may hold an error */
     if (!ok) {
         weir_s3_request head = {.method = "HEAD", .key = u->key};
         weir_s3_reply found;
-        perform(u->s, &head, NULL, &found);
+        perform(u->s, WEIR_S3_MULTIPART, &head, NULL, &found);
         ok = is_good(&found) && found.length == u->size;
     }
     weir_buf_done(&answer);
@@ -279,7 +284,7 @@ static void abort_upload(upload *u)
     weir_s3_request request = {
         .method = "DELETE", .key = u->key, .param_count = 1, .params = params};
     weir_s3_reply reply;
-    weir_s3_perform(u->s->http, &request, NULL, &reply);
+    perform_once(u->s, WEIR_S3_MULTIPART, &request, NULL, &reply);
 }
 
 static weir_put put_in_parts(s3_store *s, weir_str key, int fd, uint64_t size, weir_error *err)
@@ -300,7 +305,6 @@ static weir_put put_in_parts(s3_store *s, weir_str key, int fd, uint64_t size, w
             abort_upload(&u);
         }
     }
-    count(&s->puts, 1);
     weir_buf_done(&u.id);
     weir_buf_done(&u.parts);
     weir_arena_free(arena);
@@ -346,18 +350,23 @@ static weir_get get(weir_store *store, weir_str key, uint64_t from, uint64_t siz
                                .key = full_key(s, arena, key),
                                .ranged = from > 0 || size > 0,
                                .from = from,
-                               .size = size};
+                               .size = size,
+                               .hedged = true};
     weir_s3_reply reply;
     size_t before = out->size;
-    perform(s, &request, out, &reply);
+    perform(s, WEIR_S3_GET, &request, out, &reply);
     weir_arena_free(arena);
-    count(&s->gets, 1);
-    count(&s->bytes_in, out->size - before);
     if (reply.status == 404 && strcmp(reply.problem, "NoSuchBucket") != 0) {
         return WEIR_GET_NONE;
     }
     if (!is_good(&reply)) {
         fail(s, err, "get", key, &reply);
+        return WEIR_GET_FAILED;
+    }
+    if (request.ranged && reply.status == 200 && from > 0) {
+        out->size = before;
+        weir_fail(err, WEIR_ERR_STORE, "store %.*s: get %.*s: the server ignores ranges",
+                  WEIR_STR_ARG(s->base.name), WEIR_STR_ARG(key));
         return WEIR_GET_FAILED;
     }
     if (size > 0 && out->size - before != size) {
@@ -449,11 +458,10 @@ static bool list_page(s3_store *s, weir_str prefix, weir_str after, page *p, wei
     if (after.size && !p->token.size) {
         params[n++] = (weir_s3_param){"start-after", after};
     }
-    weir_s3_request request = {.method = "GET", .param_count = n, .params = params};
+    weir_s3_request request = {.method = "GET", .param_count = n, .params = params, .hedged = true};
     weir_s3_reply reply;
     weir_buf xml = {0};
-    perform(s, &request, &xml, &reply);
-    count(&s->lists, 1);
+    perform(s, WEIR_S3_LIST, &request, &xml, &reply);
     bool ok = is_good(&reply) || fail(s, err, "list", prefix, &reply);
     if (ok && !parse_page(p, weir_buf_view(&xml))) {
         ok = weir_fail(err, WEIR_ERR_STORE, "store %.*s: the list of %.*s is no XML",
@@ -490,9 +498,8 @@ static bool remove_object(weir_store *store, weir_str key, weir_error *err)
     weir_arena *arena = weir_arena_new();
     weir_s3_request request = {.method = "DELETE", .key = full_key(s, arena, key)};
     weir_s3_reply reply;
-    perform(s, &request, NULL, &reply);
+    perform(s, WEIR_S3_DELETE, &request, NULL, &reply);
     weir_arena_free(arena);
-    count(&s->deletes, 1);
     return is_good(&reply) || reply.status == 404 || fail(s, err, "delete", key, &reply);
 }
 
@@ -502,7 +509,13 @@ static void free_store(weir_store *store)
 {
     s3_store *s = (s3_store *)store;
     weir_s3_http_free(s->http);
+    weir_s3_counts_done(&s->counts);
     weir_arena_free(s->arena);
+}
+
+static void cancel(weir_store *store)
+{
+    weir_s3_http_cancel(((s3_store *)store)->http);
 }
 
 static const weir_store_ops s3_ops = {.put_if_absent = put_if_absent,
@@ -511,6 +524,7 @@ static const weir_store_ops s3_ops = {.put_if_absent = put_if_absent,
                                       .get = get,
                                       .list = list,
                                       .remove = remove_object,
+                                      .cancel = cancel,
                                       .free = free_store};
 
 /* "host[:port]" of an http(s) URL; a path is refused. */
@@ -569,7 +583,7 @@ weir_store *weir_store_s3_open(const weir_s3_options *options, weir_error *err)
 {
     weir_s3_endpoint endpoint = {0};
     weir_str bucket = {0}, prefix = {0},
-        region = options->region.size ? options->region : WEIR_STR("us-east-1");
+             region = options->region.size ? options->region : WEIR_STR("us-east-1");
     if (!read_url(options->url, &bucket, &prefix, err)) {
         return NULL;
     }
@@ -594,6 +608,7 @@ weir_store *weir_store_s3_open(const weir_s3_options *options, weir_error *err)
     s3_store *s = WEIR_ARENA_NEW(arena, s3_store);
     s->arena = arena;
     s->clock = options->clock;
+    weir_s3_counts_init(&s->counts);
     s->prefix =
         prefix.size ? weir_arena_printf(arena, "%.*s/", WEIR_STR_ARG(prefix)) : WEIR_STR("");
     s->base.ops = &s3_ops;
@@ -613,7 +628,34 @@ bool weir_store_is_s3(const weir_store *store)
 
 void weir_store_s3_stats(weir_store *store, weir_s3_stats *out)
 {
-    s3_store *s = (s3_store *)store;
-    *out = (weir_s3_stats){s->gets,    s->puts,     s->parts,    s->lists,    s->deletes,
-                           s->retries, s->failures, s->bytes_in, s->bytes_out};
+    const weir_s3_counts *c = &((s3_store *)store)->counts;
+    *out = (weir_s3_stats){.retries = c->retries,
+                           .hedges = c->hedges,
+                           .hedges_won = c->hedges_won,
+                           .bytes_in = c->bytes_in,
+                           .bytes_out = c->bytes_out};
+    for (int k = 0; k < WEIR_S3_KINDS; k++) {
+        uint64_t so_far = 0;
+        for (int o = 0; o < WEIR_S3_OUTCOMES; o++) {
+            out->requests[k][o] = c->requests[k][o];
+        }
+        for (int b = 0; b <= WEIR_S3_BOUNDS; b++) {
+            so_far += c->within[k][b];
+            out->within[k][b] = so_far;
+        }
+        out->us_sum[k] = c->us_sum[k];
+    }
+}
+
+bool weir_store_s3_trouble(weir_store *store, int64_t *since_us, weir_error *err)
+{
+    weir_s3_counts *c = &((s3_store *)store)->counts;
+    pthread_mutex_lock(&c->lock);
+    *since_us = c->trouble_us;
+    bool bad = c->trouble_us != 0;
+    if (bad) {
+        *err = c->trouble;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return bad;
 }

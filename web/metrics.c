@@ -175,6 +175,7 @@ void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
     query_metrics(doors->engine, out);
     caches(doors->engine, out);
     tables(doors->catalog, out);
+    weir_metrics_store(weir_catalog_store(doors->catalog), out);
     weir_ingest_metrics(doors->ingest, out);
     lookups(doors->lookups, out);
     weir_coordinator_metrics(doors->coordinator, out);

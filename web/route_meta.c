@@ -1,5 +1,6 @@
 /* web/route_meta.c - status, health, data sources, metrics. Druid's clients read /status for `version` and decode memory.* as integers. */
 #include "web/routes.h"
+#include "weir/store_s3.h"
 #include <unistd.h>
 
 #define DRUID_VERSION "33.0.0" /* the release whose API is spoken: Turnilo and Grafana's plugin read it */
@@ -55,6 +56,21 @@ void weir_route_self_discovered(weir_call *call)
     weir_buf_text(&call->out, "{\"selfDiscovered\":true}");
 }
 
+/* Where tables are kept, and what is wrong there while it lasts. */
+static void put_store(weir_store *store, weir_json *json)
+{
+    weir_error err;
+    int64_t since_us;
+    weir_json_key(json, WEIR_STR("store"));
+    weir_json_begin_object(json);
+    weir_json_member_str(json, "name", store->name);
+    if (weir_store_is_s3(store) && weir_store_s3_trouble(store, &since_us, &err)) {
+        weir_json_member_long(json, "failingMillis", (weir_monotonic_us(&weir_clock_system) - since_us) / 1000);
+        weir_json_member_text(json, "lastError", err.message);
+    }
+    weir_json_end_object(json);
+}
+
 void weir_route_status(weir_call *call)
 {
     weir_json json = {.out = &call->out};
@@ -78,6 +94,7 @@ void weir_route_status(weir_call *call)
     weir_json_member_long(&json, "usedMemory", used);
     weir_json_member_long(&json, "directMemory", 0);
     weir_json_end_object(&json);
+    put_store(weir_catalog_store(call->doors->catalog), &json);
     weir_json_end_object(&json);
 }
 

@@ -23,6 +23,8 @@ typedef struct weir_store_ops {
     bool (*remove)(weir_store *store, weir_str key, weir_error *err); /* absent: true */
     /* The object as mapped local bytes without a copy, where the store can; NULL or false: fetch it. */
     bool (*map)(weir_store *store, weir_str key, weir_bytes *out, weir_error *err);
+    /* Calls under way and all later ones fail within a moment, so that a process can end; NULL: none of them lasts long. Any thread. */
+    void (*cancel)(weir_store *store);
     void (*free)(weir_store *store);
     /* Ends uploads in parts below `prefix` that were begun and not ended, where which(self, key) says so; their parts go. NULL: a put is one step here. */
     bool (*abort_uploads)(weir_store *store, weir_str prefix, bool (*which)(void *self, weir_str key), void *self, weir_error *err);
@@ -44,6 +46,12 @@ void weir_store_memory_faults(weir_store *store, const weir_store_faults *faults
 void weir_store_memory_land_late(weir_store *store); /* what was delayed happens now */
 /* Two put_if_absent of one new name: the second must be refused. */
 bool weir_store_probe(weir_store *store, const weir_clock *clock, weir_error *err);
+static inline void weir_store_cancel(weir_store *store)
+{
+    if (store->ops->cancel) {
+        store->ops->cancel(store);
+    }
+}
 static inline void weir_store_free(weir_store *store)
 {
     if (store) {

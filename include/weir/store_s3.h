@@ -20,10 +20,43 @@ typedef struct weir_s3_options { /* strings are copied */
 bool weir_s3_options_fill(weir_s3_options *options, weir_arena *arena, weir_error *err);
 /* Talks to nobody yet. Errors name the part of the url or the option. */
 weir_store *weir_store_s3_open(const weir_s3_options *options, weir_error *err);
+bool weir_store_is_s3(const weir_store *store);
 
-typedef struct weir_s3_stats { /* since the start, for /metrics */
-    uint64_t gets, puts, parts, lists, deletes, retries, failures, bytes_in, bytes_out;
+/* What was asked and how it ended, since the start. Every request on the wire counts: tries again
+ * and hedges too. */
+typedef enum weir_s3_kind {
+    WEIR_S3_GET,
+    WEIR_S3_LIST,
+    WEIR_S3_PUT,
+    WEIR_S3_PART,      /* of a multipart upload */
+    WEIR_S3_MULTIPART, /* its begin and end, and looking up or giving up one */
+    WEIR_S3_DELETE,
+    WEIR_S3_KINDS,
+} weir_s3_kind;
+typedef enum weir_s3_outcome {
+    WEIR_S3_OK,
+    WEIR_S3_NONE,         /* 404 */
+    WEIR_S3_EXISTS,       /* 412 */
+    WEIR_S3_REFUSED,      /* any other 4xx, and what is no answer of S3 */
+    WEIR_S3_BUSY,         /* 409, 429, 503 */
+    WEIR_S3_SERVER_ERROR, /* any other 5xx */
+    WEIR_S3_TIMEOUT,      /* silent, or too slow */
+    WEIR_S3_CUT_OFF,      /* the connection ended before the answer did */
+    WEIR_S3_NO_CONNECTION,
+    WEIR_S3_ENDED, /* by us: the process ends */
+    WEIR_S3_OUTCOMES,
+} weir_s3_outcome;
+enum { WEIR_S3_BOUNDS = 12 };
+extern const double weir_s3_bounds_s[WEIR_S3_BOUNDS];
+extern const char *const weir_s3_kind_names[WEIR_S3_KINDS];
+extern const char *const weir_s3_outcome_names[WEIR_S3_OUTCOMES];
+typedef struct weir_s3_stats {
+    uint64_t requests[WEIR_S3_KINDS][WEIR_S3_OUTCOMES];
+    uint64_t within[WEIR_S3_KINDS][WEIR_S3_BOUNDS + 1]; /* answered within that time; last: all */
+    uint64_t us_sum[WEIR_S3_KINDS];
+    uint64_t retries, hedges, hedges_won, bytes_in, bytes_out;
 } weir_s3_stats;
 void weir_store_s3_stats(weir_store *store, weir_s3_stats *out);
-bool weir_store_is_s3(const weir_store *store);
+/* True while the last request ended badly: why, and since when (monotonic). */
+bool weir_store_s3_trouble(weir_store *store, int64_t *since_us, weir_error *err);
 #endif
