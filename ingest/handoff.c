@@ -1,5 +1,6 @@
 /* ingest/handoff.c - see ingest/handoff.h. What failed is tried again after a pause that doubles up
- * to 10 s: the rows stay live and queryable meanwhile. */
+ * to 1 s, so that memory comes back soon after the store does: the rows stay live and queryable
+ * meanwhile. */
 #include "ingest/handoff.h"
 #include "ingest/segment_file.h"
 #include "ingest/upload.h"
@@ -8,7 +9,7 @@
 
 #define BUCKETS                                                                                    \
     4 /* segments of a hand-off that hold one time bucket; all other rows are one stray segment */
-#define PAUSE_MAX_MS 10000
+#define PAUSE_MAX_MS 1000
 
 typedef enum phase { BEGIN, DEAL, FREEZE, UPLOAD, COMMIT, END } phase;
 

@@ -21,8 +21,11 @@
 #define SPEC_PROPERTIES "ioConfig.consumerProperties"
 /* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
  * waits a second before it fetches again: less than a second's worth of a fast stream would hold it
- * back (142,000 events/s with 16 MiB, 450,000 with this, both on a busy machine). */
-#define PREFETCH_BYTES (256u << 20)
+ * back (142,000 events/s with 16 MiB, 450,000 with this, both on a busy machine). Each message has
+ * about MESSAGE_BYTES beside its own bytes, which librdkafka does not count. */
+#define PREFETCH_BYTES (640u << 20)
+#define MESSAGE_BYTES 384
+#define MESSAGE_USUAL 256
 
 typedef struct pending { /* what came between records: told one by one */
     struct pending *next;
@@ -610,9 +613,15 @@ static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_e
     }
     char *group = (char *)weir_str_dup(options->group_id).at,
          *instance = (char *)weir_str_dup(options->instance_id).at;
-    size_t kilobytes = (options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES) >> 10;
-    snprintf(text, sizeof(text), "%zu", kilobytes < 1 ? 1 : kilobytes);
+    size_t most = options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES,
+           messages = most / (MESSAGE_BYTES + MESSAGE_USUAL),
+           kilobytes = messages * MESSAGE_USUAL >> 10;
+    snprintf(text, sizeof(text), "%zu", kilobytes < 512 ? 512 : kilobytes);
     weir_kafka_set(conf, "queued.max.messages.kbytes", text);
+    if (!json_object_get(options->consumer_properties, "queued.min.messages")) {
+        snprintf(text, sizeof(text), "%zu", messages < 1000 ? 1000 : messages);
+        weir_kafka_set(conf, "queued.min.messages", text);
+    }
     weir_kafka_set(conf, "group.id", group);
     /* By topic all partitions 0 would go to one member, which matters when topics are many and
      * small. */

@@ -62,7 +62,7 @@ typedef struct weir_source_options {
     weir_str topic, group_id, instance_id;
     bool is_pattern; /* topic is Java's regular expression of many; it must match the whole name */
     const struct json_t *consumer_properties; /* the spec's */
-    size_t prefetch_bytes;
+    size_t prefetch_bytes; /* memory of records that wait to be taken; 0: plenty */
 } weir_source_options;
 /* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "<where>.X". No I/O. */
 bool weir_kafka_check(const char *where, const struct json_t *consumer_properties, weir_error *err);

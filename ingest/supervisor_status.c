@@ -2,6 +2,7 @@
  * spec, status, health, stats, the rejected events. */
 #include "ingest/gaps.h"
 #include "ingest/supervisor.h"
+#include "weir/store_s3.h"
 #include <stdio.h>
 
 static const char *const states[][2] = {/* phase of the worker -> state, detailedState */
@@ -248,14 +249,26 @@ static void put_error(weir_json *out, const char *message, int64_t now_ms)
     weir_json_end_object(out);
 }
 
+/* A request may wait for long before the hand-off that it belongs to says that it failed. */
+static bool store_fails(const weir_supervisor *s, weir_error *err)
+{
+    int64_t since_us;
+    weir_store *store = weir_catalog_store(s->ingest->options.catalog);
+    return weir_store_is_s3(store) && weir_store_s3_trouble(store, &since_us, err);
+}
+
 static void put_errors(weir_supervisor *s, const weir_supervisor_condition *condition,
                        weir_json *out)
 {
+    weir_error err;
     int64_t now_ms = weir_wall_ms(s->ingest->options.clock);
     weir_json_key(out, WEIR_STR("recentErrors"));
     weir_json_begin_array(out);
     if (condition->has_problem) {
         put_error(out, condition->problem.message, now_ms);
+    }
+    if (store_fails(s, &err)) {
+        put_error(out, err.message, now_ms);
     }
     weir_gap_figures gaps = count_gaps(s);
     if (gaps.open_gaps > 0) {

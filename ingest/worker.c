@@ -207,11 +207,20 @@ void weir_worker_seal(weir_worker *w, bool go_on)
     }
 }
 
+/* What records that wait to be taken may use of the budget: an eighth, at most 640 MiB. */
+static size_t waiting_bytes(const weir_worker *w)
+{
+    size_t most = 640u << 20, share = w->options.budget->limit_bytes / 8;
+    return share == 0 || share > most ? most : share;
+}
+
+/* The rest is for rows. */
 static bool is_over_budget(const weir_worker *w)
 {
     const weir_budget *budget = w->options.budget;
     return budget->limit_bytes > 0 &&
-           atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) >= budget->limit_bytes;
+           atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) + waiting_bytes(w) >=
+               budget->limit_bytes;
 }
 
 static int64_t seal_age_ms(const weir_worker *w)
@@ -345,13 +354,6 @@ static void close_source(weir_worker *w, bool leave)
     weir_worker_start_forget(w);
 }
 
-/* An eighth of what live rows may take, at most 256 MiB. */
-static size_t prefetch_bytes(const weir_worker *w)
-{
-    size_t most = 256u << 20, share = w->options.budget->limit_bytes / 8;
-    return share == 0 || share > most ? most : share < (1u << 20) ? 1u << 20 : share;
-}
-
 static void open_source(weir_worker *w)
 {
     weir_error err;
@@ -367,7 +369,7 @@ static void open_source(weir_worker *w)
                                                          WEIR_STR_ARG(w->spec->id)),
                                    .instance_id = w->options.node,
                                    .consumer_properties = w->spec->consumer_properties,
-                                   .prefetch_bytes = prefetch_bytes(w)};
+                                   .prefetch_bytes = waiting_bytes(w)};
     w->source = w->options.open(w->options.open_self, &options, &err);
     weir_log_state_unref(state);
     if (!w->source) {
