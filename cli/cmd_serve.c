@@ -6,6 +6,7 @@
 #include "weir/config.h"
 #include "weir/log.h"
 #include "weir/server.h"
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +126,77 @@ static bool start_service(service *s, weir_error *err)
     return s->server != NULL;
 }
 
+#define CANCEL_MS 7000 /* after SIGTERM: whoever still waits for the store gives up */
+#define GONE_MS 9500   /* the process is gone, whatever still runs: what is committed is safe, the rest is read again */
+
+/* Sees to it that the process ends in time. */
+typedef struct end_guard {
+    weir_store *store;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    pthread_t thread;
+} end_guard;
+
+/* True: all is done. With the lock held. */
+static bool wait_done(end_guard *guard, int64_t until_us)
+{
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    int code = 0;
+    while (!guard->done && code == 0) {
+        code = pthread_cond_timedwait(&guard->changed, &guard->lock, &until);
+    }
+    return guard->done;
+}
+
+static void *guard_end(void *self)
+{
+    end_guard *guard = self;
+    int64_t begun_us = weir_monotonic_us(&weir_clock_system);
+    pthread_mutex_lock(&guard->lock);
+    if (!wait_done(guard, begun_us + CANCEL_MS * 1000)) {
+        weir_store_cancel(guard->store);
+        if (!wait_done(guard, begun_us + GONE_MS * 1000)) {
+            weir_log(WEIR_WARN, "serve", "ending took too long; the rest is left to the next start");
+            _exit(0);
+        }
+    }
+    pthread_mutex_unlock(&guard->lock);
+    return NULL;
+}
+
+static void begin_guard(end_guard *guard, weir_store *store)
+{
+    pthread_condattr_t monotonic;
+    *guard = (end_guard){.store = store};
+    pthread_mutex_init(&guard->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&guard->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&guard->thread, NULL, guard_end, guard) != 0) {
+        weir_die("out of threads");
+    }
+}
+
+static void end_of_guard(end_guard *guard)
+{
+    pthread_mutex_lock(&guard->lock);
+    guard->done = true;
+    pthread_cond_signal(&guard->changed);
+    pthread_mutex_unlock(&guard->lock);
+    pthread_join(guard->thread, NULL);
+    pthread_cond_destroy(&guard->changed);
+    pthread_mutex_destroy(&guard->lock);
+}
+
 static void stop(service *s)
 {
+    end_guard guard;
+    bool guarded = s->data.store != NULL;
+    if (guarded) {
+        begin_guard(&guard, s->data.store);
+    }
     weir_coordinator_stop(s->coordinator);
     if (s->demo) {
         weir_demo_quiet(s->demo);
@@ -136,6 +206,9 @@ static void stop(service *s)
     }
     if (s->server) {
         weir_server_stop(s->server);
+    }
+    if (s->data.store) {
+        weir_store_cancel(s->data.store); /* nobody waits for an answer any more */
     }
     weir_coordinator_free(s->coordinator);
     if (s->engine) {
@@ -150,6 +223,9 @@ static void stop(service *s)
     }
     if (s->catalog) {
         weir_catalog_close(s->catalog);
+    }
+    if (guarded) {
+        end_of_guard(&guard);
     }
     if (s->data.store) {
         weir_data_dir_close(&s->data);

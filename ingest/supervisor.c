@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define STOP_WAIT_MS 60000
-#define TERM_WAIT_MS 6000 /* of SIGTERM's 8 s: the groups are left in the rest */
+#define TERM_WAIT_MS 5000 /* of SIGTERM's 10 s: the groups are left in the rest */
 #define STEP_WAIT_MS 100
 
 /* The registry. */
@@ -590,6 +590,7 @@ void weir_ingest_resume_all(weir_ingest *ingest)
 static void stop_all(weir_supervisor **all, uint32_t count)
 {
     struct timespec begun, now;
+    bool late = false;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     for (uint32_t i = 0; i < count; i++) {
         if (all[i]->worker) {
@@ -606,7 +607,11 @@ static void stop_all(weir_supervisor **all, uint32_t count)
                      "the topic at the next start",
                      WEIR_STR_ARG(all[i]->id));
             weir_worker_cancel(all[i]->worker);
+            late = true;
         }
+    }
+    if (late) {
+        weir_store_cancel(weir_catalog_store(all[0]->ingest->options.catalog));
     }
     for (uint32_t i = 0; i < count; i++) {
         join_worker(all[i]);
