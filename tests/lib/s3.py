@@ -1,5 +1,5 @@
 """A real S3 server for tests (scripts/services/s3), and a proxy before it that makes it lie. Standard library only."""
-import hashlib, hmac, http.client, http.server, os, random, shutil, socketserver, subprocess, tempfile, threading, time, urllib.request
+import calendar, hashlib, hmac, http.client, http.server, os, random, shutil, socketserver, subprocess, tempfile, threading, time, urllib.request
 from weir import ROOT, free_port
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testkey", "AWS_SECRET_ACCESS_KEY": "testsecret123"}
@@ -39,14 +39,18 @@ class S3:
 
 class Proxy:
     """Between weir and the server. `faults`: chance of each per request; `requests`: a list of (method, path, range) of what went by.
+    `down`: None, "503" (to all), "hang" (no answer while it lasts, none after) or "close". `choose(method, path)`: a fault's name, or None, before the chances.
+    `skew`: seconds that its clock is ahead; it refuses who is more than 5 minutes off.
     `hook`: called with (method, path, when) of each request, `when` "before" the server has it and "after" it has done it, both before the answer."""
     FAULTS = ("503", "503 though done", "cut answer", "no answer", "no answer though done", "slow", "409", "flipped")
     def __init__(self, s3, seed=1):
+        self.down, self.choose, self.skew = None, None, 0
         self.s3, self.faults, self.requests, self.random, self.lock, self.told, self.hook = s3, {}, [], random.Random(seed), threading.Lock(), {}, lambda *_: None
         proxy = self
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             def log_message(self, *_): pass
+            def date_time_string(self, timestamp=None): return super().date_time_string(time.time() + proxy.skew)
             def handle_one_request(self):
                 try: super().handle_one_request()
                 except OSError: self.close_connection = True
@@ -57,7 +61,9 @@ class Proxy:
         self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
     url = property(lambda self: "http://127.0.0.1:%d" % self.server.server_address[1])
-    def pick(self):
+    def pick(self, method, path):
+        found = self.choose(method, path) if self.choose else None
+        if found: return found
         with self.lock:
             for fault, chance in self.faults.items():
                 if self.random.random() < chance:
@@ -67,10 +73,19 @@ class Proxy:
         body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
         with self.lock: self.requests.append((h.command, h.path, h.headers.get("Range")))
         self.hook(h.command, h.path, "before")
-        fault = self.pick()
+        down = self.down
+        if down == "503": return self.answer(h, 503, {}, b"<Error><Code>SlowDown</Code></Error>")
+        while down == "hang" and self.down == down: time.sleep(.02)
+        if down: h.close_connection = True; return
+        if self.skew:
+            said = calendar.timegm(time.strptime(h.headers.get("x-amz-date"), "%Y%m%dT%H%M%SZ"))
+            if abs(said - time.time() - self.skew) > 300: return self.answer(h, 403, {}, b"<Error><Code>RequestTimeTooSkewed</Code></Error>")
+        fault = self.pick(h.command, h.path)
+        if fault == "307": return self.answer(h, 307, {"Location": self.s3.url + h.path}, b"<Error><Code>TemporaryRedirect</Code></Error>")
         if fault in ("503", "409"): return self.answer(h, int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
         if fault == "no answer": h.close_connection = True; return
         if fault == "slow": time.sleep(1)
+        if fault == "very slow": time.sleep(3)
         c = http.client.HTTPConnection("127.0.0.1", self.s3.port, timeout=30)
         try:
             c.request(h.command, h.path, body, dict(h.headers))
