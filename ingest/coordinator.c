@@ -14,6 +14,7 @@
 #define LOOK_US 1000000     /* for new tables */
 #define IDLE_MS 1000        /* at most */
 #define PAUSE_FIRST_MS 1000 /* after a failure; doubles up to the period */
+#define REST_US 20000       /* a step's shortest rest */
 #define NICENESS                                                                                   \
     10 /* a tenth of what a busy query gets: never starved, as commits are made here too */
 
@@ -48,7 +49,7 @@ struct weir_coordinator {
 
 bool weir_duty_cancelled(void *run)
 {
-    return *((weir_duty_run *)run)->stopping;
+    return ((weir_duty_run *)run)->coordinator->stopping;
 }
 
 bool weir_duty_flush(weir_duty_run *run, weir_error *err)
@@ -125,7 +126,7 @@ static void begin_run(weir_coordinator *c, lane *l, size_t at)
                              .kept = s->kept,
                              .again_ms = period_ms(c, l->duty),
                              .stats = &l->stats,
-                             .stopping = &c->stopping};
+                             .coordinator = c};
     l->run.work = weir_arena_alloc(l->run.arena, l->duty->work_bytes + 1);
     pthread_mutex_lock(&c->lock);
     s->due_us = INT64_MAX; /* a hurry from now on counts for the next run */
@@ -167,16 +168,23 @@ static void end_run(weir_coordinator *c, lane *l, weir_duty_step how, const weir
     pthread_mutex_unlock(&c->lock);
 }
 
+/* After so much work. */
+static int64_t rest_us(const weir_coordinator *c, int64_t work_us)
+{
+    int64_t pace = c->options.pace > 0 && c->options.pace < 100 ? c->options.pace : 100;
+    return work_us * (100 - pace) / pace;
+}
+
 static void step_run(weir_coordinator *c, lane *l)
 {
     weir_error err = {0};
     int64_t before_us = now_us(c);
-    l->run.wait_ms = 0;
+    l->run.wait_ms = l->run.rested_us = 0;
+    l->run.worked_us = before_us;
     weir_duty_step how = c->stopping ? WEIR_DUTY_FAILED : l->duty->step(&l->run, &err);
-    int64_t after_us = now_us(c), took_us = after_us - before_us;
-    int64_t pace = c->options.pace > 0 && c->options.pace < 100 ? c->options.pace : 100;
-    atomic_fetch_add(&l->stats.busy_us, (uint64_t)took_us);
-    l->next_us = after_us + l->run.wait_ms * 1000 + took_us * (100 - pace) / pace;
+    int64_t after_us = now_us(c);
+    atomic_fetch_add(&l->stats.busy_us, (uint64_t)(after_us - before_us - l->run.rested_us));
+    l->next_us = after_us + l->run.wait_ms * 1000 + rest_us(c, after_us - l->run.worked_us);
     if (how != WEIR_DUTY_MORE && !c->stopping) {
         end_run(c, l, how, &err);
     }
@@ -242,7 +250,7 @@ bool weir_coordinator_hurry(weir_coordinator *c, const char *duty, weir_table *t
 
 /* --- the thread --- */
 
-static void rest(weir_coordinator *c, int64_t ms)
+static void rest(weir_coordinator *c, int64_t ms, bool idle)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -250,11 +258,24 @@ static void rest(weir_coordinator *c, int64_t ms)
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&c->lock);
-    while (!c->stopping && !c->hurried &&
+    while (!c->stopping && !(idle && c->hurried) &&
            pthread_cond_timedwait(&c->wake, &c->lock, &until) != ETIMEDOUT) {
     }
-    c->hurried = false;
+    c->hurried = c->hurried && !idle;
     pthread_mutex_unlock(&c->lock);
+}
+
+bool weir_duty_rest(void *self)
+{
+    weir_duty_run *r = self;
+    weir_coordinator *c = r->coordinator;
+    int64_t at_us = now_us(c), due_us = rest_us(c, at_us - r->worked_us);
+    if (c->options.threads && due_us >= REST_US && !c->stopping) {
+        rest(c, due_us / 1000, false);
+        r->worked_us = now_us(c);
+        r->rested_us += r->worked_us - at_us;
+    }
+    return !c->stopping;
 }
 
 static void *run(void *self)
@@ -266,7 +287,7 @@ static void *run(void *self)
         int64_t wait_ms;
         weir_coordinator_step(c, &wait_ms);
         if (wait_ms > 0) {
-            rest(c, wait_ms);
+            rest(c, wait_ms, true);
         }
     }
     return NULL;

@@ -4,5 +4,6 @@
 const weir_duty *const weir_duties[] = {
     &weir_duty_claims,
     &weir_duty_collect,
+    &weir_duty_compaction,
     NULL,
 };

@@ -32,13 +32,17 @@ struct weir_duty_run {
     int64_t wait_ms;   /* set by step */
     int64_t again_ms;  /* when the table's next run is due; the duty's period unless set */
     weir_duty_stats *stats;
-    const _Atomic bool *stopping;
+    weir_coordinator *coordinator;
+    int64_t worked_us, rested_us; /* of the step: since when it works without a rest, how long it rested */
 };
 /* Whether to give up: for weir_table_commit's give_up and between the parts of long work. */
 bool weir_duty_cancelled(void *run);
+/* Within long steps, often: rests as the pace asks. False: give up. */
+bool weir_duty_rest(void *run);
 /* Seals and hands off what this process's supervisors of the table have; true without ingest. */
 bool weir_duty_flush(weir_duty_run *run, weir_error *err);
 
+extern const weir_duty weir_duty_compaction;
 extern const weir_duty *const weir_duties[]; /* ends with NULL */
 weir_coordinator *weir_coordinator_new_with(const weir_coordinator_options *options, const weir_duty *const *duties);
 #endif

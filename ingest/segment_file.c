@@ -13,6 +13,8 @@
 typedef struct sink {
     int fd;
     const char *path;
+    bool (*between)(void *self);
+    void *self;
     size_t used;
     uint8_t buffer[BUFFER_BYTES];
 } sink;
@@ -43,6 +45,9 @@ static bool flush(sink *s, weir_error *err)
 static bool append(void *self, const void *bytes, size_t size, weir_error *err)
 {
     sink *s = self;
+    if (s->between && !s->between(s->self)) {
+        return weir_fail(err, WEIR_ERR_CANCELLED, "%s was given up", s->path);
+    }
     if (size >= BUFFER_BYTES) {
         return flush(s, err) && write_all(s, bytes, size, err);
     }
@@ -58,6 +63,15 @@ bool weir_segment_file_write(weir_realtime *rt, const weir_freeze_part *part, co
                              const weir_clock *clock, bool thorough, weir_arena *arena,
                              const char **path, weir_segment_info *info, weir_error *err)
 {
+    return weir_segment_file_write_with(rt, part, work_path, clock, thorough, NULL, NULL, arena,
+                                        path, info, err);
+}
+
+bool weir_segment_file_write_with(weir_realtime *rt, const weir_freeze_part *part,
+                                  const char *work_path, const weir_clock *clock, bool thorough,
+                                  bool (*between)(void *self), void *self, weir_arena *arena,
+                                  const char **path, weir_segment_info *info, weir_error *err)
+{
     char name[17];
     weir_hex_u64(name, weir_random(clock));
     const char *at = weir_arena_printf(arena, "%s/%s.segment", work_path, name).at;
@@ -68,6 +82,8 @@ bool weir_segment_file_write(weir_realtime *rt, const weir_freeze_part *part, co
     sink *s = weir_alloc(sizeof(*s));
     s->fd = fd;
     s->path = at;
+    s->between = between;
+    s->self = self;
     s->used = 0;
     bool ok = weir_realtime_freeze(rt, part, (weir_file){s, append}, thorough, info, err) &&
               flush(s, err);

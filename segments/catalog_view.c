@@ -258,20 +258,67 @@ static void add_live(view *v)
     }
 }
 
-weir_view *weir_table_view(weir_table *table)
+static view *new_view(weir_table *table)
 {
     weir_arena *arena = weir_arena_new();
     view *v = WEIR_ARENA_NEW(arena, view);
     v->arena = arena;
     v->published = weir_published_of(table);
-    size_t room = v->published->frozen->count + v->published->gen_count + 1;
     v->pub.table = table->name;
     v->pub.version = weir_log_version(v->published->state);
-    v->pub.rows = WEIR_ARENA_ARRAY(arena, weir_rows *, room);
-    v->pub.revs = WEIR_ARENA_ARRAY(arena, uint64_t, room);
-    v->pub.problems = WEIR_ARENA_ARRAY(arena, weir_str, room);
+    return v;
+}
+
+static void make_room(view *v, size_t room)
+{
+    v->pub.rows = WEIR_ARENA_ARRAY(v->arena, weir_rows *, room);
+    v->pub.revs = WEIR_ARENA_ARRAY(v->arena, uint64_t, room);
+    v->pub.problems = WEIR_ARENA_ARRAY(v->arena, weir_str, room);
+}
+
+weir_view *weir_table_view(weir_table *table)
+{
+    view *v = new_view(table);
+    make_room(v, v->published->frozen->count + v->published->gen_count + 1);
     add_frozen(v, table);
     add_live(v);
+    return &v->pub;
+}
+
+static frozen *find_frozen(const frozen_list *list, weir_str id)
+{
+    size_t from = 0, to = list->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (weir_str_cmp(list->by_id[middle]->added.id, id) < 0) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    bool there = from < list->count && weir_str_eq(list->by_id[from]->added.id, id);
+    return there ? list->by_id[from] : NULL;
+}
+
+weir_view *weir_table_view_of(weir_table *table, const weir_str *segment_ids, size_t count,
+                              weir_error *err)
+{
+    view *v = new_view(table);
+    make_room(v, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        frozen *f = find_frozen(v->published->frozen, segment_ids[i]);
+        weir_rows *rows = f ? open_frozen(table, v->published, f, err) : NULL;
+        if (!rows) {
+            if (!f) {
+                weir_fail(err, WEIR_ERR_NOT_FOUND, "segment %.*s is no longer in table %.*s",
+                          WEIR_STR_ARG(segment_ids[i]), WEIR_STR_ARG(table->name));
+            }
+            weir_view_unref(&v->pub);
+            return NULL;
+        }
+        add_rows(v, rows, f->rev, (weir_str){0});
+        v->pub.schema = (weir_schema *)(uintptr_t)rows->schema;
+    }
     return &v->pub;
 }
 

@@ -102,6 +102,8 @@ typedef struct weir_view {
     weir_str *problems;        /* per rows[i]: empty, or why it could not be opened (the query fails with it when it needs those rows) */
 } weir_view;
 weir_view *weir_table_view(weir_table *table); /* opens segments that no query has opened yet */
+/* The same of these frozen segments alone, in this order. NULL: NOT_FOUND, one of them is no longer there; or it cannot be opened. */
+weir_view *weir_table_view_of(weir_table *table, const weir_str *segment_ids, size_t count, weir_error *err);
 void weir_view_unref(weir_view *view);
 /* A reference to the schema of the newest rows, live or frozen; *out NULL: there are none, or they have none. Opens one segment at most. */
 bool weir_table_schema(weir_table *table, struct weir_schema **out, weir_error *err);
