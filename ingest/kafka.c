@@ -10,8 +10,10 @@
 #include "weir/log.h"
 #include <jansson.h>
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 4096
@@ -532,6 +534,7 @@ static uint32_t kafka_members(weir_event_source *source)
 
 /* Open and close. */
 
+#define CLOSE_WAIT_S 2
 #define LEAVE_MS 300 /* measured: enough for librdkafka to stop the partitions and say so */
 
 /* Leaves the group, also as a static member, so that others take over at once. */
@@ -551,6 +554,75 @@ static void leave_group(kafka_source *k)
     take_control(k, LEAVE_MS, &ignored);
 }
 
+typedef struct ending {
+    rd_kafka_t *consumer, *reader;
+    rd_kafka_queue_t *control, *data;
+    rd_kafka_topic_t *reader_topic;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool ended, left_alone; /* who comes last frees it */
+} ending;
+
+static void *run_ending(void *self)
+{
+    ending *e = self;
+    rd_kafka_consumer_close(e->consumer);
+    rd_kafka_queue_destroy(e->data);
+    rd_kafka_queue_destroy(e->control);
+    rd_kafka_destroy(e->consumer);
+    if (e->reader_topic) {
+        rd_kafka_topic_destroy(e->reader_topic);
+    }
+    if (e->reader) {
+        rd_kafka_destroy(e->reader);
+    }
+    pthread_mutex_lock(&e->lock);
+    e->ended = true;
+    bool last = e->left_alone;
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+    if (last) {
+        free(e);
+    }
+    return NULL;
+}
+
+/* A consumer whose topic was deleted is never done in librdkafka 2.0.2 (its issue 4362): it is
+ * waited for a moment and then left to itself. */
+static void end_consumer(const kafka_source *k)
+{
+    pthread_t thread;
+    struct timespec until;
+    ending *e = weir_calloc(1, sizeof(*e));
+    e->consumer = k->consumer;
+    e->control = k->control;
+    e->data = k->data;
+    e->reader = k->reader;
+    e->reader_topic = k->reader_topic;
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->changed, NULL);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    if (pthread_create(&thread, NULL, run_ending, e) != 0) {
+        weir_die("out of threads");
+    }
+    pthread_detach(thread);
+    pthread_mutex_lock(&e->lock);
+    int code = 0;
+    while (!e->ended && code == 0) {
+        code = pthread_cond_timedwait(&e->changed, &e->lock, &until);
+    }
+    bool ended = e->ended;
+    e->left_alone = !ended;
+    pthread_mutex_unlock(&e->lock);
+    if (ended) {
+        free(e);
+    } else {
+        weir_log(WEIR_WARN, "kafka", "topic '%s': the consumer does not end; it is left to itself",
+                 text_of(k));
+    }
+}
+
 static void kafka_close(weir_event_source *source, bool leave)
 {
     kafka_source *k = (kafka_source *)source;
@@ -562,16 +634,7 @@ static void kafka_close(weir_event_source *source, bool leave)
             leave_group(k);
         }
         drain(k);
-        rd_kafka_consumer_close(k->consumer);
-        rd_kafka_queue_destroy(k->data);
-        rd_kafka_queue_destroy(k->control);
-        rd_kafka_destroy(k->consumer);
-    }
-    if (k->reader_topic) {
-        rd_kafka_topic_destroy(k->reader_topic);
-    }
-    if (k->reader) {
-        rd_kafka_destroy(k->reader);
+        end_consumer(k);
     }
     json_decref(k->properties);
     free(k->assigned);

@@ -14,6 +14,7 @@
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
 #define REOPEN_MS 2000
+#define START_WAIT_MS 10 /* a start is many steps */
 #define OUT_OF_RANGE_MS                                                                            \
     5000 /* the other partitions wait no longer for a store that does not answer */
 
@@ -421,7 +422,8 @@ static void take_out_of_range(weir_worker *w, const weir_source_event *event)
 {
     weir_worker_source *s = weir_worker_find(w, event->partitions[0]);
     if (s && s->ready && !s->stopped && w->phase == WEIR_WORKER_RUNNING) {
-        weir_worker_problem(w, &event->err, false);
+        weir_log(WEIR_WARN, "ingest", "supervisor '%.*s': %s", WEIR_STR_ARG(w->spec->id),
+                 event->err.message);
         weir_worker_start(w);
         w->hand_off_first = true; /* so that the log stands where we do */
         w->hand_off_until_us = now_us(w) + OUT_OF_RANGE_MS * 1000;
@@ -641,7 +643,8 @@ bool weir_worker_step(weir_worker *w, int wait_ms)
     }
     settle_when_quiet(w);
     if (w->source && w->phase != WEIR_WORKER_REVOKING) {
-        poll_source(w, wait_ms);
+        poll_source(w, weir_worker_is_starting(w) && wait_ms > START_WAIT_MS ? START_WAIT_MS
+                                                                             : wait_ms);
     } else {
         wait_a_little(w, wait_ms < 20 ? wait_ms : 20);
     }
