@@ -20,6 +20,7 @@ typedef struct service {
     weir_engine *engine;
     weir_ingest *ingest;
     weir_lookups *lookups;
+    weir_settings *settings;
     weir_coordinator *coordinator;
     weir_server *server;
     weir_demo *demo;
@@ -113,12 +114,13 @@ static bool start_service(service *s, weir_error *err)
     if (!s->ingest || (s->config.demo && !(s->demo = weir_demo_start(s->ingest, s->catalog, s->config.demo_events_per_second, err)))) {
         return false;
     }
+    s->settings = weir_settings_new(s->data.store, &weir_clock_system, weir_str_of(node));
     s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
-        .catalog = s->catalog, .ingest = s->ingest, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
+        .catalog = s->catalog, .ingest = s->ingest, .settings = s->settings, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
         .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,
         .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .gc_grace_ms = s->config.gc_grace_ms});
     s->server = weir_server_start(&(weir_server_options){
-        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator,
+        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator, .settings = s->settings,
         .catalog = s->catalog, .clock = &weir_clock_system}, err);
     if (s->server) {
         weir_ingest_resume_all(s->ingest);
@@ -211,6 +213,7 @@ static void stop(service *s)
         weir_store_cancel(s->data.store); /* nobody waits for an answer any more */
     }
     weir_coordinator_free(s->coordinator);
+    weir_settings_free(s->settings);
     if (s->engine) {
         weir_engine_free(s->engine);
     }

@@ -5,5 +5,6 @@ const weir_duty *const weir_duties[] = {
     &weir_duty_claims,
     &weir_duty_collect,
     &weir_duty_compaction,
+    &weir_duty_rules,
     NULL,
 };

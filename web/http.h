@@ -9,6 +9,7 @@ typedef struct weir_call {
     const weir_server_options *doors; /* engine, ingest, catalog */
     weir_str method, path, query;     /* path without the query string, trailing slashes cut off */
     weir_str body, content_type, remote, if_none_match;
+    weir_str author, comment;         /* X-Druid-Author, X-Druid-Comment */
     weir_str arg, arg2;               /* what each `*` in the route's pattern stood for, percent-decoded */
     weir_arena *arena;
     /* the reply */

@@ -7,8 +7,10 @@
 
 static weir_retention retention_of(const weir_call *call)
 {
-    return (weir_retention){call->doors->catalog, call->doors->ingest, call->doors->coordinator,
-                            call->doors->clock};
+    return (weir_retention){.catalog = call->doors->catalog,
+                            .ingest = call->doors->ingest,
+                            .coordinator = call->doors->coordinator,
+                            .clock = call->doors->clock};
 }
 
 static bool is_overlord(const weir_call *call)

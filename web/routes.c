@@ -75,6 +75,12 @@ static const weir_route routes[] = {
     {"GET", "/druid/indexer/v1/leader", QUICK, weir_route_leader},
     {"GET", "/druid/indexer/v1/isLeader", QUICK, weir_route_is_leader},
 
+    {"GET", COORDINATOR "/rules", SLOW, weir_route_rules},
+    {"GET", COORDINATOR "/rules/history", SLOW, weir_route_rules_history},
+    {"GET", COORDINATOR "/rules/*", SLOW, weir_route_rules_of},
+    {"POST", COORDINATOR "/rules/*", SLOW, weir_route_rules_post},
+    {"GET", COORDINATOR "/rules/*/history", SLOW, weir_route_rules_history_of},
+
     {"GET", LOOKUPS "/config", QUICK, weir_route_lookup_tiers},
     {"POST", LOOKUPS "/config", SLOW, weir_route_lookups_post},
     {"GET", LOOKUPS "/config/all", SLOW, weir_route_lookups_all},

@@ -72,6 +72,12 @@ void weir_route_data_tiers(weir_call *call);
 void weir_route_leader(weir_call *call);
 void weir_route_is_leader(weir_call *call);
 
+void weir_route_rules(weir_call *call);
+void weir_route_rules_of(weir_call *call);
+void weir_route_rules_post(weir_call *call);
+void weir_route_rules_history(weir_call *call);
+void weir_route_rules_history_of(weir_call *call);
+
 void weir_route_drop_all(weir_call *call);
 void weir_route_drop_segment(weir_call *call);
 void weir_route_mark_unused(weir_call *call);

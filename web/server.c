@@ -83,6 +83,12 @@ static weir_str header(h2o_req_t *req, const h2o_token_t *token)
     return at == -1 ? WEIR_STR("") : str_of(req->headers.entries[at].value);
 }
 
+static weir_str header_named(h2o_req_t *req, const char *name)
+{
+    ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    return at == -1 ? WEIR_STR("") : str_of(req->headers.entries[at].value);
+}
+
 static void fill_call(weir_call *call, weir_server *server, h2o_req_t *req)
 {
     weir_str path = str_of(req->path);
@@ -99,6 +105,8 @@ static void fill_call(weir_call *call, weir_server *server, h2o_req_t *req)
     call->body = str_of(req->entity);
     call->content_type = header(req, H2O_TOKEN_CONTENT_TYPE);
     call->if_none_match = header(req, H2O_TOKEN_IF_NONE_MATCH);
+    call->author = header_named(req, "x-druid-author");
+    call->comment = header_named(req, "x-druid-comment");
     call->remote = remote_of(req, call->arena);
 }
 
@@ -146,6 +154,8 @@ static void submit_job(weir_loop *loop, h2o_req_t *req, const weir_route *route,
     j->call.query = weir_arena_str(call->arena, call->query);
     j->call.body = weir_arena_str(call->arena, call->body);
     j->call.content_type = weir_arena_str(call->arena, call->content_type);
+    j->call.author = weir_arena_str(call->arena, call->author);
+    j->call.comment = weir_arena_str(call->arena, call->comment);
     j->guard = h2o_mem_alloc_shared(&req->pool, sizeof(*j->guard), on_job_gone);
     *j->guard = j;
     loop->busy++;

@@ -11,6 +11,7 @@ typedef struct weir_coordinator weir_coordinator;
 typedef struct weir_coordinator_options {
     weir_catalog *catalog;   /* borrowed, as all here; closed after the coordinator is freed */
     weir_ingest *ingest;     /* whose generations are flushed before a drop; NULL: there are none */
+    struct weir_settings *settings; /* weir/settings.h; NULL: all defaults */
     const weir_clock *clock;
     const char *work_path;   /* folder for local files under way */
     bool threads;            /* false: somebody calls weir_coordinator_step */

@@ -3,11 +3,13 @@
 #ifndef WEIR_RETENTION_H
 #define WEIR_RETENTION_H
 #include "weir/coordinator.h"
+#include "weir/settings.h"
 
 typedef struct weir_retention { /* all borrowed */
     weir_catalog *catalog;
     weir_ingest *ingest; /* NULL: nothing is live here */
     weir_coordinator *coordinator; /* NULL: its duties come when they come */
+    weir_settings *settings;       /* where the default rules are; NULL: there are none but Druid's */
     const weir_clock *clock;
 } weir_retention;
 
@@ -23,4 +25,18 @@ bool weir_retention_mark_unused(const weir_retention *r, weir_str table, weir_st
 bool weir_retention_mark_used(const weir_retention *r, weir_str table, weir_error *err);
 /* The same, after Druid's payload was read. */
 bool weir_retention_mark_used_by(const weir_retention *r, weir_str table, weir_str json, bool *payload, weir_error *err);
+
+/* Load and drop rules. Those of a table are in its log, those of `_default` in the settings: a bucket that no rule of its table fits is judged by these. */
+#define WEIR_RULES_DEFAULT "_default"
+typedef struct weir_rules_author {
+    weir_str author, comment, ip;
+} weir_rules_author;
+/* {data source: [rules]}. */
+bool weir_rules_all(const weir_retention *r, weir_buf *out, weir_error *err);
+/* [rules]; `full`: the default's too, after them. */
+bool weir_rules_of(const weir_retention *r, weir_str table, bool full, weir_buf *out, weir_error *err);
+/* Puts rules in place of what was. A table that is not known yet is made, empty. BAD_REQUEST names the member. */
+bool weir_rules_set(const weir_retention *r, weir_str table, weir_str json, const weir_rules_author *author, weir_error *err);
+/* The last changes, of all when table.at is NULL; within `interval` (NULL: any time), in order; or, count > 0, the newest so many, newest first. */
+bool weir_rules_history(const weir_retention *r, weir_str table, const weir_interval *interval, int64_t count, weir_buf *out, weir_error *err);
 #endif

@@ -3,6 +3,7 @@
 #define WEIR_SERVER_H
 #include "weir/coordinator.h"
 #include "weir/lookups.h"
+#include "weir/settings.h"
 #include "weir/query.h"
 
 typedef struct weir_server weir_server;
@@ -13,6 +14,7 @@ typedef struct weir_server_options {
     weir_ingest *ingest;
     weir_lookups *lookups;
     weir_coordinator *coordinator;
+    weir_settings *settings;
     weir_catalog *catalog;
     const weir_clock *clock;
     size_t max_body_bytes;  /* 0: 16 MiB */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include "ingest/duty_retention.h"
 #include "weir/log.h"
+#include "weir/retention.h"
 
 typedef struct world {
     weir_clock clock;
@@ -15,6 +16,8 @@ typedef struct world {
     weir_store *store;
     weir_catalog *catalog;
     weir_table *table;
+    weir_schema *schema; /* of segments: by days */
+    weir_settings *settings;
     weir_coordinator *coordinator;
 } world;
 
@@ -44,8 +47,16 @@ static int begin(void **state)
         &err);
     w->table = weir_catalog_table_create(w->catalog, WEIR_STR("t"), &err);
     assert_non_null(w->table);
-    w->coordinator = weir_coordinator_new(
-        &(weir_coordinator_options){.catalog = w->catalog, .clock = &w->clock});
+    weir_arena *arena = weir_arena_new();
+    w->schema = WEIR_ARENA_NEW(arena, weir_schema);
+    w->schema->arena = arena;
+    w->schema->refs = 1;
+    w->schema->table = WEIR_STR("t");
+    weir_granularity_simple(WEIR_STR("day"), &w->schema->segment_granularity);
+    weir_granularity_simple(WEIR_STR("none"), &w->schema->query_granularity);
+    w->settings = weir_settings_new(w->store, &w->clock, WEIR_STR("n:1"));
+    w->coordinator = weir_coordinator_new(&(weir_coordinator_options){
+        .catalog = w->catalog, .settings = w->settings, .clock = &w->clock});
     *state = w;
     return 0;
 }
@@ -54,8 +65,10 @@ static int end(void **state)
 {
     world *w = *state;
     weir_coordinator_free(w->coordinator);
+    weir_settings_free(w->settings);
     weir_catalog_close(w->catalog);
     weir_store_free(w->store);
+    weir_schema_unref(w->schema);
     test_free(w);
     return 0;
 }
@@ -145,7 +158,7 @@ static void add(world *w, int64_t from_ms, int64_t to_ms)
         times[n++] = at;
     }
     weir_segment_writer *writer =
-        weir_segment_writer_new((weir_file){&bytes, append_bytes}, NULL, n, false);
+        weir_segment_writer_new((weir_file){&bytes, append_bytes}, w->schema, n, false);
     assert_true(weir_segment_put_time(writer, times, &err) &&
                 weir_segment_writer_end(writer, &info, &err));
     weir_commit *c = weir_commit_new(WEIR_OP_LOAD, &w->clock);
@@ -207,6 +220,141 @@ static void what_was_removed_is_collected_after_the_grace(void **state)
     weir_buf_done(&out);
 }
 
+static weir_retention doors(world *w)
+{
+    return (weir_retention){.catalog = w->catalog,
+                            .coordinator = w->coordinator,
+                            .settings = w->settings,
+                            .clock = &w->clock};
+}
+
+static void set_rules(world *w, const char *name, const char *json)
+{
+    weir_retention r = doors(w);
+    weir_rules_author author = {WEIR_STR("me"), WEIR_STR("because"), WEIR_STR("127.0.0.1")};
+    weir_error err = {0};
+    if (!weir_rules_set(&r, weir_str_of(name), weir_str_of(json), &author, &err)) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static uint64_t rows(world *w)
+{
+    weir_view *view = weir_table_view(w->table);
+    weir_scratch scratch = {0};
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < view->count; i++) {
+        for (uint32_t c = 0; c < view->rows[i]->ops->chunks(view->rows[i]); c++) {
+            weir_chunk_info info;
+            weir_sel sel;
+            view->rows[i]->ops->chunk(view->rows[i], c, &info);
+            count += view->rows[i]->ops->visible(view->rows[i], c, &scratch, &sel) ? sel.count
+                                                                                   : info.row_count;
+        }
+    }
+    weir_scratch_done(&scratch);
+    weir_view_unref(view);
+    return count;
+}
+
+#define DAY 86400000LL
+#define TODAY (1700000000000 / DAY * DAY)
+
+static void a_rule_lets_days_go_as_time_passes(void **state)
+{
+    world *w = *state;
+    for (int i = 0; i < 5; i++) {
+        add(w, TODAY - i * DAY, TODAY - i * DAY + DAY);
+    }
+    add(w, TODAY - 4 * DAY, TODAY + DAY); /* late rows of all five days */
+    assert_int_equal(rows(w), 240);
+    run_for(w, 120000);
+    assert_int_equal(rows(w), 240); /* no rules: all stays */
+    set_rules(w, "t",
+              "[{\"type\":\"loadByPeriod\",\"period\":\"P2D\"},{\"type\":\"dropForever\"}]");
+    run_for(w, 1000);
+    assert_int_equal(rows(w), 3 * 48); /* today and what the last 48 hours touch */
+    uint64_t version = version_of(w);
+    run_for(w, 600000);
+    assert_int_equal(version_of(w), version); /* once is enough */
+    add(w, TODAY - 4 * DAY, TODAY - 3 * DAY); /* arrived late: the next run takes it */
+    run_for(w, 70000);
+    assert_int_equal(rows(w), 3 * 48);
+    run_for(w, DAY);
+    assert_int_equal(rows(w), 2 * 48);
+    set_rules(w, "t", "[]");
+    run_for(w, 5 * DAY);
+    assert_int_equal(rows(w), 2 * 48);
+}
+
+static void the_default_judges_what_a_table_leaves_open(void **state)
+{
+    world *w = *state;
+    add(w, TODAY, TODAY + DAY);
+    add(w, TODAY - DAY, TODAY);
+    set_rules(w, "t", "[{\"type\":\"loadByInterval\",\"interval\":\"2023-11-14/P1D\"}]");
+    w->now_us += 1000;
+    set_rules(w, WEIR_RULES_DEFAULT, "[{\"type\":\"dropForever\"}]");
+    run_for(w, 70000);
+    assert_int_equal(rows(w), 24);
+    weir_retention r = doors(w);
+    weir_buf out = {0};
+    weir_error err = {0};
+    assert_true(weir_rules_of(&r, WEIR_STR("t"), true, &out, &err));
+    weir_buf_text(&out, "|");
+    assert_true(weir_rules_all(&r, &out, &err));
+    weir_buf_text(&out, "|");
+    assert_true(weir_rules_of(&r, WEIR_STR("nope"), false, &out, &err));
+    weir_buf_text(&out, "|");
+    assert_true(weir_rules_history(&r, (weir_str){0}, NULL, 1, &out, &err));
+    weir_buf_put(&out, "", 1);
+#define KEPT                                                                                       \
+    "{\"interval\":\"2023-11-14T00:00:00.000Z/"                                                    \
+    "2023-11-15T00:00:00.000Z\",\"tieredReplicants\":{\"_default_tier\":2},"                       \
+    "\"useDefaultTierForNull\":true,\"type\":\"loadByInterval\"}"
+    assert_string_equal(
+        out.at,
+        "[" KEPT
+        ",{\"type\":\"dropForever\"}]|{\"_default\":[{\"type\":\"dropForever\"}],\"t\":[" KEPT
+        "]}|[]|[{\"key\":\"_default\",\"type\":\"rules\",\"auditInfo\":{\"author\":\"me\","
+        "\"comment\":\"because\",\"ip\":\"127.0.0.1\"},"
+        "\"payload\":\"[{\\\"type\\\":\\\"dropForever\\\"}]\",\"auditTime\":\"2023-11-14T22:13:20."
+        "001Z\"}]");
+    weir_buf_done(&out);
+}
+
+static void another_process_reads_the_same_rules(void **state)
+{
+    world *w = *state;
+    weir_settings *other = weir_settings_new(w->store, &w->clock, WEIR_STR("n:2"));
+    weir_retention mine = doors(w), theirs = mine;
+    weir_buf out = {0};
+    weir_error err = {0};
+    theirs.settings = other;
+    assert_true(weir_rules_of(&theirs, WEIR_STR(WEIR_RULES_DEFAULT), false, &out, &err));
+    assert_non_null(memmem(out.at, out.size, "loadForever", 11));
+    for (int i = 0; i < 6; i++) { /* changed in turns: each builds on what the other stored */
+        weir_rules_author author = {.author = WEIR_STR("a")};
+        assert_true(weir_rules_set(
+            i % 2 ? &mine : &theirs, WEIR_STR(WEIR_RULES_DEFAULT),
+            i % 2 ? WEIR_STR("[]") : WEIR_STR("[{\"type\":\"dropForever\"}]"), &author, &err));
+    }
+    out.size = 0;
+    w->now_us += 6000000;
+    assert_true(weir_rules_of(&theirs, WEIR_STR(WEIR_RULES_DEFAULT), false, &out, &err));
+    assert_int_equal(out.size, 2);
+    out.size = 0;
+    assert_true(weir_rules_history(&theirs, WEIR_STR(WEIR_RULES_DEFAULT), NULL, 100, &out, &err));
+    size_t count = 0;
+    for (const char *at = out.at;
+         (at = memmem(at, (size_t)(out.at + out.size - at), "auditTime", 9)); at++) {
+        count++;
+    }
+    assert_int_equal(count, 6);
+    weir_buf_done(&out);
+    weir_settings_free(other);
+}
+
 int main(void)
 {
     weir_log_setup(WEIR_ERROR, false);
@@ -214,6 +362,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_claim_without_beats_is_released_after_an_hour),
         TEST(what_was_removed_is_collected_after_the_grace),
+        TEST(a_rule_lets_days_go_as_time_passes),
+        TEST(the_default_judges_what_a_table_leaves_open),
+        TEST(another_process_reads_the_same_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
