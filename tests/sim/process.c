@@ -93,9 +93,11 @@ static bool begin_ingest(process *proc)
     weir_log_state *state = weir_table_state(proc->table);
     weir_log_supervisors(state, &count);
     weir_log_state_unref(state);
-    bool ok = count > 0 ? weir_ingest_resume_all(proc->ingest, &err)
-                        : weir_supervisor_post(proc->ingest, weir_str_of(jobs_spec(proc->world, 0)),
-                                               &out, &err);
+    if (count > 0) {
+        weir_ingest_resume_all(proc->ingest);
+    }
+    bool ok = count > 0 || weir_supervisor_post(proc->ingest,
+                                                weir_str_of(jobs_spec(proc->world, 0)), &out, &err);
     if (!ok) {
         world_trace(proc->world, "p%u: no supervisor yet: %s", proc->number, err.message);
     }
