@@ -40,6 +40,7 @@ static const setting settings[] = {
     {"coordinator_pace", AT(coordinator_pace), NUMBER, "60", "percent of one core that duties may take"},
     {"coordinator_memory_bytes", AT(coordinator_memory_bytes), SIZE, "0", "memory of a duty's work (compaction); 0: an eighth of the machine's"},
     {"gc_grace_ms", AT(gc_grace_ms), NUMBER, "3600000", "how long a segment that was dropped or replaced stays in the store, for queries that still read it"},
+    {"task_input_path", AT(task_input_path), TEXT, "", "folder in which tasks may read files (inputSource local); empty: none"},
     {"log_level", AT(log_level), TEXT, "info", "debug, info, warn or error"},
     {"log_format", AT(log_format), TEXT, "text", "text, or json: an object a line"},
     {"demo", AT(demo), FLAG, "false", "an embedded broker, a generated web-shop stream and its supervisor"},

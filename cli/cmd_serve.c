@@ -19,6 +19,7 @@ typedef struct service {
     weir_catalog *catalog;
     weir_engine *engine;
     weir_ingest *ingest;
+    weir_tasks *tasks;
     weir_lookups *lookups;
     weir_settings *settings;
     weir_coordinator *coordinator;
@@ -115,12 +116,15 @@ static bool start_service(service *s, weir_error *err)
         return false;
     }
     s->settings = weir_settings_new(s->data.store, &weir_clock_system, weir_str_of(node));
+    s->tasks = weir_tasks_new(&(weir_tasks_options){
+        .catalog = s->catalog, .ingest = s->ingest, .clock = &weir_clock_system, .node = weir_str_of(node), .work_path = s->data.work_path,
+        .input_path = s->config.task_input_path});
     s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
         .catalog = s->catalog, .ingest = s->ingest, .settings = s->settings, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
         .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,
         .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .gc_grace_ms = s->config.gc_grace_ms});
     s->server = weir_server_start(&(weir_server_options){
-        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .lookups = s->lookups, .coordinator = s->coordinator, .settings = s->settings,
+        .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .tasks = s->tasks, .lookups = s->lookups, .coordinator = s->coordinator, .settings = s->settings,
         .catalog = s->catalog, .clock = &weir_clock_system}, err);
     if (s->server) {
         weir_ingest_resume_all(s->ingest);
@@ -194,6 +198,9 @@ static void end_of_guard(end_guard *guard)
 
 static void stop(service *s)
 {
+    if (s->tasks) {
+        weir_tasks_stop(s->tasks, 0); /* they give up while the stream is handed off */
+    }
     end_guard guard;
     bool guarded = s->data.store != NULL;
     if (guarded) {
@@ -212,6 +219,7 @@ static void stop(service *s)
     if (s->data.store) {
         weir_store_cancel(s->data.store); /* nobody waits for an answer any more */
     }
+    weir_tasks_free(s->tasks);
     weir_coordinator_free(s->coordinator);
     weir_settings_free(s->settings);
     if (s->engine) {

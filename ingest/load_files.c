@@ -9,6 +9,7 @@
 
 typedef struct found {
     weir_arena *arena;
+    const char *root; /* nothing outside of it; NULL: anywhere */
     const char **paths;
     uint32_t count, capacity;
 } found;
@@ -22,6 +23,29 @@ static void add(found *f, const char *path)
         f->paths = grown;
     }
     f->paths[f->count++] = path;
+}
+
+/* Links are followed, so what counts is where they lead. */
+static bool check_inside(const found *f, const char *path, weir_error *err)
+{
+    char *root = f->root ? realpath(f->root, NULL) : NULL,
+         *real = f->root ? realpath(path, NULL) : NULL;
+    size_t size = root ? strlen(root) : 0;
+    bool inside = !f->root || (root && real && strncmp(root, real, size) == 0 &&
+                               (real[size] == '/' || real[size] == 0 || size == 1));
+    free(root);
+    free(real);
+    return inside ||
+           weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                     "ioConfig.inputSource: %s is not in the folder that tasks may read", path);
+}
+
+/* Relative names are below the root, if there is one. */
+static const char *place(const found *f, weir_str path)
+{
+    return f->root && (path.size == 0 || path.at[0] != '/')
+               ? weir_arena_printf(f->arena, "%s/%.*s", f->root, WEIR_STR_ARG(path)).at
+               : weir_arena_text(f->arena, path);
 }
 
 static bool walk(found *f, const char *folder, const char *pattern, int depth, weir_error *err)
@@ -44,6 +68,7 @@ static bool walk(found *f, const char *folder, const char *pattern, int depth, w
         if (S_ISDIR(st.st_mode)) {
             ok = walk(f, path, pattern, depth + 1, err);
         } else if (fnmatch(pattern, entry->d_name, 0) == 0) {
+            ok = check_inside(f, path, err);
             add(f, path);
         }
     }
@@ -59,7 +84,11 @@ static int by_path(const void *a, const void *b)
 static bool find_in_spec(const weir_spec *spec, found *f, weir_error *err)
 {
     for (uint32_t i = 0; i < spec->file_count; i++) {
-        add(f, weir_arena_text(f->arena, spec->files[i]));
+        const char *path = place(f, spec->files[i]);
+        if (!check_inside(f, path, err)) {
+            return false;
+        }
+        add(f, path);
     }
     if (spec->file_count > 0) {
         return true;
@@ -68,9 +97,9 @@ static bool find_in_spec(const weir_spec *spec, found *f, weir_error *err)
         return weir_fail(err, WEIR_ERR_BAD_REQUEST,
                          "no files were named, and ioConfig.inputSource is not local or inline");
     }
-    const char *folder = weir_arena_text(f->arena, spec->base_dir),
+    const char *folder = place(f, spec->base_dir),
                *pattern = weir_arena_text(f->arena, spec->filter);
-    if (!walk(f, folder, pattern, 0, err)) {
+    if (!check_inside(f, folder, err) || !walk(f, folder, pattern, 0, err)) {
         return false;
     }
     qsort(f->paths, f->count, sizeof(char *), by_path);
@@ -81,7 +110,7 @@ static bool find_in_spec(const weir_spec *spec, found *f, weir_error *err)
 bool weir_load_files_find(const weir_load_options *options, const weir_spec *spec,
                           weir_arena *arena, weir_load_files *out, weir_error *err)
 {
-    found f = {.arena = arena};
+    found f = {.arena = arena, .root = options->input_path};
     *out = (weir_load_files){0};
     if (options->file_count == 0 && spec->has_inline_data) {
         out->total_bytes = spec->inline_data.size;

@@ -110,3 +110,33 @@ void weir_rejects_print(weir_rejects *rejects, weir_json *out)
     pthread_mutex_unlock(&rejects->lock);
     weir_json_end_object(out);
 }
+
+static void print_saved(const entry *e, int reason, weir_json *out)
+{
+    weir_json_begin_object(out);
+    weir_json_member_str(out, "input", e->input);
+    weir_json_member_text(out, "errorType", words[reason]);
+    weir_json_key(out, WEIR_STR("details"));
+    weir_json_begin_array(out);
+    weir_json_str(out, weir_str_of(e->sentence));
+    weir_json_end_array(out);
+    weir_json_member_long(out, "timeOfExceptionMillis", e->wall_ms);
+    weir_json_end_object(out);
+}
+
+void weir_rejects_print_saved(weir_rejects *rejects, int64_t most, weir_json *out)
+{
+    static const int reasons[] = {WEIR_REJECT_UNPARSEABLE, WEIR_REJECT_WITH_ERROR};
+    weir_json_begin_array(out);
+    pthread_mutex_lock(&rejects->lock);
+    for (size_t r = 0; r < 2; r++) {
+        uint64_t added = rejects->added[reasons[r]],
+                 kept = added < WEIR_REJECTS_KEPT ? added : WEIR_REJECTS_KEPT;
+        for (uint64_t i = 1; i <= kept && most > 0; i++, most--) {
+            print_saved(&rejects->entries[reasons[r]][(added - i) % WEIR_REJECTS_KEPT], reasons[r],
+                        out);
+        }
+    }
+    pthread_mutex_unlock(&rejects->lock);
+    weir_json_end_array(out);
+}

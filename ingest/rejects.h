@@ -34,4 +34,6 @@ void weir_rejects_free(weir_rejects *rejects);
 void weir_rejects_add(weir_rejects *rejects, weir_reject reason, weir_str topic, int32_t partition, int64_t offset, const char *sentence, weir_str input);
 /* {"unparseable":[{"time","topic" (if there are several),"partition","offset","reason","input"}...newest first], ...}: every reason is there. */
 void weir_rejects_print(weir_rejects *rejects, weir_json *out);
+/* As a task's report has them: [{"input","errorType","details","timeOfExceptionMillis"}...], `most` at most: the unparseable ones, then those with errors. */
+void weir_rejects_print_saved(weir_rejects *rejects, int64_t most, weir_json *out);
 #endif

@@ -20,6 +20,7 @@ static const char *category_of(weir_err code)
     case WEIR_ERR_BAD_REQUEST:
     case WEIR_ERR_BAD_JSON:
     case WEIR_ERR_BAD_QUERY:
+    case WEIR_ERR_EXISTS:
     case WEIR_ERR_CONFLICT:
         return "INVALID_INPUT";
     case WEIR_OK:
@@ -81,7 +82,8 @@ void weir_error_body(const weir_error *err, weir_str remote, weir_buf *out)
 {
     weir_json json = {.out = out};
     weir_json_begin_object(&json);
-    if (err->code == WEIR_ERR_BAD_REQUEST || err->code == WEIR_ERR_NOT_FOUND || err->code == WEIR_ERR_CONFLICT) {
+    if (err->code == WEIR_ERR_BAD_REQUEST || err->code == WEIR_ERR_NOT_FOUND || err->code == WEIR_ERR_EXISTS ||
+        err->code == WEIR_ERR_CONFLICT) {
         druid_exception(&json, err);
     } else if (err->code == WEIR_ERR_BAD_JSON || err->code == WEIR_ERR_BAD_QUERY) {
         unreadable(&json, err, remote);

@@ -177,6 +177,9 @@ void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
     tables(doors->catalog, out);
     weir_metrics_store(weir_catalog_store(doors->catalog), out);
     weir_ingest_metrics(doors->ingest, out);
+    if (doors->tasks) {
+        weir_tasks_metrics(doors->tasks, out);
+    }
     lookups(doors->lookups, out);
     weir_coordinator_metrics(doors->coordinator, out);
     process(out);

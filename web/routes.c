@@ -4,6 +4,7 @@
 #define QUICK WEIR_ROUTE_QUICK
 #define SLOW WEIR_ROUTE_SLOW
 #define COORDINATOR "/druid/coordinator/v1"
+#define INDEXER "/druid/indexer/v1"
 #define LOOKUPS "/druid/coordinator/v1/lookups"
 #define OVERLORD_SOURCES "/druid/indexer/v1/datasources"
 
@@ -34,6 +35,25 @@ static const weir_route routes[] = {
     {"POST", "/druid/indexer/v1/supervisor/*/resetOffsets", SLOW, weir_route_supervisor_reset_offsets},
     {"POST", "/druid/indexer/v1/supervisor/*/acknowledgeGaps", SLOW, weir_route_supervisor_acknowledge},
     {"POST", "/druid/indexer/v1/supervisor/*/handoff", SLOW, weir_route_supervisor_handoff},
+
+    {"POST", INDEXER "/task", SLOW, weir_route_task_post},
+    {"GET", INDEXER "/task/*", QUICK, weir_route_task_payload},
+    {"GET", INDEXER "/task/*/status", QUICK, weir_route_task_status},
+    {"GET", INDEXER "/task/*/segments", QUICK, weir_route_task_segments},
+    {"GET", INDEXER "/task/*/reports", QUICK, weir_route_task_reports},
+    {"GET", INDEXER "/task/*/log", QUICK, weir_route_task_log},
+    {"POST", INDEXER "/task/*/shutdown", QUICK, weir_route_task_shutdown},
+    {"POST", INDEXER "/datasources/*/shutdownAllTasks", QUICK, weir_route_tasks_shutdown_all},
+    {"GET", INDEXER "/tasks", QUICK, weir_route_tasks},
+    {"GET", INDEXER "/runningTasks", QUICK, weir_route_tasks_running},
+    {"GET", INDEXER "/pendingTasks", QUICK, weir_route_tasks_pending},
+    {"GET", INDEXER "/waitingTasks", QUICK, weir_route_tasks_waiting},
+    {"GET", INDEXER "/completeTasks", QUICK, weir_route_tasks_complete},
+    {"POST", INDEXER "/taskStatus", QUICK, weir_route_task_statuses},
+    {"POST", INDEXER "/lockedIntervals", QUICK, weir_route_tasks_locked},
+    {"POST", INDEXER "/lockedIntervals/v2", QUICK, weir_route_tasks_locked},
+    {"GET", INDEXER "/workers", QUICK, weir_route_workers},
+    {"GET", INDEXER "/totalWorkerCapacity", QUICK, weir_route_worker_capacity},
 
     {"GET", COORDINATOR "/datasources", SLOW, weir_route_inventory},
     {"GET", COORDINATOR "/datasources/*", SLOW, weir_route_inventory_datasource},

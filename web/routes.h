@@ -1,4 +1,4 @@
-/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c,
+/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_tasks.c, route_lookups.c,
  * route_coordinator.c, route_dashboard.c. */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
@@ -31,6 +31,24 @@ void weir_route_supervisor_reset(weir_call *call);
 void weir_route_supervisor_reset_offsets(weir_call *call);
 void weir_route_supervisor_acknowledge(weir_call *call);
 void weir_route_supervisor_handoff(weir_call *call);
+
+void weir_route_task_post(weir_call *call);
+void weir_route_task_payload(weir_call *call);
+void weir_route_task_status(weir_call *call);
+void weir_route_task_segments(weir_call *call);
+void weir_route_task_reports(weir_call *call);
+void weir_route_task_log(weir_call *call);
+void weir_route_task_shutdown(weir_call *call);
+void weir_route_tasks_shutdown_all(weir_call *call);
+void weir_route_tasks(weir_call *call);
+void weir_route_tasks_running(weir_call *call);
+void weir_route_tasks_pending(weir_call *call);
+void weir_route_tasks_waiting(weir_call *call);
+void weir_route_tasks_complete(weir_call *call);
+void weir_route_task_statuses(weir_call *call);
+void weir_route_tasks_locked(weir_call *call);
+void weir_route_workers(weir_call *call);
+void weir_route_worker_capacity(weir_call *call);
 
 void weir_route_lookup_tiers(weir_call *call);
 void weir_route_lookups_post(weir_call *call);

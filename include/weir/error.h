@@ -14,6 +14,7 @@
     X(BAD_CONTEXT, 400, "Query context parse failed", "org.apache.druid.query.BadQueryContextException") \
     X(BAD_REQUEST, 400, "invalidInput", "org.apache.druid.error.InvalidInput")                         \
     X(NOT_FOUND, 404, "notFound", "org.apache.druid.error.NotFound")                                   \
+    X(EXISTS, 400, "entryAlreadyExists", "org.apache.druid.error.DruidException")                      \
     X(CONFLICT, 409, "conflict", "org.apache.druid.error.DruidException")                              \
     X(RUN, 500, "Unknown exception", "org.apache.druid.java.util.common.RE")                           \
     X(ARGUMENT, 500, "Unknown exception", "org.apache.druid.java.util.common.IAE")                     \

@@ -54,6 +54,7 @@ typedef struct weir_load_options {
     uint32_t file_count;
     const char *const *files;    /* none: the spec's inputSource (local baseDir, filter) */
     const char *work_path;
+    const char *input_path;      /* the spec's local inputSource reads nothing outside of this folder; NULL: anywhere */
     weir_str label;              /* empty: the spec's id, or drawn */
     size_t memory_bytes;         /* of rows not yet frozen; 0: half of the machine's */
     uint32_t thread_count;       /* 0: one per core */

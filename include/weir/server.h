@@ -5,6 +5,7 @@
 #include "weir/lookups.h"
 #include "weir/settings.h"
 #include "weir/query.h"
+#include "weir/tasks.h"
 
 typedef struct weir_server weir_server;
 typedef struct weir_server_options {
@@ -12,6 +13,7 @@ typedef struct weir_server_options {
     weir_str node;          /* advertised host:port */
     weir_engine *engine;    /* borrowed, as all below */
     weir_ingest *ingest;
+    weir_tasks *tasks;
     weir_lookups *lookups;
     weir_coordinator *coordinator;
     weir_settings *settings;

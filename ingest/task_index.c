@@ -1,0 +1,213 @@
+/* ingest/task_index.c - index_parallel and index: `weir load` inside the server, over the spec's
+ * inline text or files of the folder that the server lets tasks read. */
+#include "ingest/rejects.h"
+#include "ingest/spec.h"
+#include "ingest/tasks.h"
+#include "weir/log.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct work {
+    weir_str spec_json; /* owned */
+    int64_t saved;      /* bad rows that the report shows */
+    weir_rejects *rejects;
+    _Atomic uint64_t rows; /* until now */
+    bool appends;
+    /* Guarded by the tasks' lock. */
+    bool ended;
+    weir_load_result result;
+} work;
+
+static bool check_source(const weir_task *task, const weir_spec *spec, weir_error *err)
+{
+    const char *folder = task->tasks->options.input_path;
+    if (spec->has_inline_data) {
+        return true;
+    }
+    if (spec->other_source.size > 0) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                         "Could not resolve type id '%.*s' as a subtype of "
+                         "`org.apache.druid.data.input.InputSource`: known type ids = [inline, "
+                         "local] (ioConfig.inputSource)",
+                         WEIR_STR_ARG(spec->other_source));
+    }
+    if (spec->base_dir.size == 0 && spec->file_count == 0) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "ioConfig.inputSource is missing");
+    }
+    return (folder && folder[0]) ||
+           weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                     "ioConfig.inputSource.type local is not permitted: the server's setting "
+                     "task_input_path names no folder");
+}
+
+static bool read_index(weir_task *task, const json_t *json, weir_error *err)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    weir_spec *spec = weir_spec_parse(weir_str_of(text), false, false, err);
+    if (!spec || !check_source(task, spec, err)) {
+        weir_spec_unref(spec);
+        free(text);
+        return false;
+    }
+    work *w = weir_calloc(1, sizeof(*w));
+    w->spec_json = weir_str_of(text);
+    w->saved = spec->max_saved_parse_exceptions;
+    w->appends = spec->append_to_existing;
+    w->rejects = w->saved > 0 ? weir_rejects_new(task->tasks->options.clock) : NULL;
+    task->work = w;
+    task->table = weir_arena_str(task->arena, spec->schema->table);
+    weir_spec_unref(spec);
+    return true;
+}
+
+static void done_index(weir_task *task)
+{
+    work *w = task->work;
+    if (w) {
+        weir_rejects_free(w->rejects);
+        free((void *)(uintptr_t)w->spec_json.at);
+        free(w);
+    }
+}
+
+static void see_progress(void *self, uint64_t bytes, uint64_t bytes_total, uint64_t rows)
+{
+    (void)bytes, (void)bytes_total;
+    weir_task *task = self;
+    atomic_store(&((work *)task->work)->rows, rows);
+}
+
+static bool is_cancelled(void *self)
+{
+    return ((weir_task *)self)->cancelled;
+}
+
+static bool flush(void *self, weir_str table, weir_error *err)
+{
+    weir_task *task = self;
+    weir_ingest *ingest = task->tasks->options.ingest;
+    weir_task_note(task, "handing off live rows, then replacing what is committed");
+    return !ingest || weir_ingest_flush(ingest, table, is_cancelled, task, err);
+}
+
+static bool run_index(weir_task *task, weir_error *err)
+{
+    work *w = task->work;
+    weir_tasks *tasks = task->tasks;
+    const weir_tasks_options *o = &tasks->options;
+    weir_load_result result;
+    uint32_t lanes = o->lanes;
+    weir_load_options options = {.catalog = o->catalog,
+                                 .clock = o->clock,
+                                 .spec_json = w->spec_json,
+                                 .work_path = o->work_path,
+                                 .input_path = o->input_path,
+                                 .label = task->id,
+                                 .memory_bytes = o->memory_bytes / lanes,
+                                 .thread_count = 1, /* the stream and queries come first */
+                                 .node = tasks->node,
+                                 .process = tasks->process,
+                                 .wait_for_claims = true,
+                                 .cancelled = &task->cancelled,
+                                 .flush = flush,
+                                 .progress = see_progress,
+                                 .self = task,
+                                 .rejects = w->rejects};
+    bool ok = weir_load_run(&options, &result, err);
+    pthread_mutex_lock(&tasks->lock);
+    w->result = result;
+    w->ended = true;
+    pthread_mutex_unlock(&tasks->lock);
+    if (ok && result.already_done) {
+        weir_task_note(task, "a task with this id is committed already");
+    } else if (ok) {
+        weir_task_note(
+            task,
+            "committed as version %llu: %llu rows in %llu segments, rows of %llu segments replaced",
+            (unsigned long long)result.version, (unsigned long long)result.counts.kept,
+            (unsigned long long)result.segments, (unsigned long long)result.replaced);
+    }
+    return ok;
+}
+
+static void put_counts(weir_json *out, const char *name, const weir_load_result *r)
+{
+    weir_json_key(out, weir_str_of(name));
+    weir_json_begin_object(out);
+    uint64_t whole = r->counts.kept > r->with_error ? r->counts.kept - r->with_error : 0;
+    weir_json_member_long(out, "processed", (int64_t)whole);
+    weir_json_member_long(out, "processedBytes", (int64_t)r->counts.bytes);
+    weir_json_member_long(out, "processedWithError", (int64_t)r->with_error);
+    weir_json_member_long(out, "thrownAway", (int64_t)r->counts.thrown_away);
+    weir_json_member_long(out, "unparseable", (int64_t)r->counts.unparseable);
+    weir_json_end_object(out);
+}
+
+static void put_row_stats(const weir_task *task, weir_json *out)
+{
+    const work *w = task->work;
+    weir_load_result none = {0}, now = {.counts = {.kept = w->rows}};
+    weir_json_key(out, WEIR_STR("rowStats"));
+    weir_json_begin_object(out);
+    if (w->ended) {
+        put_counts(out, "determinePartitions", &none);
+        put_counts(out, "buildSegments", &w->result);
+    } else {
+        weir_json_key(out, WEIR_STR("movingAverages"));
+        weir_json_begin_object(out);
+        weir_json_end_object(out);
+        weir_json_key(out, WEIR_STR("totals"));
+        weir_json_begin_object(out);
+        put_counts(out, "buildSegments", &now);
+        weir_json_end_object(out);
+    }
+    weir_json_end_object(out);
+}
+
+static void put_unparseable(const work *w, weir_json *out)
+{
+    weir_json_key(out, WEIR_STR("unparseableEvents"));
+    weir_json_begin_object(out);
+    if (w->rejects) {
+        weir_json_key(out, WEIR_STR("buildSegments"));
+        weir_rejects_print_saved(w->rejects, w->saved, out);
+    }
+    weir_json_end_object(out);
+}
+
+static void report_index(weir_task *task, weir_json *out)
+{
+    const work *w = task->work;
+    bool failed = task->state == WEIR_TASK_FAILED;
+    weir_json_key(out, WEIR_STR("ingestionStatsAndErrors"));
+    weir_json_begin_object(out);
+    weir_json_member_text(out, "type", "ingestionStatsAndErrors");
+    weir_json_member_str(out, "taskId", task->id);
+    weir_json_key(out, WEIR_STR("payload"));
+    weir_json_begin_object(out);
+    weir_json_member_text(out, "ingestionState",
+                          task->state == WEIR_TASK_PENDING             ? "NOT_STARTED"
+                          : failed || task->state == WEIR_TASK_RUNNING ? "BUILD_SEGMENTS"
+                                                                       : "COMPLETED");
+    put_unparseable(w, out);
+    put_row_stats(task, out);
+    weir_json_member_text(out, "errorMsg", failed ? task->err.message : NULL);
+    bool there = task->state == WEIR_TASK_SUCCESS; /* a commit is visible at once */
+    weir_json_member_bool(out, "segmentAvailabilityConfirmed", there);
+    weir_json_member_long(out, "segmentAvailabilityWaitTimeMs", 0);
+    weir_json_member_null(out, "recordsProcessed");
+    if (there) {
+        weir_json_member_long(out, "segmentsPublished", (int64_t)w->result.segments);
+    }
+    weir_json_end_object(out);
+    weir_json_end_object(out);
+}
+
+#define TYPE(text)                                                                                 \
+    {                                                                                              \
+        .name = text, .read = read_index, .run = run_index, .report = report_index,                \
+        .done = done_index                                                                         \
+    }
+const weir_task_type weir_task_index_parallel = TYPE("index_parallel");
+const weir_task_type weir_task_index = TYPE("index");
