@@ -140,14 +140,18 @@ static bool is_skipped(const picking *p, const bucket *b)
 /* How many of the smallest fit the target and the memory, at most `most`. */
 static uint32_t fitting(const picking *p, const bucket *b, uint32_t most)
 {
-    uint64_t rows = 0, memory = 0;
+    const weir_compaction_policy *policy = p->policy;
+    uint64_t rows = 0, memory = 0,
+             rows_max = policy->merge_rows > 0 && policy->merge_rows < policy->target_rows
+                            ? policy->merge_rows
+                            : policy->target_rows;
     uint32_t n = 0;
     while (n < most) {
         const weir_added *added = &b->at[n]->added;
         rows += added->rows;
         memory += FILE_BYTES * added->bytes + ROW_BYTES * added->rows;
-        if (n > 0 && (rows > p->policy->target_rows ||
-                      (p->policy->memory_bytes > 0 && memory > p->policy->memory_bytes))) {
+        if (n > 0 &&
+            (rows > rows_max || (policy->memory_bytes > 0 && memory > policy->memory_bytes))) {
             break;
         }
         n++;
@@ -205,13 +209,17 @@ static bool choose(const picking *p, const weir_segment_state *const *at, uint32
     return !p->policy->is_vain || !p->policy->is_vain(p->policy->self, out->hash);
 }
 
-/* Those with hidden rows, when nothing else is to be done in the bucket: their space is given back.
- */
-static bool choose_hidden(const picking *p, const bucket *b, weir_compaction_choice *out)
+/* When nothing else is to be done in the bucket: those with hidden rows, to give their space back,
+ * and those that are not as they are wanted. */
+static bool choose_alone(const picking *p, const bucket *b, weir_compaction_choice *out)
 {
-    bool now = p->policy->everything || p->policy->thorough || b->newest <= p->policy->quiet;
+    const weir_compaction_policy *policy = p->policy;
+    bool newest = b->start == p->newest_start && !b->stray,
+         now = policy->everything || b->newest <= policy->quiet || (policy->thorough && !newest);
     for (uint32_t i = 0; now && i < b->count; i++) {
-        if (b->at[i]->hide_count > 0 && choose(p, &b->at[i], 1, true, out)) {
+        bool unlike = policy->fewest && policy->is_unlike &&
+                      policy->is_unlike(policy->self, b->at[i]->added.id);
+        if ((b->at[i]->hide_count > 0 || unlike) && choose(p, &b->at[i], 1, true, out)) {
             return true;
         }
     }
@@ -229,7 +237,7 @@ static bool pick_in(const picking *p, const bucket *b, weir_compaction_choice *o
             return true;
         }
     }
-    return b->hides && choose_hidden(p, b, out);
+    return (b->hides || p->policy->fewest) && choose_alone(p, b, out);
 }
 
 bool weir_compaction_pick(const weir_log_state *state, const weir_compaction_policy *policy,

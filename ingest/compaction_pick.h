@@ -7,6 +7,7 @@
 typedef struct weir_compaction_policy {
     const weir_granularity *granularity; /* of buckets */
     uint64_t target_rows;                /* of a segment */
+    uint64_t merge_rows;                 /* of one merge; 0: target_rows */
     uint64_t bucket_bytes_max;           /* a bucket with more is left alone; 0: no limit */
     size_t memory_bytes;
     uint32_t most;        /* segments of a bucket that are well enough */
@@ -18,6 +19,8 @@ typedef struct weir_compaction_policy {
     weir_interval within; /* segments that overlap it */
     int64_t skip_from_ms; /* buckets that end after it are left alone */
     bool (*is_vain)(void *self, uint64_t hash); /* this choice led to nothing before; NULL: none */
+    bool (*is_unlike)(void *self, weir_str segment_id); /* with `fewest`: it is to be written again
+                                                           in any case; NULL: none is */
     void *self;
 } weir_compaction_policy;
 typedef struct weir_compaction_choice {

@@ -1,16 +1,14 @@
 /* ingest/duty_compaction.c - the duty that compacts: one merge a run, the next at once while there
  * is something to do. Every table by default; what operators set is read in compaction_config.c. */
 #include "ingest/compaction.h"
-#include "ingest/compaction_pick.h"
+#include "ingest/compaction_config.h"
 #include "ingest/duty.h"
-#include "weir/log.h"
+#include "segments/compact.h"
 
 #define PERIOD_MS 60000
 #define QUIET_PERIODS 10    /* without a new segment, and a bucket is quiet */
 #define THOROUGH_PERIODS 60 /* from one thorough look to the next */
-#define TARGET_ROWS 5000000u
-#define MOST 4u      /* segments in a bucket that are well enough */
-#define BUCKETS 256u /* that strays are dealt out to at once */
+#define BUCKETS 256u        /* that strays are dealt out to at once */
 #define SAMPLES 16u
 #define VAIN 64u
 
@@ -30,6 +28,7 @@ typedef struct work {
     weir_compaction *compaction;
     weir_compaction_choice choice;
     weir_schema *schema;
+    weir_compaction_config config;
 } work;
 
 static int64_t period_us(const weir_duty_run *run)
@@ -55,9 +54,9 @@ static uint64_t quiet_version(const weir_duty_run *run, uint64_t version, int64_
     return quiet;
 }
 
-static bool is_vain(void *self, uint64_t hash)
+static bool is_vain(void *run, uint64_t hash)
 {
-    const kept *k = self;
+    const kept *k = ((weir_duty_run *)run)->kept;
     for (uint32_t i = 0; i < VAIN; i++) {
         if (k->vain[i] == hash) {
             return true;
@@ -71,25 +70,64 @@ static void note_vain(kept *k, uint64_t hash)
     k->vain[k->vain_at++ % VAIN] = hash;
 }
 
-static weir_compaction_policy policy_of(weir_duty_run *run, const weir_log_state *state,
-                                        const weir_schema *schema)
+static const weir_granularity *if_said(bool said, const weir_granularity *gran)
+{
+    return said ? gran : NULL;
+}
+
+static bool is_unlike(void *self, weir_str id)
+{
+    weir_duty_run *run = self;
+    const weir_compaction_config *c = &((work *)run->work)->config;
+    weir_error err;
+    weir_view *view = weir_table_view_of(run->table, &id, 1, &err);
+    bool unlike =
+        view && !weir_merge_is_like(
+                    view->rows[0], if_said(c->has_segment_granularity, &c->segment_granularity),
+                    if_said(c->has_query_granularity, &c->query_granularity), c->rollup);
+    weir_view_unref(view);
+    return unlike;
+}
+
+static weir_compaction_policy policy_of(weir_duty_run *run, const weir_log_state *state)
 {
     kept *k = run->kept;
+    work *w = run->work;
     int64_t now_us = weir_monotonic_us(run->options->clock);
     k->begun_us = k->begun_us ? k->begun_us : now_us;
     int64_t since_us = now_us - (k->thorough_us ? k->thorough_us : k->begun_us),
             every_us = (k->thorough_us ? THOROUGH_PERIODS : QUIET_PERIODS) * period_us(run);
     k->thorough = k->thorough || since_us >= every_us;
-    return (weir_compaction_policy){.granularity = &schema->segment_granularity,
-                                    .target_rows = TARGET_ROWS,
-                                    .memory_bytes = run->options->memory_bytes,
-                                    .most = MOST,
-                                    .thorough = k->thorough,
-                                    .quiet = quiet_version(run, weir_log_version(state), now_us),
-                                    .within = weir_interval_eternity,
-                                    .skip_from_ms = INT64_MAX,
-                                    .is_vain = is_vain,
-                                    .self = k};
+    weir_compaction_policy policy = weir_compaction_policy_of(
+        &w->config, state, &w->schema->segment_granularity, run->options->memory_bytes);
+    policy.thorough = k->thorough;
+    policy.quiet = quiet_version(run, weir_log_version(state), now_us);
+    policy.is_vain = is_vain;
+    policy.is_unlike = is_unlike;
+    policy.self = run;
+    return policy;
+}
+
+static void begin_merge(weir_duty_run *run, const weir_compaction_policy *policy)
+{
+    work *w = run->work;
+    const weir_compaction_config *c = &w->config;
+    weir_compaction_options options = {.catalog = run->options->catalog,
+                                       .table = run->table,
+                                       .clock = run->options->clock,
+                                       .work_path = run->options->work_path,
+                                       .memory_bytes = run->options->memory_bytes,
+                                       .max_rows = (uint32_t)policy->target_rows,
+                                       .bucket_limit = BUCKETS,
+                                       .segment_granularity = policy->granularity,
+                                       .query_granularity =
+                                           if_said(c->has_query_granularity, &c->query_granularity),
+                                       .rollup = c->rollup,
+                                       .go_on = weir_duty_rest,
+                                       .given_up = weir_duty_cancelled,
+                                       .self = run};
+    w->compaction =
+        weir_compaction_new(&options, w->choice.ids, w->choice.count, w->choice.rewrite);
 }
 
 /* False: nothing to do. */
@@ -100,27 +138,16 @@ static bool begin(weir_duty_run *run, weir_error *err)
     size_t count;
     weir_log_segments(state, &count);
     bool found = false, ok = count == 0 || weir_table_schema(run->table, &w->schema, err);
-    if (ok && w->schema && w->schema->segment_granularity.kind != WEIR_GRAN_NONE) {
-        weir_compaction_policy policy = policy_of(run, state, w->schema);
-        found = weir_compaction_pick(state, &policy, run->arena, &w->choice);
+    if (ok && w->schema) {
+        w->config = weir_compaction_config_of(state, run->arena);
+        weir_compaction_policy policy = policy_of(run, state);
+        found = policy.granularity->kind != WEIR_GRAN_NONE &&
+                weir_compaction_pick(state, &policy, run->arena, &w->choice);
+        if (found) {
+            begin_merge(run, &policy);
+        }
     }
     weir_log_state_unref(state);
-    if (found) {
-        weir_compaction_options options = {.catalog = run->options->catalog,
-                                           .table = run->table,
-                                           .clock = run->options->clock,
-                                           .work_path = run->options->work_path,
-                                           .memory_bytes = run->options->memory_bytes,
-                                           .max_rows = TARGET_ROWS,
-                                           .bucket_limit = BUCKETS,
-                                           .segment_granularity = &w->schema->segment_granularity,
-                                           .rollup = -1,
-                                           .go_on = weir_duty_rest,
-                                           .given_up = weir_duty_cancelled,
-                                           .self = run};
-        w->compaction =
-            weir_compaction_new(&options, w->choice.ids, w->choice.count, w->choice.rewrite);
-    }
     return found;
 }
 

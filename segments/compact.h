@@ -39,6 +39,9 @@ weir_realtime *weir_merge_rows(weir_merge *merge);
 uint64_t weir_merge_rows_read(const weir_merge *merge); /* that were visible */
 void weir_merge_free(weir_merge *merge);
 
+/* Whether merging it alone would change neither granularity nor roll-up; NULL and -1: as it is. */
+bool weir_merge_is_like(const weir_rows *rows, const weir_granularity *segment_granularity,
+                        const weir_granularity *query_granularity, int rollup);
 /* compact_schema.c: what all of them have together; a reference. Fails for what a schema cannot
  * say. */
 weir_schema *weir_merge_schema(const weir_merge_options *options, weir_error *err);

@@ -246,6 +246,17 @@ static bool same_granularity(const weir_granularity *a, const weir_granularity *
                      weir_granularity_next(b, weir_granularity_floor(b, 0));
 }
 
+bool weir_merge_is_like(const weir_rows *rows, const weir_granularity *segment_granularity,
+                        const weir_granularity *query_granularity, int rollup)
+{
+    const weir_schema *s = rows->schema;
+    return !s ||
+           ((!segment_granularity ||
+             same_granularity(segment_granularity, &s->segment_granularity)) &&
+            (!query_granularity || same_granularity(query_granularity, &s->query_granularity)) &&
+            (rollup < 0 || s->rollup == (rollup > 0)));
+}
+
 weir_schema *weir_merge_schema(const weir_merge_options *options, weir_error *err)
 {
     weir_arena *arena = weir_arena_new();
@@ -295,5 +306,7 @@ weir_schema *weir_merge_schema(const weir_merge_options *options, weir_error *er
         options->segment_granularity ? *options->segment_granularity : newest->segment_granularity;
     schema->query_granularity =
         options->query_granularity ? *options->query_granularity : schema->query_granularity;
+    schema->segment_granularity.name = weir_arena_str(arena, schema->segment_granularity.name);
+    schema->query_granularity.name = weir_arena_str(arena, schema->query_granularity.name);
     return schema;
 }

@@ -1,5 +1,7 @@
 /* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_tasks.c, route_lookups.c,
  * route_coordinator.c, route_dashboard.c. */
+/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c,
+ * route_coordinator.c, route_compaction.c, route_dashboard.c. */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
 #include "web/http.h"
@@ -103,6 +105,15 @@ void weir_route_mark_used(weir_call *call);
 void weir_route_use_all(weir_call *call);
 void weir_route_use_segment(weir_call *call);
 void weir_route_kill_interval(weir_call *call);
+
+void weir_route_compactions(weir_call *call);
+void weir_route_compaction(weir_call *call);
+void weir_route_compaction_post(weir_call *call);
+void weir_route_compaction_delete(weir_call *call);
+void weir_route_compaction_history(weir_call *call);
+void weir_route_compaction_slots(weir_call *call);
+void weir_route_compaction_status(weir_call *call);
+void weir_route_compaction_progress(weir_call *call);
 
 void weir_route_dashboard(weir_call *call);
 void weir_route_dashboard_file(weir_call *call);

@@ -10,10 +10,11 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include "ingest/compaction.h"
-#include "ingest/compaction_pick.h"
+#include "ingest/compaction_config.h"
 #include "ingest/duty.h"
 #include "ingest/segment_file.h"
 #include "ingest/upload.h"
+#include "weir/compaction.h"
 #include "weir/hash.h"
 #include "weir/log.h"
 
@@ -587,6 +588,174 @@ static void little_memory_means_fewer_inputs(void **state)
     end(&w);
 }
 
+/* --- what operators set --- */
+
+static void set_config(world *w, const char *json)
+{
+    weir_error err = {0};
+    weir_compactions c = {w->catalog, &w->clock, NULL};
+    if (!weir_compactions_set(&c, weir_str_of(json),
+                              &(weir_compaction_author){.author = WEIR_STR("me")}, &err)) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static void check_schemas(world *w, const char *segment_granularity, int64_t query_ms, bool rollup)
+{
+    weir_granularity gran;
+    assert_true(weir_granularity_simple(weir_str_of(segment_granularity), &gran));
+    weir_view *view = weir_table_view(w->table);
+    for (uint32_t i = 0; i < view->count; i++) {
+        const weir_schema *s = view->rows[i]->schema;
+        assert_int_equal(s->segment_granularity.kind, gran.kind);
+        assert_int_equal(
+            weir_granularity_next(&s->segment_granularity,
+                                  weir_granularity_floor(&s->segment_granularity, BEGIN_MS)),
+            weir_granularity_next(&gran, weir_granularity_floor(&gran, BEGIN_MS)));
+        assert_int_equal(weir_granularity_floor(&s->query_granularity, BEGIN_MS + 59 * 60000),
+                         BEGIN_MS + 59 * 60000 / query_ms * query_ms);
+        assert_int_equal(s->rollup, rollup);
+    }
+    weir_view_unref(view);
+}
+
+static void hours_become_days_and_days_hours_where_the_config_says_so(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, SPEC("hour", "false"), 9);
+    fill(&w, 2, 3);
+    assert_true(shape_of(w.table, DAY_MS).segments > 10);
+    set_config(&w, "{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"PT0S\",\"granularitySpec\":{"
+                   "\"segmentGranularity\":\"DAY\"}}");
+    weir_coordinator *c = coordinator_of(&w, w.catalog, 0);
+    run_for(&w, c, 4000);
+    check(&w);
+    shape now = shape_of(w.table, DAY_MS);
+    assert_int_equal(now.most, 1);
+    assert_int_equal(now.strays, 0);
+    check_schemas(&w, "day", 60000, false);
+    set_config(&w, "{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"PT0S\",\"granularitySpec\":{"
+                   "\"segmentGranularity\":\"HOUR\"}}");
+    run_for(&w, c, 4000);
+    check(&w);
+    now = shape_of(w.table, 3600000);
+    assert_int_equal(now.most, 1);
+    assert_int_equal(now.strays, 0);
+    assert_int_equal(now.events, w.rows_added);
+    check_schemas(&w, "hour", 60000, false);
+    weir_coordinator_free(c);
+    end(&w);
+}
+
+static void coarser_times_and_roll_up_reach_lone_segments_too(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, SPEC("day", "false"), 10);
+    fill(&w, 3, 1);
+    set_config(&w, "{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"PT0S\",\"granularitySpec\":{"
+                   "\"queryGranularity\":\"HOUR\",\"rollup\":true}}");
+    weir_coordinator *c = coordinator_of(&w, w.catalog, 0);
+    run_for(&w, c, 4000);
+    check_schemas(&w, "day", 3600000, true);
+    assert_int_equal(shape_of(w.table, DAY_MS).events, w.rows_added);
+    uint64_t runs = figure(c, "weir_duty_segments_total");
+    run_for(&w, c, 8000);
+    assert_int_equal(figure(c, "weir_duty_segments_total"), runs); /* once */
+    weir_coordinator_free(c);
+    end(&w);
+}
+
+static void the_newest_time_is_skipped_as_the_config_says(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, SPEC("day", "false"), 11);
+    fill(&w, 3, 6);
+    set_config(&w, "{\"dataSource\":\"t\"}");
+    weir_coordinator *c = coordinator_of(&w, w.catalog, 0);
+    run_for(&w, c, 4000);
+    check(&w);
+    shape now = shape_of(w.table, DAY_MS);
+    assert_int_equal(now.most, 6); /* yesterday's, within P1D of the end */
+    assert_int_equal(now.segments, 6 + 2);
+    weir_buf out = {0};
+    weir_error err = {0};
+    weir_compactions all = {w.catalog, &w.clock, NULL};
+    assert_true(weir_compactions_status(&all, WEIR_STR("t"), &out, &err));
+    weir_buf_byte(&out, 0);
+    assert_non_null(strstr(out.at, "\"segmentCountAwaitingCompaction\":0,\"segmentCountCompacted\":"
+                                   "2,\"segmentCountSkipped\":6"));
+    weir_buf_done(&out);
+    weir_coordinator_free(c);
+    end(&w);
+}
+
+static void an_interval_is_compacted_when_asked_for(void **state)
+{
+    (void)state;
+    world w;
+    weir_error err = {0};
+    weir_compact_result result;
+    begin(&w, SPEC("day", "true"), 12);
+    fill(&w, 4, 5);
+    weir_compact_request request = {.catalog = w.catalog,
+                                    .table = w.table,
+                                    .clock = &w.clock,
+                                    .work_path = w.work,
+                                    .within = {BEGIN_MS - 2ll * DAY_MS, BEGIN_MS},
+                                    .rollup = -1};
+    assert_true(weir_compact_interval(&request, &result, &err));
+    check(&w);
+    assert_int_equal(result.merges, 2);
+    assert_int_equal(shape_of(w.table, DAY_MS).segments, 2 + 2 * 5);
+    request.within = weir_interval_eternity;
+    request.max_rows = 40;
+    assert_true(weir_compact_interval(&request, &result, &err));
+    check(&w);
+    assert_true(weir_compact_interval(&request, &result, &err));
+    assert_int_equal(result.merges, 0);
+    end(&w);
+}
+
+static void what_weir_does_not_do_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *says;
+        weir_err code;
+    } cases[] = {
+        {"{}", "dataSource", WEIR_ERR_BAD_REQUEST},
+        {"[]", "", WEIR_ERR_BAD_REQUEST},
+        {"{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"1D\"}", "skipOffsetFromLatest",
+         WEIR_ERR_BAD_REQUEST},
+        {"{\"dataSource\":\"t\",\"tuningConfig\":{\"partitionsSpec\":{\"type\":\"range\"}}}",
+         "tuningConfig.partitionsSpec.type", WEIR_ERR_UNSUPPORTED},
+        {"{\"dataSource\":\"t\",\"tuningConfig\":{\"partitionsSpec\":{\"type\":\"hashed\","
+         "\"numShards\":3}}}",
+         "numShards", WEIR_ERR_UNSUPPORTED},
+        {"{\"dataSource\":\"t\",\"metricsSpec\":[{\"type\":\"count\"}]}", "metricsSpec",
+         WEIR_ERR_UNSUPPORTED},
+        {"{\"dataSource\":\"t\",\"ioConfig\":{\"dropExisting\":true}}", "ioConfig.dropExisting",
+         WEIR_ERR_UNSUPPORTED},
+        {"{\"dataSource\":\"t\",\"engine\":\"msq\"}", "engine", WEIR_ERR_UNSUPPORTED},
+        {"{\"dataSource\":\"t\",\"granularitySpec\":{\"queryGranularity\":\"soon\"}}",
+         "granularitySpec.queryGranularity", WEIR_ERR_BAD_REQUEST},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        weir_error err = {0};
+        weir_compaction_config config;
+        weir_arena *arena = weir_arena_new();
+        assert_false(
+            weir_compaction_config_read(weir_str_of(cases[i].json), arena, &config, NULL, &err));
+        if (err.code != cases[i].code || !strstr(err.message, cases[i].says)) {
+            fail_msg("%s: %s", cases[i].json, err.message);
+        }
+        weir_arena_free(arena);
+    }
+}
+
 int main(void)
 {
     weir_log_setup(WEIR_ERROR, false);
@@ -599,6 +768,11 @@ int main(void)
         cmocka_unit_test(what_lies_in_the_time_of_a_claim_is_left_alone),
         cmocka_unit_test(segments_of_other_types_stay_apart_and_are_not_tried_for_ever),
         cmocka_unit_test(little_memory_means_fewer_inputs),
+        cmocka_unit_test(hours_become_days_and_days_hours_where_the_config_says_so),
+        cmocka_unit_test(coarser_times_and_roll_up_reach_lone_segments_too),
+        cmocka_unit_test(the_newest_time_is_skipped_as_the_config_says),
+        cmocka_unit_test(an_interval_is_compacted_when_asked_for),
+        cmocka_unit_test(what_weir_does_not_do_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
