@@ -370,12 +370,16 @@ static void open_source(weir_worker *w)
                                                          WEIR_STR_ARG(w->spec->id)),
                                    .instance_id = w->options.node,
                                    .consumer_properties = w->spec->consumer_properties,
+                                   .if_free = w->fenced,
                                    .prefetch_bytes = waiting_bytes(w)};
     w->source = w->options.open(w->options.open_self, &options, &err);
     weir_log_state_unref(state);
     if (!w->source) {
         weir_worker_problem(w, &err, false);
         weir_worker_pause(w, REOPEN_MS);
+    } else if (w->fenced) {
+        w->fenced = false;
+        clear_problem(w);
     }
 }
 
@@ -435,6 +439,7 @@ static void take_eof(weir_worker *w, const weir_source_event *event)
     weir_worker_source *s = weir_worker_find(w, event->partitions[0]);
     if (s && s->ready && !s->stopped && s->in_generation && event->offset > s->position) {
         s->position = event->offset; /* past control records */
+        weir_generation_reach(w->gen, s->number, s->position);
     }
 }
 
@@ -476,6 +481,14 @@ static void take_event(weir_worker *w, const weir_source_event *event)
         break;
     case WEIR_SOURCE_ERROR:
         weir_worker_problem(w, &event->err, false);
+        break;
+    case WEIR_SOURCE_FENCED:
+        weir_worker_problem(w, &event->err, false);
+        weir_worker_seal(w, false);
+        close_source(w, false);
+        w->phase = WEIR_WORKER_CONNECTING;
+        w->fenced = true;
+        weir_worker_pause(w, 0);
         break;
     case WEIR_SOURCE_FATAL:
         weir_worker_problem(w, &event->err, true);

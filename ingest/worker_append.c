@@ -76,6 +76,7 @@ static void finish_batch(weir_worker *w, uint32_t end)
     s->counts.thrown_away += w->batch_thrown_away;
     s->counts.bytes += w->batch_bytes;
     s->position = last->offset + 1;
+    weir_generation_reach(w->gen, s->number, s->position);
     s->anchor =
         (weir_anchor){.known = true, .offset = last->offset, .xxh3 = weir_record_hash(last)};
     weir_stats_add(w->options.stats, WEIR_METER_PROCESSED, kept);

@@ -32,6 +32,7 @@ weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state)
 void weir_table_free(weir_table *table)
 {
     weir_published_unref(table->current);
+    weir_published_unref(table->held);
     for (size_t i = 0; i < table->own_count; i++) {
         free((void *)(uintptr_t)table->own_txns[i].at);
     }
@@ -261,6 +262,7 @@ static void fold_known(weir_catalog *catalog)
             }
             weir_table_give_turn(tables[i]);
         }
+        weir_published_unref(weir_published_shown(tables[i])); /* lets go of what nobody asks for */
     }
     free(tables);
 }

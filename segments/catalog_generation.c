@@ -97,7 +97,7 @@ uint8_t weir_generation_add_source(weir_generation *gen, const weir_source_key *
     weir_source_key own = {weir_arena_str(gen->arena, key->supervisor),
                            weir_arena_str(gen->arena, key->topic), key->partition};
     weir_generation_source source = {.key = own, .epoch = epoch, .from = from, .to = from};
-    atomic_fetch_add(&gen->sources, 1);
+    gen->reached[atomic_fetch_add(&gen->sources, 1)] = from;
     weir_table_change(gen->table, build_add_source, &(change){gen, &source, 1});
     return (uint8_t)(atomic_load(&gen->sources) - 1); /* one writer: nobody else adds */
 }

@@ -311,31 +311,49 @@ static bool view_fits(const published *p)
     return ok && segments == p->frozen->count;
 }
 
-void weir_table_change(weir_table *table, published *(*build)(const published *old, void *self),
-                       void *self)
+static void change(weir_table *table, published *(*build)(const published *old, void *self),
+                   void *self, const weir_commit *folded, bool own)
 {
+    int64_t now_us = folded ? weir_monotonic_us(table->catalog->options.clock) : 0;
     bool done = false;
     while (!done) {
-        published *old = weir_published_of(table), *next = build(old, self), *gone = NULL;
+        published *old = weir_published_of(table), *next = build(old, self), *gone = NULL,
+                  *unheld = NULL;
         if (!next) {
             weir_published_unref(old);
             return;
         }
         assert(view_fits(next));                                               /* I3 */
         assert(weir_log_version(next->state) >= weir_log_version(old->state)); /* I1 */
+        bool hold = folded && weir_hold_wanted(old, next, folded, own);
         pthread_mutex_lock(&table->lock);
         if (table->current == old) {
             gone = old;
             table->current = next;
             done = true;
+            if (folded && weir_hold_forbidden(folded)) {
+                unheld = table->held;
+                table->held = NULL;
+            } else if (hold && !table->held) {
+                table->held = old; /* with the reference that `gone` had */
+                table->held_us = now_us;
+                gone = NULL;
+            }
         }
         pthread_mutex_unlock(&table->lock);
         weir_published_unref(gone);
+        weir_published_unref(unheld);
         weir_published_unref(old);
         if (!done) {
             weir_published_unref(next);
         }
     }
+}
+
+void weir_table_change(weir_table *table, published *(*build)(const published *old, void *self),
+                       void *self)
+{
+    change(table, build, self, NULL, true);
 }
 
 typedef struct fold {
@@ -409,7 +427,7 @@ void weir_table_fold(weir_table *table, const weir_commit *commit, weir_log_stat
     } else {
         f.frozen = frozen_list_next(now->frozen, next);
     }
-    weir_table_change(table, build_fold, &f);
+    change(table, build_fold, &f, commit, own);
     frozen_list_unref(f.frozen);
     weir_published_unref(now);
 }

@@ -49,6 +49,7 @@ struct weir_generation {
     uint64_t holder;
     _Atomic uint32_t sources; /* added so far, published or about to be */
     weir_arena *arena;        /* of the sources' keys: ingest thread only */
+    _Atomic int64_t reached[WEIR_REALTIME_SOURCES]; /* how far each source's rows go, while it grows */
 };
 
 /* A generation as published. Immutable. */
@@ -77,8 +78,10 @@ typedef struct pending_put { /* given up while it was unknown: no other bytes go
 struct weir_table {
     weir_catalog *catalog;
     weir_str name;
-    pthread_mutex_t lock; /* guards current, busy, trouble, unreadable */
+    pthread_mutex_t lock; /* guards current, held, busy, trouble, unreadable */
     published *current;
+    published *held;  /* what queries see until `current` shows as much; NULL: current. catalog_hold.c */
+    int64_t held_us;
     bool busy;
     weir_error trouble;    /* code WEIR_OK: none */
     weir_error unreadable; /* why a segment cannot be opened, until it can */
@@ -122,6 +125,12 @@ published *weir_published_copy(const published *old, uint32_t more_gens);
 /* Marks, by the rule of PROTOCOL.md section 4, what does not fit the state, in place (of one not
  * yet published). */
 void weir_published_mask(published *p);
+/* catalog_hold.c */
+published *weir_published_shown(weir_table *table); /* what a query sees: a reference */
+/* Whether `old` is to be shown on after the fold of `commit`; whether nothing may be held after it. */
+bool weir_hold_wanted(const published *old, const published *next, const weir_commit *commit,
+                      bool own);
+bool weir_hold_forbidden(const weir_commit *commit);
 frozen *weir_frozen_ref(frozen *f);
 void weir_frozen_unref(frozen *f);
 

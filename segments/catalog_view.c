@@ -258,12 +258,12 @@ static void add_live(view *v)
     }
 }
 
-static view *new_view(weir_table *table)
+static view *new_view(weir_table *table, published *p)
 {
     weir_arena *arena = weir_arena_new();
     view *v = WEIR_ARENA_NEW(arena, view);
     v->arena = arena;
-    v->published = weir_published_of(table);
+    v->published = p;
     v->pub.table = table->name;
     v->pub.version = weir_log_version(v->published->state);
     return v;
@@ -278,7 +278,7 @@ static void make_room(view *v, size_t room)
 
 weir_view *weir_table_view(weir_table *table)
 {
-    view *v = new_view(table);
+    view *v = new_view(table, weir_published_shown(table));
     make_room(v, v->published->frozen->count + v->published->gen_count + 1);
     add_frozen(v, table);
     add_live(v);
@@ -303,7 +303,7 @@ static frozen *find_frozen(const frozen_list *list, weir_str id)
 weir_view *weir_table_view_of(weir_table *table, const weir_str *segment_ids, size_t count,
                               weir_error *err)
 {
-    view *v = new_view(table);
+    view *v = new_view(table, weir_published_of(table));
     make_room(v, count + 1);
     for (size_t i = 0; i < count; i++) {
         frozen *f = find_frozen(v->published->frozen, segment_ids[i]);

@@ -74,6 +74,7 @@ typedef struct weir_generation_source {
  * The reference that is returned is the caller's, beside the list's. `budget` must live until the catalog is closed and all views are gone. */
 weir_generation *weir_generation_begin(weir_table *table, uint64_t holder, weir_schema *schema, weir_budget *budget);
 uint8_t weir_generation_add_source(weir_generation *gen, const weir_source_key *key, uint64_t epoch, int64_t from); /* ingest thread; publishes */
+void weir_generation_reach(weir_generation *gen, uint8_t source, int64_t position); /* ingest thread: its rows before `position` are appended */
 weir_realtime *weir_generation_rows(weir_generation *gen);
 weir_schema *weir_generation_schema(weir_generation *gen); /* borrowed */
 /* Ends the generation: `to`, anchors and counts per source, in the order of add_source. Its rows stay visible. Ingest thread. */

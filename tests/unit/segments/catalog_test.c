@@ -393,6 +393,75 @@ static void rows_that_somebody_else_committed_are_masked(void **state)
     weir_generation_unref(gen);
 }
 
+static void no_answer_goes_back_when_somebody_else_committed_a_part(void **state)
+{
+    fixture *f = *state;
+    weir_table *a = create(f->a), *b;
+    int64_t position;
+    int rule;
+    start(f, a, 0, 0);
+    weir_catalog_step(f->b);
+    b = table_of(f->b);
+    for (int round = 0; round < 2; round++) {
+        int64_t from = next_of(a, 0);
+        weir_generation *gen = weir_generation_begin(a, 1, f->schema, &f->budget);
+        weir_generation_add_source(gen, &PART(0), 1, from);
+        append(gen, 0, from, 10);
+        weir_generation_reach(gen, 0, from + 10);
+        assert_int_equal(hand_off(f, b, 0, 1, from, from + 4, &rule), WEIR_COMMIT_LANDED);
+        weir_catalog_step(f->a);
+        assert_int_equal(rows_seen(a), from + 10); /* as before */
+        assert_false(weir_table_holds(a, 1, &PART(0), &position));
+        assert_int_equal(next_of(a, 0), from + 4);
+        weir_generation *again = weir_generation_begin(a, 1, f->schema, &f->budget);
+        weir_generation_add_source(again, &PART(0), 1, from + 4);
+        append(again, 0, from + 4, 5);
+        weir_generation_reach(again, 0, from + 9);
+        assert_int_equal(rows_seen(a), from + 10);
+        if (round == 0) {
+            append(again, 0, from + 9, 2); /* as much as before, and more */
+            weir_generation_reach(again, 0, from + 11);
+            assert_int_equal(rows_seen(a), from + 11);
+        } else {
+            pass_time(&f->seed, 16000); /* it never came */
+            assert_int_equal(rows_seen(a), from + 9);
+        }
+        weir_generation_drop(gen);
+        weir_generation_drop(again);
+        weir_generation_unref(gen);
+        weir_generation_unref(again);
+    }
+}
+
+static void rows_that_are_taken_away_go_at_once_whatever_is_held(void **state)
+{
+    fixture *f = *state;
+    weir_table *a = create(f->a), *b;
+    int rule;
+    start(f, a, 0, 0);
+    weir_catalog_step(f->b);
+    b = table_of(f->b);
+    weir_generation *gen = weir_generation_begin(a, 1, f->schema, &f->budget);
+    weir_generation_add_source(gen, &PART(0), 1, 0);
+    append(gen, 0, 0, 10);
+    weir_generation_reach(gen, 0, 10);
+    assert_int_equal(hand_off(f, b, 0, 1, 0, 4, &rule), WEIR_COMMIT_LANDED);
+    weir_catalog_step(f->a);
+    assert_int_equal(rows_seen(a), 10);
+    weir_commit *commit = weir_commit_new(WEIR_OP_DROP, &f->seed.clock);
+    weir_log_state *now = weir_table_state(b);
+    size_t count;
+    const weir_segment_state *const *segments = weir_log_segments(now, &count);
+    weir_commit_add_removed(
+        commit, &(weir_removed){.id = segments[0]->added.id, .rev = segments[0]->rev});
+    assert_int_equal(commit_to(b, commit, &rule), WEIR_COMMIT_LANDED);
+    weir_log_state_unref(now);
+    weir_catalog_step(f->a);
+    assert_int_equal(rows_seen(a), 0);
+    weir_generation_drop(gen);
+    weir_generation_unref(gen);
+}
+
 static void of_two_owners_the_first_commit_wins(void **state)
 {
     fixture *f = *state;
@@ -1055,6 +1124,8 @@ int main(void)
         TEST(a_hand_off_swaps_live_for_frozen_in_one_step),
         TEST(a_commit_of_two_generations_drops_both),
         TEST(rows_that_somebody_else_committed_are_masked),
+        TEST(no_answer_goes_back_when_somebody_else_committed_a_part),
+        TEST(rows_that_are_taken_away_go_at_once_whatever_is_held),
         TEST(of_two_owners_the_first_commit_wins),
         TEST(a_source_that_does_not_fit_is_masked_at_once),
         TEST(a_reset_masks_what_was_read_before_it),
