@@ -94,7 +94,13 @@ static void add_error(kafka_source *k, rd_kafka_resp_err_t code, const char *tex
     char why[300] = "";
     bool fatal = code == RD_KAFKA_RESP_ERR__FATAL ||
                  rd_kafka_fatal_error(k->consumer, why, sizeof(why)) != RD_KAFKA_RESP_ERR_NO_ERROR;
-    pending *p = new_pending(k, fatal ? WEIR_SOURCE_FATAL : WEIR_SOURCE_ERROR, -1);
+    bool fenced = fatal && rd_kafka_fatal_error(k->consumer, why, sizeof(why)) ==
+                               RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    pending *p = new_pending(k,
+                             fenced  ? WEIR_SOURCE_FENCED
+                             : fatal ? WEIR_SOURCE_FATAL
+                                     : WEIR_SOURCE_ERROR,
+                             -1);
     weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s': %s", text_of(k),
               fatal && why[0] ? why : text);
 }
@@ -711,9 +717,29 @@ bool weir_kafka_check_pattern(weir_str pattern, weir_error *err)
     return true;
 }
 
+static bool is_free(const weir_source_options *options, weir_error *err)
+{
+    bool taken = false;
+    if (!options->if_free) {
+        return true;
+    }
+    if (!weir_kafka_is_member(SPEC_PROPERTIES, options->consumer_properties, options->group_id,
+                              options->instance_id, &taken, err)) {
+        return false;
+    }
+    return !taken ||
+           weir_fail(err, WEIR_ERR_KAFKA,
+                     "another process reads this topic under the same name '%.*s' (settings listen "
+                     "and node): this one answers queries, and reads again when it is alone",
+                     WEIR_STR_ARG(options->instance_id));
+}
+
 weir_event_source *weir_kafka_open(const weir_source_options *options, weir_error *err)
 {
     char why[300];
+    if (!is_free(options, err)) {
+        return NULL;
+    }
     weir_kafka_topics *topics = weir_kafka_topics_new(options->topic, options->is_pattern, err);
     rd_kafka_conf_t *conf = topics ? consumer_conf(options, err) : NULL;
     if (!conf) {

@@ -3,6 +3,7 @@
 #ifndef INGEST_KAFKA_H
 #define INGEST_KAFKA_H
 #include "weir/error.h"
+#include "weir/str.h"
 #include <librdkafka/rdkafka.h>
 
 struct json_t;
@@ -14,4 +15,7 @@ void weir_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 int64_t weir_kafka_metadata_ms(rd_kafka_conf_t *conf); /* how often new topics and partitions are looked for */
 /* The topic's partitions, 0 when the broker does not say within `wait_ms`. */
 uint32_t weir_kafka_partitions(rd_kafka_t *client, const char *topic, int wait_ms);
+/* Whether a static member of that name is in the group; asks the broker, up to 6 s. */
+bool weir_kafka_is_member(const char *where, const struct json_t *properties, weir_str group_id,
+                          weir_str instance_id, bool *there, weir_error *err);
 #endif

@@ -25,7 +25,8 @@ typedef enum weir_source_event_kind {
     WEIR_SOURCE_EOF,          /* partition, offset: its end for now */
     WEIR_SOURCE_OUT_OF_RANGE, /* partition: its offset is not in the topic */
     WEIR_SOURCE_ERROR,        /* sentence in err; the consumer goes on by itself */
-    WEIR_SOURCE_FATAL,        /* fenced, unknown topic ...: the supervisor must act */
+    WEIR_SOURCE_FENCED,       /* another process joined the group under our name: it has the partitions now */
+    WEIR_SOURCE_FATAL,        /* the consumer is broken: the supervisor must act */
 } weir_source_event_kind;
 typedef struct weir_source_event {
     uint8_t kind;
@@ -62,6 +63,7 @@ typedef struct weir_source_options {
     weir_str topic, group_id, instance_id;
     bool is_pattern; /* topic is Java's regular expression of many; it must match the whole name */
     const struct json_t *consumer_properties; /* the spec's */
+    bool if_free;          /* open fails while another process is in the group under this instance_id (it may ask the broker, for seconds) */
     size_t prefetch_bytes; /* memory of records that wait to be taken; 0: plenty */
 } weir_source_options;
 /* Properties that Kafka does not know are a warning, wrong values BAD_REQUEST naming "<where>.X". No I/O. */

@@ -53,6 +53,7 @@ weir_ingest *weir_ingest_new(const weir_ingest_options *options, weir_error *err
     ingest->open = open_kafka;
     ingest->holders = 1;
     pthread_mutex_init(&ingest->lock, NULL);
+    weir_ingest_sync_init(ingest);
     return ingest;
 }
 
@@ -132,7 +133,7 @@ uint32_t weir_supervisors_all(weir_ingest *ingest, weir_arena *arena, weir_super
 }
 
 /* The supervisor of that id, made if it is new; a reference. */
-static weir_supervisor *find_or_add(weir_ingest *ingest, weir_table *table, weir_str id)
+weir_supervisor *weir_supervisor_add(weir_ingest *ingest, weir_table *table, weir_str id)
 {
     pthread_mutex_lock(&ingest->lock);
     uint32_t i = find_index(ingest, id);
@@ -152,7 +153,7 @@ static weir_supervisor *find_or_add(weir_ingest *ingest, weir_table *table, weir
     return s;
 }
 
-static void remove_supervisor(weir_ingest *ingest, weir_supervisor *s)
+void weir_supervisor_remove(weir_ingest *ingest, weir_supervisor *s)
 {
     pthread_mutex_lock(&ingest->lock);
     uint32_t i = find_index(ingest, s->id);
@@ -176,13 +177,14 @@ weir_spec *weir_supervisor_spec_ref(weir_supervisor *s)
     return spec;
 }
 
-static void set_spec(weir_supervisor *s, weir_spec *spec, bool suspended)
+void weir_supervisor_set_spec(weir_supervisor *s, weir_spec *spec, bool suspended)
 {
     pthread_mutex_lock(&s->lock);
     weir_spec *old = s->spec;
     s->spec = weir_spec_ref(spec);
     s->suspended = suspended;
     pthread_mutex_unlock(&s->lock);
+    s->known_spec = 0;
     weir_spec_unref(old);
 }
 
@@ -201,7 +203,7 @@ static void *run(void *self)
     return NULL;
 }
 
-static bool start_worker(weir_supervisor *s, weir_error *err)
+bool weir_supervisor_start(weir_supervisor *s, weir_error *err)
 {
     weir_ingest *ingest = s->ingest;
     pthread_mutex_lock(&ingest->lock);
@@ -255,7 +257,7 @@ static bool wait_ended(weir_supervisor *s, int64_t wait_ms)
     return ended;
 }
 
-static void join_worker(weir_supervisor *s)
+void weir_supervisor_join(weir_supervisor *s)
 {
     if (!s->worker) {
         return;
@@ -292,7 +294,7 @@ static bool stop_worker(weir_supervisor *s, weir_error *err)
         weir_arena_free(arena);
         return false;
     }
-    join_worker(s);
+    weir_supervisor_join(s);
     return true;
 }
 
@@ -349,8 +351,8 @@ static bool change_spec(weir_supervisor *s, weir_table *table, weir_spec *spec, 
     if (!commit_spec(s, table, spec->text, spec->suspended, err)) {
         return false;
     }
-    set_spec(s, spec, spec->suspended);
-    return spec->suspended || start_worker(s, err);
+    weir_supervisor_set_spec(s, spec, spec->suspended);
+    return spec->suspended || weir_supervisor_start(s, err);
 }
 
 /* Refuses at once what a worker could not start with. */
@@ -379,7 +381,7 @@ bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out
         weir_spec_unref(spec);
         return false;
     }
-    weir_supervisor *s = find_or_add(ingest, table, spec->id);
+    weir_supervisor *s = weir_supervisor_add(ingest, table, spec->id);
     pthread_mutex_lock(&s->change);
     if (s->terminated) {
         ok = weir_fail(err, WEIR_ERR_CONFLICT,
@@ -393,7 +395,7 @@ bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out
     if (ok) {
         weir_supervisor_put_id(spec->id, out);
     } else if (is_new) {
-        remove_supervisor(ingest, s);
+        weir_supervisor_remove(ingest, s);
     }
     weir_supervisor_unref(s);
     weir_spec_unref(spec);
@@ -413,8 +415,8 @@ static bool suspend_now(weir_supervisor *s, bool suspend, weir_error *err)
     if (!stop_worker(s, err) || !commit_spec(s, s->table, s->spec->text, suspend, err)) {
         return false;
     }
-    set_spec(s, s->spec, suspend);
-    return suspend || start_worker(s, err);
+    weir_supervisor_set_spec(s, s->spec, suspend);
+    return suspend || weir_supervisor_start(s, err);
 }
 
 bool weir_supervisor_suspend(weir_ingest *ingest, weir_str id, bool suspend, weir_buf *out,
@@ -447,7 +449,7 @@ bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, 
     pthread_mutex_unlock(&s->change);
     if (ok) {
         weir_supervisor_put_id(s->id, out);
-        remove_supervisor(ingest, s);
+        weir_supervisor_remove(ingest, s);
     }
     weir_supervisor_unref(s);
     return ok;
@@ -540,53 +542,6 @@ bool weir_ingest_flush(weir_ingest *ingest, weir_str table, bool (*give_up)(void
 
 /* Start and end of the process. */
 
-static void resume_one(weir_ingest *ingest, weir_table *table, const weir_supervisor_state *state)
-{
-    weir_error err = {0};
-    weir_spec *spec = weir_spec_parse(state->spec, true, false, &err);
-    if (!spec) {
-        weir_log(WEIR_ERROR, "ingest", "supervisor '%.*s' of table '%.*s' is not resumed: %s",
-                 WEIR_STR_ARG(state->id), WEIR_STR_ARG(weir_table_name(table)), err.message);
-        return;
-    }
-    weir_supervisor *s = find_or_add(ingest, table, state->id);
-    pthread_mutex_lock(&s->change);
-    if (!s->spec) {
-        set_spec(s, spec, state->suspended);
-        if (!state->suspended && !start_worker(s, &err)) {
-            weir_log(WEIR_ERROR, "ingest", "supervisor '%.*s' is not resumed: %s",
-                     WEIR_STR_ARG(state->id), err.message);
-        }
-    }
-    pthread_mutex_unlock(&s->change);
-    weir_supervisor_unref(s);
-    weir_spec_unref(spec);
-}
-
-static void resume_table(weir_ingest *ingest, weir_table *table)
-{
-    weir_log_state *state = weir_table_state(table);
-    size_t count;
-    const weir_supervisor_state *supervisors = weir_log_supervisors(state, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (supervisors[i].spec.size > 0 && !weir_str_is(supervisors[i].spec, "null")) {
-            resume_one(ingest, table, &supervisors[i]);
-        }
-    }
-    weir_log_state_unref(state);
-}
-
-void weir_ingest_resume_all(weir_ingest *ingest)
-{
-    weir_arena *arena = weir_arena_new();
-    weir_table **tables;
-    size_t count = weir_catalog_all(ingest->options.catalog, arena, &tables);
-    for (size_t i = 0; i < count; i++) {
-        resume_table(ingest, tables[i]);
-    }
-    weir_arena_free(arena);
-}
-
 static void stop_all(weir_supervisor **all, uint32_t count)
 {
     struct timespec begun, now;
@@ -614,7 +569,7 @@ static void stop_all(weir_supervisor **all, uint32_t count)
         weir_store_cancel(weir_catalog_store(all[0]->ingest->options.catalog));
     }
     for (uint32_t i = 0; i < count; i++) {
-        join_worker(all[i]);
+        weir_supervisor_join(all[i]);
     }
 }
 
@@ -625,6 +580,7 @@ void weir_ingest_stop(weir_ingest *ingest)
     pthread_mutex_lock(&ingest->lock);
     ingest->stopping = true;
     pthread_mutex_unlock(&ingest->lock);
+    weir_ingest_sync_stop(ingest);
     uint32_t count = weir_supervisors_all(ingest, arena, &all);
     for (uint32_t i = 0; i < count; i++) {
         pthread_mutex_lock(&all[i]->change);
@@ -644,11 +600,12 @@ void weir_ingest_free(weir_ingest *ingest)
     }
     weir_ingest_stop(ingest);
     while (ingest->supervisor_count > 0) {
-        remove_supervisor(ingest, ingest->supervisors[0]);
+        weir_supervisor_remove(ingest, ingest->supervisors[0]);
     }
     free(ingest->supervisors);
     free((void *)ingest->node.at);
     free(ingest->work_path);
+    weir_ingest_sync_done(ingest);
     pthread_mutex_destroy(&ingest->lock);
     free(ingest);
 }

@@ -12,6 +12,7 @@ typedef struct weir_supervisor {
     weir_rejects *rejects;
     pthread_mutex_t change; /* held by whoever starts, stops or changes it: long */
     int64_t give_up_s;      /* monotonic: of the commit under way */
+    uint64_t known_spec;    /* hash of the log's text that was found to be our spec; 0: none yet. With `change` held */
     pthread_mutex_t lock;   /* of all below; short */
     pthread_cond_t ended_changed;
     uint32_t refs;
@@ -35,6 +36,9 @@ struct weir_ingest {
     uint32_t supervisor_count, supervisor_capacity;
     uint64_t holders;
     _Atomic bool stopping; /* without the lock: who waits for a hand-off gives up */
+    pthread_cond_t sync_stop; /* of the thread that follows the tables' logs */
+    pthread_t sync_thread;
+    bool syncing;
 };
 
 /* A reference; NULL with NOT_FOUND. */
@@ -43,6 +47,17 @@ void weir_supervisor_unref(weir_supervisor *s);
 /* References to all of them, in `arena`. The caller unrefs each. */
 uint32_t weir_supervisors_all(weir_ingest *ingest, weir_arena *arena, weir_supervisor ***out);
 weir_spec *weir_supervisor_spec_ref(weir_supervisor *s);
+/* The registry: the supervisor of that id, made if it is new (a reference); out of it. */
+weir_supervisor *weir_supervisor_add(weir_ingest *ingest, weir_table *table, weir_str id);
+void weir_supervisor_remove(weir_ingest *ingest, weir_supervisor *s);
+/* With `change` held. Start: a worker for the spec. Join: only a worker that has ended. */
+void weir_supervisor_set_spec(weir_supervisor *s, weir_spec *spec, bool suspended);
+bool weir_supervisor_start(weir_supervisor *s, weir_error *err);
+void weir_supervisor_join(weir_supervisor *s);
+/* supervisor_sync.c */
+void weir_ingest_sync_init(weir_ingest *ingest);
+void weir_ingest_sync_stop(weir_ingest *ingest);
+void weir_ingest_sync_done(weir_ingest *ingest);
 /* Both with `change` held. Commits, giving up after a minute or when the service ends; takes over the commit. Waits as long until `done`. */
 bool weir_supervisor_commit(weir_supervisor *s, weir_table *table, weir_commit *commit, weir_error *err);
 bool weir_supervisor_wait(weir_supervisor *s, bool (*done)(void *self), void *self, weir_error *err);

@@ -77,6 +77,7 @@ struct weir_worker {
     int64_t appended_us;   /* the last append since the generation was settled; 0: settled */
     int64_t settle_us;     /* not before */
     bool fatal;
+    bool fenced;           /* another process has our name in the group */
     weir_sealed *sealed, *sealed_last;
     weir_handoff *handoff; /* set and unset under the lock, as the status looks at it */
     /* Append under way. */

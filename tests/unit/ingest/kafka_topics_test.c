@@ -96,6 +96,7 @@ static void read_until(reading *r, uint32_t want)
         case WEIR_SOURCE_EOF:
         case WEIR_SOURCE_OUT_OF_RANGE:
         case WEIR_SOURCE_ERROR:
+        case WEIR_SOURCE_FENCED:
         case WEIR_SOURCE_FATAL:
             break;
         }
