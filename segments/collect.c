@@ -77,7 +77,7 @@ static bool move_horizon(weir_collect *c, uint64_t horizon, weir_error *err)
         return false;
     }
     c->moved = true;
-    c->worth = c->listed = false;
+    c->worth = c->listed = c->aborted = false;
     c->after[0] = 0;
     return true;
 }
@@ -160,11 +160,20 @@ static bool next_page(weir_collect *c, weir_error *err)
     return ok;
 }
 
+/* An upload in parts is judged by its name, as an object is. */
+typedef struct uploads {
+    const weir_log_state *state;
+    uint64_t later;
+    bool worth;
+} uploads;
+
 static bool abort_old(void *self, weir_str key)
 {
-    const weir_log_state *state = self;
-    uint64_t base;
-    return is_garbage(state, key, &base) && base < weir_log_horizon(state);
+    uploads *u = self;
+    uint64_t base = 0;
+    bool garbage = is_garbage(u->state, key, &base), old = base < weir_log_horizon(u->state);
+    u->worth = u->worth || (garbage && !old && base <= u->later);
+    return garbage && old;
 }
 
 /* Parts of objects that were never put together. */
@@ -176,10 +185,21 @@ static bool abort_uploads(weir_collect *c, weir_error *err)
     }
     weir_arena *arena = weir_arena_new();
     weir_log_state *state = weir_table_state(c->table);
-    bool ok = store->ops->abort_uploads(store, folder_of(arena, c->table), abort_old, state, err);
+    uploads u = {state, next_horizon(c, state), false};
+    bool ok = store->ops->abort_uploads(store, folder_of(arena, c->table), abort_old, &u, err);
+    c->worth = c->worth || u.worth;
     weir_log_state_unref(state);
     weir_arena_free(arena);
     return ok;
+}
+
+/* Whether the horizon is to move now: at the run's start if it frees what was removed, at its end
+ * if the run met garbage that is not old enough for the present one. Once a run. */
+static bool must_move(const weir_collect *c, const weir_log_state *state, uint64_t horizon)
+{
+    bool begins = c->after[0] == 0 && !c->listed, ends = c->listed && c->aborted;
+    return !c->moved && horizon > weir_log_horizon(state) &&
+           ((begins && frees_removed(state, horizon)) || (ends && c->worth));
 }
 
 bool weir_collect_step(weir_collect *c, bool *done, weir_error *err)
@@ -187,21 +207,20 @@ bool weir_collect_step(weir_collect *c, bool *done, weir_error *err)
     weir_collect_note(c->memory, c->table, c->clock, c->grace_ms);
     weir_log_state *state = weir_table_state(c->table);
     uint64_t horizon = next_horizon(c, state);
-    bool higher = horizon > weir_log_horizon(state),
-         frees = !c->moved && higher && (c->worth || frees_removed(state, horizon)),
-         empty = weir_log_version(state) == 0;
+    bool move = must_move(c, state, horizon), empty = weir_log_version(state) == 0;
     weir_log_state_unref(state);
     c->objects = c->bytes = 0;
-    *done = empty;
-    if (empty) {
-        return true;
-    }
-    if (frees && (c->after[0] == 0 || c->listed)) {
+    *done = false;
+    if (move) {
         return move_horizon(c, horizon, err);
     }
-    if (!c->listed) {
+    if (!c->listed && !empty) {
         return next_page(c, err);
     }
+    if (!c->aborted && !empty) {
+        c->aborted = abort_uploads(c, err);
+        return c->aborted;
+    }
     *done = true;
-    return abort_uploads(c, err);
+    return true;
 }

@@ -2,6 +2,7 @@
  * with backoff and jitter; so is a plain put, which is the same whenever it lands. A put_if_absent
  * is tried once: only its caller can tell whose object stands there afterwards. */
 #include "segments/s3_stats.h"
+#include "segments/s3_uploads.h"
 #include "weir/arena.h"
 #include "weir/log.h"
 #include "weir/store_s3.h"
@@ -503,6 +504,67 @@ static bool remove_object(weir_store *store, weir_str key, weir_error *err)
     return is_good(&reply) || reply.status == 404 || fail(s, err, "delete", key, &reply);
 }
 
+/* Uploads that nobody will end. */
+
+static bool list_uploads(s3_store *s, weir_str prefix, weir_arena *arena, weir_s3_uploads *found,
+                         weir_error *err)
+{
+    weir_s3_param params[5];
+    uint32_t n = 0;
+    if (found->more) {
+        params[n++] = (weir_s3_param){"key-marker", found->next_key};
+    }
+    params[n++] = (weir_s3_param){"prefix", prefix};
+    if (found->more && found->next_id.size > 0) {
+        params[n++] = (weir_s3_param){"upload-id-marker", found->next_id};
+    }
+    params[n++] = (weir_s3_param){"uploads", WEIR_STR("")};
+    weir_s3_request request = {.method = "GET", .param_count = n, .params = params};
+    weir_s3_reply reply;
+    weir_buf xml = {0};
+    perform(s, WEIR_S3_LIST, &request, &xml, &reply);
+    bool ok = is_good(&reply) || fail(s, err, "list uploads of", prefix, &reply);
+    if (ok && !weir_s3_uploads_read(weir_buf_view(&xml), arena, found)) {
+        ok = weir_fail(err, WEIR_ERR_STORE, "store %.*s: the uploads of %.*s are no list",
+                       WEIR_STR_ARG(s->base.name), WEIR_STR_ARG(prefix));
+    }
+    weir_buf_done(&xml);
+    return ok;
+}
+
+static bool abort_one(s3_store *s, const weir_s3_upload *begun, weir_error *err)
+{
+    weir_s3_param params[] = {{"uploadId", begun->id}};
+    weir_s3_request request = {
+        .method = "DELETE", .key = begun->key, .param_count = 1, .params = params};
+    weir_s3_reply reply;
+    perform(s, WEIR_S3_MULTIPART, &request, NULL, &reply);
+    return is_good(&reply) || reply.status == 404 || fail(s, err, "abort", begun->key, &reply);
+}
+
+static bool abort_uploads(weir_store *store, weir_str prefix,
+                          bool (*which)(void *self, weir_str key), void *self, weir_error *err)
+{
+    s3_store *s = (s3_store *)store;
+    weir_arena *arena = weir_arena_new();
+    weir_str whole = full_key(s, arena, prefix);
+    weir_s3_uploads found = {0};
+    bool ok;
+    do {
+        ok = list_uploads(s, whole, arena, &found, err);
+        for (size_t i = 0; ok && i < found.count; i++) {
+            weir_str key = found.uploads[i].key;
+            bool ours = weir_str_starts(key, whole);
+            if (ours &&
+                which(self, (weir_str){key.at + s->prefix.size, key.size - s->prefix.size})) {
+                ok = abort_one(s, &found.uploads[i], err);
+            }
+        }
+    } while (ok && found.more);
+    weir_arena_free(arena);
+    return ok;
+}
+
 /* Opening. */
 
 static void free_store(weir_store *store)
@@ -525,6 +587,7 @@ static const weir_store_ops s3_ops = {.put_if_absent = put_if_absent,
                                       .list = list,
                                       .remove = remove_object,
                                       .cancel = cancel,
+                                      .abort_uploads = abort_uploads,
                                       .free = free_store};
 
 /* "host[:port]" of an http(s) URL; a path is refused. */

@@ -24,7 +24,7 @@ typedef struct weir_collect { /* one run over a table; zeroed at first, then the
     bool (*give_up)(void *self); /* as weir_table_commit's */
     void *self;
     uint64_t objects, bytes;  /* deleted in the last step */
-    bool moved, worth, listed; /* its own: the horizon was moved in this run; a later one would free objects; all pages are done */
+    bool moved, worth, listed, aborted; /* its own: the horizon was moved in this run; a later one would free something; all pages, all uploads are done */
     char after[400];
 } weir_collect;
 /* One commit, or a page of the store's list and a hundred deletions of it at most. *done: the run is over. False: err says why; begin anew. */
