@@ -9,6 +9,7 @@ int weir_cmd_serve(int argc, char **argv);
 int weir_cmd_query(int argc, char **argv);
 int weir_cmd_load(int argc, char **argv);
 int weir_cmd_segment(int argc, char **argv);
+int weir_cmd_audit(int argc, char **argv);
 
 /* cli/http.c: one request to a server, blocking. `url` is http://host:port; the body of the answer is appended to `out`. */
 bool weir_http_call(const char *url, const char *method, const char *path, weir_str body, int *status, weir_buf *out, weir_error *err);

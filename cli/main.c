@@ -12,6 +12,7 @@ static const struct {
     {"serve", "[--listen HOST:PORT] [--data DIR] [--config FILE] [--demo]", "the service", weir_cmd_serve},
     {"query", "[--url URL] [--format table|json|csv|tsv] [JSON | @FILE | -]", "asks a server a native query", weir_cmd_query},
     {"load", "--data DIR --spec SPEC [FILE...]", "loads files of JSON lines into a store", weir_cmd_load},
+    {"audit", "TABLE [--data DIR] [--deep] [--read-topics] [--ids COLUMN]", "compares a table's log, segments, rows and topics", weir_cmd_audit},
     {"segment", "FILE [--chunks] [--verify] [--json]", "describes and verifies a segment file", weir_cmd_segment},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
