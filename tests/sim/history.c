@@ -136,6 +136,7 @@ static void note_range(change *n, const weir_range *r)
         bool own = weir_str_is(n->c->node, proc->node) && r->kind == WEIR_RANGE_DATA;
         proc->touched[p] = own ? proc->touched[p] : n->c->version;
     }
+    w->next_at[p] = r->to;
     switch ((weir_range_kind)r->kind) {
     case WEIR_RANGE_DATA:
         note_data(n, r);

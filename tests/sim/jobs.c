@@ -154,7 +154,10 @@ static void act(process *proc)
 {
     world *w = proc->world;
     uint32_t dice = world_draw(w, 100);
-    if (dice < 10) {
+    if (w->reset_wanted) {
+        w->reset_wanted = false;
+        reset(proc);
+    } else if (dice < 10) {
         flush(proc);
     } else if (dice < 20 && w->rules.specs) {
         change_spec(proc);

@@ -50,12 +50,12 @@ typedef enum record_kind {
     RECORD_ABORTED,
     RECORD_LOADED /* a row of a batch load: of no partition */
 } record_kind;
-typedef struct copy { /* a row of the record, as the log has it */
+typedef struct copy {    /* a row of the record, as the log has it */
     uint64_t born, gone; /* versions; gone 0: it is there */
 } copy;
 typedef struct record { /* of the topic, or of a load; its id is its place in world.records */
     uint8_t kind, copy_count;
-    bool lost, shown; /* a gap in the log names its offset; a view had it */
+    bool lost, shown;               /* a gap in the log names its offset; a view had it */
     int32_t partition, incarnation; /* partition -1: of load `incarnation` */
     int64_t offset, time_ms;
     char value[48];
@@ -98,7 +98,7 @@ typedef struct sim_store { /* a process's way to the one store */
 } sim_store;
 
 typedef struct last_view { /* what the last view of a process showed */
-    uint8_t *counts;  /* by record */
+    uint8_t *counts;       /* by record */
     uint32_t size;
     uint64_t version;
 } last_view;
@@ -177,6 +177,8 @@ struct world {
     const record *missing;         /* that is in no commit, by check_settled */
     int64_t began_at[PARTITIONS];  /* where the last start or reset of the log begins */
     uint64_t reset_at[PARTITIONS]; /* version of the last reset */
+    int64_t next_at[PARTITIONS];   /* of the log */
+    bool reset_wanted;             /* as a topic was made anew */
     uint32_t owner[PARTITIONS];
     load loads[LOADS];
     uint32_t load_count;
@@ -195,18 +197,24 @@ struct world {
 };
 
 enum { /* world.jobs */
-    JOB_FLUSH,
-    JOB_SPEC,
-    JOB_SUSPEND,
-    JOB_RESET,
-    JOB_CHECKPOINT,
-    JOB_LOAD,
-    JOB_OVERWRITE,
-    JOB_DROP,
-    JOB_COMPACT,
-    JOB_COLLECT,
-    JOB_KINDS
+       JOB_FLUSH,
+       JOB_SPEC,
+       JOB_SUSPEND,
+       JOB_RESET,
+       JOB_CHECKPOINT,
+       JOB_LOAD,
+       JOB_OVERWRITE,
+       JOB_DROP,
+       JOB_COMPACT,
+       JOB_COLLECT,
+       JOB_KINDS
 };
+
+typedef struct world_totals {             /* of many seeds */
+    uint64_t figures[9], jobs[JOB_KINDS]; /* see seed.c */
+    char failure[600];                    /* of the last */
+} world_totals;
+bool world_run_seed(uint64_t seed, bool trace, const char *work_path, world_totals *totals);
 
 extern world *the_world; /* that runs; NULL: none */
 uint64_t world_random(world *w);
@@ -262,15 +270,15 @@ weir_event_source *consumer_open(process *proc);
 void consumer_tell(process *proc, uint8_t kind, uint32_t mask);
 
 /* history.c: the log, read past all faults. */
-void history_read(world *w, uint64_t version); /* on to that version, or its end */
+void history_read(world *w, uint64_t version);              /* on to that version, or its end */
 uint32_t history_copies(const record *r, uint64_t version); /* visible in that version */
-void history_deleted(process *proc, weir_str key); /* an object is about to go: I7 */
+void history_deleted(process *proc, weir_str key);          /* an object is about to go: I7 */
 void history_done(world *w);
 
 /* check.c */
 void check_view(process *proc);
 void check_end(process *proc);
-bool check_settled(world *w); /* all that the topic has is
-                                 committed */
+bool check_settled(world *w);                                     /* all that the topic has is
+                                                                     committed */
 void check_count(world *w, const weir_rows *rows, uint8_t *seen); /* rows by record */
 #endif
