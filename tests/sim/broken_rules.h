@@ -6,6 +6,8 @@
 #define START "ingest/worker_start.c"
 #define APPEND "ingest/worker_append.c"
 #define HANDOFF "ingest/handoff.c"
+#define CLAIMS "ingest/claims.c"
+#define COLLECT "segments/collect.c"
 
 {"V1 prev", false, {{VALID, "if (c->prev != state->hash) {", "if (!BROKEN && c->prev != state->hash) {"}}, {0}},
 {"V1 label", false, {{VALID, "if (c->label.size > 0 &&", "if (!BROKEN && c->label.size > 0 &&"}}, {0}},
@@ -54,3 +56,8 @@
      "    weir_commit *made = make_commit(h);\n    if (BROKEN) {\n        weir_generation_drop(h->gen);\n    }\n"
      "    switch (weir_table_commit(h->options.table, made, is_cancelled, h, &rule, &err)) {"}}, {0}},
 {"append from the position on", false, {{APPEND, "records[0].offset < s->position) {", "records[0].offset < s->position && !BROKEN) {"}}, {0}},
+{"the collector's look at claims", true, {{COLLECT, "horizon = claim[i].version < horizon ?", "horizon = !BROKEN && claim[i].version < horizon ?"}}, {0}},
+{"V7 claims and the collector's look", false, {{0}}, {"V7 claims", "the collector's look at claims"}},
+{"tombstones", false, {{COLLECT, "!weir_log_has_tombstone(state, id);", "(BROKEN || !weir_log_has_tombstone(state, id));"}}, {0}},
+{"the horizon before deletions", false, {{COLLECT, "        if (base < horizon) {", "        if (base < horizon || BROKEN) {"}}, {0}},
+{"only what was there at the claim", false, {{CLAIMS, "segment->born <= r->born ?", "BROKEN || segment->born <= r->born ?"}}, {0}},

@@ -21,7 +21,11 @@ void chaos_draw(world *w)
                        .specs = world_draw(w, 3) == 0,
                        .loads = world_draw(w, 2) > 0,
                        .checkpoints = world_draw(w, 2) > 0,
-                       .transactions = world_draw(w, 2) > 0};
+                       .transactions = world_draw(w, 2) > 0,
+                       .overwrites = world_draw(w, 2) > 0,
+                       .drops = world_draw(w, 3) == 0,
+                       .warps = world_draw(w, 4) == 0};
+    w->grace_ms = world_draw(w, 2) == 0 ? 1 : 1 + world_draw(w, 3000);
     f->fail_ppm = levels[world_draw(w, 4)];
     f->unknown_landed_ppm = levels[world_draw(w, 4)];
     f->unknown_lost_ppm = levels[world_draw(w, 4)];
@@ -92,6 +96,10 @@ void chaos_step(world *w)
     hit_process(w);
     hit_topic(w);
     hit_store(w);
+    if (w->rules.warps && world_chance(w, 400)) {
+        w->now_us += HOUR_MS / 2 * 1000L; /* all of them slept */
+        world_trace(w, "half an hour passes");
+    }
 }
 
 void chaos_calm(world *w)

@@ -353,29 +353,63 @@ static void check_drop(change *n, const uint8_t *gone)
 {
     world *w = n->w;
     bool asked = false;
-    for (uint32_t i = 0; i < w->drop_count && !asked; i++) {
-        asked = goes(n, gone, &w->drops[i], UINT64_MAX);
+    uint64_t born = n->c->version - 1;
+    for (uint32_t i = 0; i < w->drop_count && !asked; i++) { /* as of some version since */
+        for (born = n->c->version - 1; born >= w->drops[i].version && !asked; born--) {
+            asked = goes(n, gone, &w->drops[i].interval, born);
+        }
     }
     if (!asked) {
         world_fail(w, "commit %lu drops other rows than all of a time that was asked for",
                    n->c->version);
     }
-    mark_gone(n, gone, UINT64_MAX);
+    mark_gone(n, gone, born + 1);
+}
+
+/* What it replaces: all of its time, or the hours in which it has rows. */
+static bool replaces(const world *w, const load *l, int64_t ms)
+{
+    bool in = ms >= l->interval.start_ms && ms < l->interval.end_ms;
+    bool hour = l->drop_existing;
+    for (uint32_t i = 0; i < l->count && !hour; i++) {
+        hour = w->records[l->first_id + i].time_ms / HOUR_MS == ms / HOUR_MS;
+    }
+    return in && hour;
 }
 
 static void check_overwrite(change *n, const uint8_t *gone)
 {
     world *w = n->w;
+    const load *l = load_of(w, n->c->label);
     open_claim *claim = n->c->release_count == 1 ? find_claim(w, n->c->release[0].id) : NULL;
-    if (!claim) {
+    if (!l || !claim || !claim->open) {
         world_fail(w, "commit %lu overwrites without a claim", n->c->version);
         return;
     }
-    if (!goes(n, gone, &claim->interval, claim->version)) {
-        world_fail(w,
-                   "commit %lu overwrites other rows than those of its time that were committed "
-                   "until its claim in version %lu",
-                   n->c->version, claim->version);
+    for (uint32_t id = 0; id < w->record_count; id++) {
+        const record *r = &w->records[id];
+        bool in =
+            (r->kind == RECORD_DATA || r->kind == RECORD_LOADED) && replaces(w, l, r->time_ms);
+        uint32_t old = in ? copies_before(n, r, claim->version) : 0;
+        if (gone[id] != old) {
+            world_fail(w,
+                       "commit %lu overwrites %u rows of record %u and not the %u that were "
+                       "committed until its claim in version %lu",
+                       n->c->version, gone[id], id, old, claim->version);
+        }
+    }
+    for (uint32_t i = 0; i < w->load_count; i++) {
+        const load *other = &w->loads[i];
+        for (uint32_t k = 0; k < other->count && other->overwrite; k++) {
+            const record *r = &w->records[other->first_id + k];
+            if (other->committed_at > claim->version && other->committed_at < n->c->version &&
+                replaces(w, l, r->time_ms)) {
+                world_fail(w,
+                           "commit %lu overwrites a time beside load %u, which overwrote it in "
+                           "commit %lu, after its claim in version %lu",
+                           n->c->version, i, other->committed_at, claim->version);
+            }
+        }
     }
     mark_gone(n, gone, claim->version);
 }
@@ -429,8 +463,9 @@ static void note_claims(change *n)
                               .version = n->c->version,
                               .open = true};
         weir_str id = n->c->claim[i].id;
-        memcpy(claim->id, id.at, id.size < 63 ? id.size : 63);
+        memcpy(claim->id, id.at, id.size < 95 ? id.size : 95);
     }
+    w->jobs[JOB_RELEASE] += n->c->op == WEIR_OP_CLAIM && n->c->release_count > 0;
     for (uint32_t i = 0; i < n->c->release_count; i++) {
         open_claim *claim = find_claim(w, n->c->release[i].id);
         if (claim) {
@@ -439,7 +474,6 @@ static void note_claims(change *n)
     }
     if (n->c->horizon > 0) {
         w->horizon = n->c->horizon;
-        w->horizon_at = n->c->version;
         w->jobs[JOB_COLLECT]++;
     }
 }
@@ -516,6 +550,13 @@ void history_deleted(process *proc, weir_str key)
         world_fail(w, "I7: %.*s is deleted; it was removed in version %lu, the horizon is %lu",
                    WEIR_STR_ARG(id), s->removed_at, w->horizon);
     }
+    for (uint32_t i = 0; i < w->claim_count; i++) {
+        if (w->claims[i].open && base >= w->claims[i].version) {
+            world_fail(w, "%.*s is deleted under the open claim of version %lu", WEIR_STR_ARG(id),
+                       w->claims[i].version);
+        }
+    }
+    w->jobs[JOB_DELETE]++;
     w->deleted = realloc(w->deleted, (w->deleted_count + 1) * sizeof(*w->deleted));
     memset(w->deleted[w->deleted_count], 0, sizeof(w->deleted[0]));
     memcpy(w->deleted[w->deleted_count++], id.at, id.size);

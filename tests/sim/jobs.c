@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ingest/supervisor.h"
+#include "weir/retention.h"
 #include "world.h"
 
 const char *jobs_spec(world *w, uint32_t number)
@@ -80,22 +81,67 @@ static void checkpoint(process *proc)
     weir_log_state_unref(state);
 }
 
+static void reset_offsets(process *proc)
+{
+    weir_error err = {0};
+    weir_buf out = {0};
+    char body[200];
+    world *w = proc->world;
+    uint32_t p = world_draw(w, w->partition_count);
+    const partition *part = &w->partitions[p];
+    if (w->resets < COPIES - 2) {
+        snprintf(body, sizeof(body),
+                 "{\"type\":\"kafka\",\"partitions\":{\"type\":\"end\",\"stream\":\"events\","
+                 "\"partitionOffsetMap\":{\"%u\":%ld}}}",
+                 p, part->low + world_draw(w, (uint32_t)(part->stable - part->low + 1)));
+        bool ok = weir_supervisor_reset_offsets(proc->ingest, WEIR_STR("t"), weir_str_of(body),
+                                                &out, &err);
+        done(proc, JOB_RESET, "reset of offsets", ok, &err);
+    }
+    weir_buf_done(&out);
+}
+
+static weir_interval draw_hours(world *w)
+{
+    int64_t from = world_draw(w, HOURS), to = from + 1 + world_draw(w, (uint32_t)(HOURS - from));
+    return (weir_interval){from * HOUR_MS, to * HOUR_MS};
+}
+
+static void drop(process *proc)
+{
+    world *w = proc->world;
+    weir_error err = {0};
+    uint64_t changed;
+    weir_retention r = {proc->catalog, proc->ingest, proc->coordinator, &proc->clock};
+    history_read(w, UINT64_MAX);
+    w->drops = realloc(w->drops, (w->drop_count + 1) * sizeof(*w->drops));
+    asked_drop *d = &w->drops[w->drop_count++];
+    *d = (asked_drop){draw_hours(w), w->checked_version};
+    bool ok = weir_retention_drop(&r, WEIR_STR("t"), d->interval, NULL, 0, &changed, &err);
+    done(proc, JOB_DROP, "drop", ok, &err);
+}
+
 /* Batch loads. */
 
-static load *new_load(world *w)
+static load *new_load(world *w, bool overwrite)
 {
     load *l = &w->loads[w->load_count];
     if (w->load_count == LOADS || w->record_count + 20 > RECORDS) {
         return NULL;
     }
-    *l = (load){.first_id = w->record_count, .count = 1 + world_draw(w, 15)};
+    *l = (load){.first_id = w->record_count,
+                .count = 1 + world_draw(w, 15),
+                .overwrite = overwrite,
+                .drop_existing = world_draw(w, 2) == 0,
+                .interval = overwrite ? draw_hours(w) : (weir_interval){0, HOURS * HOUR_MS}};
+    int64_t first = l->interval.start_ms / HOUR_MS, end = l->interval.end_ms / HOUR_MS;
     for (uint32_t i = 0; i < l->count; i++) {
         uint32_t id = w->record_count++;
         record *r = &w->records[id];
         *r = (record){.kind = RECORD_LOADED,
                       .partition = -1,
                       .incarnation = (int32_t)w->load_count,
-                      .time_ms = (int64_t)world_draw(w, HOURS) * HOUR_MS + id};
+                      .time_ms = (first + world_draw(w, (uint32_t)(end - first))) * HOUR_MS + id};
         snprintf(r->value, sizeof(r->value), "{\"time\":%ld,\"id\":\"%u\"}", r->time_ms, id);
     }
     w->load_count++;
@@ -104,15 +150,22 @@ static load *new_load(world *w)
 
 static weir_str load_spec(world *w, const load *l, weir_buf *out)
 {
+    char from[41], to[41], intervals[120] = "";
+    from[weir_time_print(from, l->interval.start_ms)] = 0;
+    to[weir_time_print(to, l->interval.end_ms)] = 0;
+    if (l->overwrite) {
+        snprintf(intervals, sizeof(intervals), ",\"intervals\":[\"%s/%s\"]", from, to);
+    }
     weir_buf_printf(out,
                     "{\"type\":\"index_parallel\",\"id\":\"load-%ld\",\"spec\":{\"dataSchema\":{"
                     "\"dataSource\":\"t\",\"timestampSpec\":{\"column\":\"time\",\"format\":"
                     "\"millis\"},\"dimensionsSpec\":{\"dimensions\":[\"id\"]},\"granularitySpec\":{"
                     "\"segmentGranularity\":\"hour\",\"queryGranularity\":\"none\",\"rollup\":"
-                    "false}},\"ioConfig\":{\"type\":\"index_parallel\",\"appendToExisting\":true,"
-                    "\"inputFormat\":{\"type\":\"json\"},\"inputSource\":{\"type\":\"inline\","
-                    "\"data\":\"",
-                    (long)(l - w->loads));
+                    "false%s}},\"ioConfig\":{\"type\":\"index_parallel\",\"appendToExisting\":%s,"
+                    "\"dropExisting\":%s,\"inputFormat\":{\"type\":\"json\"},\"inputSource\":{"
+                    "\"type\":\"inline\",\"data\":\"",
+                    (long)(l - w->loads), intervals, l->overwrite ? "false" : "true",
+                    l->overwrite && l->drop_existing ? "true" : "false");
     for (uint32_t i = 0; i < l->count; i++) {
         for (const char *at = w->records[l->first_id + i].value; *at; at++) {
             weir_buf_printf(out, *at == '"' ? "\\%c" : "%c", *at);
@@ -123,29 +176,49 @@ static weir_str load_spec(world *w, const load *l, weir_buf *out)
     return weir_buf_view(out);
 }
 
+static bool is_ending(void *self)
+{
+    return ((process *)self)->ending;
+}
+
+static bool flush_rows(void *self, weir_str table, weir_error *err)
+{
+    process *proc = self;
+    return weir_ingest_flush(proc->ingest, table, is_ending, proc, err);
+}
+
 /* A new one, or one that somebody began: its client asks again until it is told that it is done. */
-static void run_load(process *proc)
+static void run_load(process *proc, bool overwrite)
 {
     world *w = proc->world;
     weir_error err = {0};
     weir_buf text = {0};
     weir_load_result result;
     load *l = w->load_count > 0 && world_draw(w, 2) == 0 ? &w->loads[world_draw(w, w->load_count)]
-                                                         : new_load(w);
+                                                         : new_load(w, overwrite);
     if (!l) {
         return;
     }
+    char name[8];
+    snprintf(name, sizeof(name), "p%u", proc->number);
     weir_load_options options = {.catalog = proc->catalog,
                                  .clock = &proc->clock,
                                  .spec_json = load_spec(w, l, &text),
                                  .work_path = proc->work_path,
-                                 .memory_bytes = 16u << 20};
+                                 .memory_bytes = 16u << 20,
+                                 .node = weir_str_of(name),
+                                 .process = proc->incarnation,
+                                 .wait_for_claims = world_draw(w, 2) == 0,
+                                 .renew_ms = 1000,
+                                 .cancelled = &proc->ending,
+                                 .flush = flush_rows,
+                                 .self = proc};
     bool ok = weir_load_run(&options, &result, &err);
     if (!proc->dead) {
         l->reported = l->reported || ok;
         world_trace(w, "%s: load %ld%s", proc->node, (long)(l - w->loads),
                     ok && result.already_done ? " was done already" : "");
-        done(proc, JOB_LOAD, "load", ok, &err);
+        done(proc, l->overwrite ? JOB_OVERWRITE : JOB_LOAD, "load", ok, &err);
     }
     weir_buf_done(&text);
 }
@@ -167,10 +240,16 @@ static void act(process *proc)
         suspend(proc, false);
     } else if (dice < 33 && w->rules.resets) {
         reset(proc);
+    } else if (dice < 36 && w->rules.resets) {
+        reset_offsets(proc);
     } else if (dice < 40 && w->rules.checkpoints) {
         checkpoint(proc);
-    } else if (dice < 65 && w->rules.loads) {
-        run_load(proc);
+    } else if (dice < 60 && w->rules.loads) {
+        run_load(proc, false);
+    } else if (dice < 80 && w->rules.overwrites) {
+        run_load(proc, true);
+    } else if (dice < 85 && w->rules.drops) {
+        drop(proc);
     }
 }
 

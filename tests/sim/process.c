@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "ingest/supervisor.h"
+#include "weir/coordinator.h"
 #include "world.h"
 
 enum { BURY_ROUNDS = 400 };
@@ -117,6 +118,15 @@ static void serve(process *proc)
     proc->ingest = weir_ingest_new(&options, &err);
     proc->ingest->open = open_source;
     proc->ingest->open_self = proc;
+    proc->coordinator =
+        weir_coordinator_new(&(weir_coordinator_options){.catalog = proc->catalog,
+                                                         .ingest = proc->ingest,
+                                                         .clock = &proc->clock,
+                                                         .work_path = proc->work_path,
+                                                         .threads = true,
+                                                         .period_ms = 700,
+                                                         .memory_bytes = 64u << 20,
+                                                         .gc_grace_ms = w->grace_ms});
     process_start_helper(proc, query_run);
     while (!proc->dead && !begin_ingest(proc)) {
         world_sleep(w, 500);
@@ -127,6 +137,8 @@ static void serve(process *proc)
     while (!proc->dead && !proc->stopping) {
         world_sleep(w, 50);
     }
+    proc->ending = true;
+    weir_coordinator_stop(proc->coordinator);
     weir_ingest_stop(proc->ingest);
 }
 
@@ -143,6 +155,7 @@ static void boot_run(process *proc)
     while (!proc->dead || proc->helpers > 0) {
         world_sleep(w, 1);
     }
+    weir_coordinator_free(proc->coordinator);
     if (proc->ingest) {
         if (proc->ingest->supervisor_count > 0) {
             w->failed_handoffs += proc->ingest->supervisors[0]->stats.handoff_failures;
@@ -165,6 +178,8 @@ void process_start(process *proc)
     proc->catalog = NULL;
     proc->table = NULL;
     proc->ingest = NULL;
+    proc->coordinator = NULL;
+    proc->ending = false;
     proc->helpers = proc->fibers = 0;
     free(proc->seen.counts);
     proc->seen = (last_view){0};
@@ -177,7 +192,7 @@ void process_kill(process *proc)
 {
     world *w = proc->world;
     world_trace(w, "%s is killed", proc->node);
-    proc->dead = true;
+    proc->dead = proc->ending = true;
     proc->consumer.open = false;
     proc->paused_until_us = 0;
     w->dead_us = 0;

@@ -115,6 +115,8 @@ struct process {
     weir_catalog *catalog;
     weir_table *table;
     struct weir_ingest *ingest;
+    struct weir_coordinator *coordinator;
+    _Atomic bool ending; /* loads are given up */
     last_view seen;
     uint64_t touched[PARTITIONS]; /* newest version in which somebody else changed the partition */
     uint32_t fibers, helpers;     /* helpers: of the sim's own, that use the catalog */
@@ -122,8 +124,8 @@ struct process {
 
 typedef struct load { /* a batch load: one label, put by whoever tries */
     uint32_t first_id, count;
-    bool overwrite, reported; /* reported: some process was told that it is done */
-    weir_interval interval;
+    bool overwrite, drop_existing, reported; /* reported: some process was told that it is done */
+    weir_interval interval;                  /* overwrite: whole hours */
     uint64_t committed_at;
 } load;
 
@@ -136,15 +138,21 @@ typedef struct segment_rows { /* what a segment holds, read when its commit was 
 } segment_rows;
 
 typedef struct open_claim {
-    char id[64];
+    char id[96];
     weir_interval interval;
     uint64_t version;
     bool open;
 } open_claim;
 
+typedef struct asked_drop {
+    weir_interval interval;
+    uint64_t version; /* the log's end then */
+} asked_drop;
+
 typedef struct rules { /* what chaos is allowed */
     bool kills, pauses, rebalances, two_owners, retention, redelivery, clock_jumps, remakes;
-    bool fences, disk_full, resets, specs, loads, checkpoints, transactions;
+    bool fences, disk_full, resets, specs, loads, checkpoints, transactions, overwrites, drops,
+        warps;
     weir_store_faults faults;
 } rules;
 
@@ -186,12 +194,13 @@ struct world {
     uint32_t segment_count;
     open_claim *claims;
     uint32_t claim_count;
-    weir_interval *drops; /* that somebody asked for */
+    asked_drop *drops; /* that somebody asked for */
     uint32_t drop_count;
     char (*deleted)[40]; /* segments */
     uint32_t deleted_count;
-    uint64_t horizon, horizon_at; /* and the version that moved it */
-    uint32_t spec;                /* number of the newest that was posted */
+    uint64_t horizon;
+    int64_t grace_ms; /* of collection */
+    uint32_t spec;    /* number of the newest that was posted */
     uint64_t steps, commits, kills, views, gaps, resets, unnoticed, failed_handoffs, jobs[16];
     char work_path[40];
 };
@@ -207,6 +216,8 @@ enum { /* world.jobs */
        JOB_DROP,
        JOB_COMPACT,
        JOB_COLLECT,
+       JOB_DELETE,
+       JOB_RELEASE,
        JOB_KINDS
 };
 
