@@ -24,6 +24,7 @@ void chaos_draw(world *w)
                        .transactions = world_draw(w, 2) > 0,
                        .overwrites = world_draw(w, 2) > 0,
                        .drops = world_draw(w, 3) == 0,
+                       .compactions = world_draw(w, 3) > 0,
                        .warps = world_draw(w, 4) == 0};
     w->grace_ms = world_draw(w, 2) == 0 ? 1 : 1 + world_draw(w, 3000);
     f->fail_ppm = levels[world_draw(w, 4)];

@@ -136,6 +136,18 @@ static void note_range(change *n, const weir_range *r)
         bool own = weir_str_is(n->c->node, proc->node) && r->kind == WEIR_RANGE_DATA;
         proc->touched[p] = own ? proc->touched[p] : n->c->version;
     }
+    bool begins = r->kind == WEIR_RANGE_START;
+    uint64_t epoch = w->epoch[p] + (r->kind == WEIR_RANGE_RESET);
+    if (begins != (w->started >> p & 1) == 0 ||
+        (!begins && (r->epoch != epoch || r->from != w->next_at[p]))) {
+        world_fail(
+            w,
+            "I2: commit %lu has [%ld, %ld) of epoch %lu, where partition %u stands at %ld of "
+            "epoch %lu",
+            n->c->version, r->from, r->to, r->epoch, p, w->next_at[p], w->epoch[p]);
+    }
+    w->started |= 1u << p;
+    w->epoch[p] = r->epoch;
     w->next_at[p] = r->to;
     switch ((weir_range_kind)r->kind) {
     case WEIR_RANGE_DATA:
@@ -424,7 +436,7 @@ static void note_gone(change *n)
         for (uint32_t id = 0; id < w->record_count; id++) {
             n->expected[id] = (uint8_t)(n->expected[id] + gone[id]);
         }
-        w->jobs[JOB_COMPACT]++;
+        w->jobs[JOB_COMMIT_COMPACT]++;
         break;
     case WEIR_OP_DROP:
         check_drop(n, gone);

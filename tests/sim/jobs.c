@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ingest/compaction.h"
 #include "ingest/supervisor.h"
 #include "weir/retention.h"
 #include "world.h"
@@ -24,6 +25,11 @@ const char *jobs_spec(world *w, uint32_t number)
              "\"intermediateHandoffPeriod\":\"%s\"}}}",
              w->seed % 4 == 0 ? "false" : "true", rows[number % 3], period[number % 3]);
     return text;
+}
+
+static bool is_ending(void *self)
+{
+    return ((process *)self)->ending;
 }
 
 static void done(process *proc, int kind, const char *what, bool ok, const weir_error *err)
@@ -81,19 +87,22 @@ static void checkpoint(process *proc)
     weir_log_state_unref(state);
 }
 
-static void reset_offsets(process *proc)
+static void reset_offsets(process *proc, uint32_t p)
 {
     weir_error err = {0};
     weir_buf out = {0};
     char body[200];
     world *w = proc->world;
-    uint32_t p = world_draw(w, w->partition_count);
     const partition *part = &w->partitions[p];
+    int64_t to = part->low + world_draw(w, (uint32_t)(part->stable - part->low + 1));
+    if (part->low <= w->next_at[p] && w->next_at[p] <= part->stable && world_draw(w, 3) > 0) {
+        to = w->next_at[p]; /* where the log stands: the epoch alone tells rows from before it */
+    }
     if (w->resets < COPIES - 2) {
         snprintf(body, sizeof(body),
                  "{\"type\":\"kafka\",\"partitions\":{\"type\":\"end\",\"stream\":\"events\","
                  "\"partitionOffsetMap\":{\"%u\":%ld}}}",
-                 p, part->low + world_draw(w, (uint32_t)(part->stable - part->low + 1)));
+                 p, to);
         bool ok = weir_supervisor_reset_offsets(proc->ingest, WEIR_STR("t"), weir_str_of(body),
                                                 &out, &err);
         done(proc, JOB_RESET, "reset of offsets", ok, &err);
@@ -119,6 +128,58 @@ static void drop(process *proc)
     *d = (asked_drop){draw_hours(w), w->checked_version};
     bool ok = weir_retention_drop(&r, WEIR_STR("t"), d->interval, NULL, 0, &changed, &err);
     done(proc, JOB_DROP, "drop", ok, &err);
+}
+
+/* Compaction of any segments, beside the duty's choices. */
+
+static bool go_on(void *self)
+{
+    process *proc = self;
+    world_yield(proc->world);
+    return !proc->ending;
+}
+
+static void compact(process *proc)
+{
+    world *w = proc->world;
+    weir_error err = {0};
+    weir_str ids[8];
+    uint32_t count = 0;
+    weir_granularity hour;
+    weir_granularity_simple(WEIR_STR("HOUR"), &hour);
+    weir_log_state *state = weir_table_state(proc->table);
+    size_t segment_count;
+    const weir_segment_state *const *segments = weir_log_segments(state, &segment_count);
+    for (uint32_t i = 1 + world_draw(w, 7); i > 0 && segment_count > 0; i--) {
+        weir_str id = segments[world_draw(w, (uint32_t)segment_count)]->added.id;
+        bool twice = false;
+        for (uint32_t k = 0; k < count; k++) {
+            twice = twice || weir_str_eq(ids[k], id);
+        }
+        ids[count] = id;
+        count += !twice;
+    }
+    weir_compaction_options options = {.catalog = proc->catalog,
+                                       .table = proc->table,
+                                       .clock = &proc->clock,
+                                       .work_path = proc->work_path,
+                                       .memory_bytes = 64u << 20,
+                                       .max_rows = world_draw(w, 2) == 0 ? 20 : 1000,
+                                       .bucket_limit = 1 + world_draw(w, HOURS),
+                                       .segment_granularity = &hour,
+                                       .rollup = -1,
+                                       .go_on = go_on,
+                                       .given_up = is_ending,
+                                       .self = proc};
+    weir_compaction *c = weir_compaction_new(&options, ids, count, world_draw(w, 2) == 0);
+    weir_log_state_unref(state);
+    weir_compaction_end end;
+    int64_t wait_ms = 0;
+    while ((end = weir_compaction_step(c, &wait_ms, &err)) == WEIR_COMPACTION_MORE) {
+        world_sleep(w, wait_ms);
+    }
+    weir_compaction_free(c);
+    done(proc, JOB_COMPACT, "compaction", end == WEIR_COMPACTION_LANDED, &err);
 }
 
 /* Batch loads. */
@@ -176,11 +237,6 @@ static weir_str load_spec(world *w, const load *l, weir_buf *out)
     return weir_buf_view(out);
 }
 
-static bool is_ending(void *self)
-{
-    return ((process *)self)->ending;
-}
-
 static bool flush_rows(void *self, weir_str table, weir_error *err)
 {
     process *proc = self;
@@ -228,8 +284,9 @@ static void act(process *proc)
     world *w = proc->world;
     uint32_t dice = world_draw(w, 100);
     if (w->reset_wanted) {
-        w->reset_wanted = false;
-        reset(proc);
+        uint32_t p = w->reset_wanted - 1;
+        w->reset_wanted = 0;
+        reset_offsets(proc, p);
     } else if (dice < 10) {
         flush(proc);
     } else if (dice < 20 && w->rules.specs) {
@@ -241,7 +298,7 @@ static void act(process *proc)
     } else if (dice < 33 && w->rules.resets) {
         reset(proc);
     } else if (dice < 36 && w->rules.resets) {
-        reset_offsets(proc);
+        reset_offsets(proc, world_draw(w, w->partition_count));
     } else if (dice < 40 && w->rules.checkpoints) {
         checkpoint(proc);
     } else if (dice < 60 && w->rules.loads) {
@@ -250,6 +307,8 @@ static void act(process *proc)
         run_load(proc, true);
     } else if (dice < 85 && w->rules.drops) {
         drop(proc);
+    } else if (dice >= 85 && w->rules.compactions) {
+        compact(proc);
     }
 }
 

@@ -117,7 +117,7 @@ void topic_remake(world *w)
     int64_t base = world_draw(w, (uint32_t)part->high + 1);
     uint32_t dice = world_draw(w, 3);
     base = dice == 0 ? 0 : dice == 1 ? w->next_at[p] : base;
-    w->reset_wanted = world_chance(w, 400000); /* by who did that */
+    w->reset_wanted = world_chance(w, 600000) ? p + 1 : 0; /* by who did that */
     *part =
         (partition){.base = base, .low = base, .high = base, .incarnation = part->incarnation + 1};
     for (uint32_t n = world_draw(w, 2) * world_draw(w, 200); n > 0; n--) {

@@ -152,7 +152,7 @@ typedef struct asked_drop {
 typedef struct rules { /* what chaos is allowed */
     bool kills, pauses, rebalances, two_owners, retention, redelivery, clock_jumps, remakes;
     bool fences, disk_full, resets, specs, loads, checkpoints, transactions, overwrites, drops,
-        warps;
+        warps, compactions;
     weir_store_faults faults;
 } rules;
 
@@ -185,8 +185,10 @@ struct world {
     const record *missing;         /* that is in no commit, by check_settled */
     int64_t began_at[PARTITIONS];  /* where the last start or reset of the log begins */
     uint64_t reset_at[PARTITIONS]; /* version of the last reset */
-    int64_t next_at[PARTITIONS];   /* of the log */
-    bool reset_wanted;             /* as a topic was made anew */
+    int64_t next_at[PARTITIONS];   /* of the log, as the next */
+    uint64_t epoch[PARTITIONS];
+    uint32_t started;      /* mask of partitions */
+    uint32_t reset_wanted; /* partition + 1, as the topic was made anew */
     uint32_t owner[PARTITIONS];
     load loads[LOADS];
     uint32_t load_count;
@@ -218,6 +220,7 @@ enum { /* world.jobs */
        JOB_COLLECT,
        JOB_DELETE,
        JOB_RELEASE,
+       JOB_COMMIT_COMPACT,
        JOB_KINDS
 };
 
