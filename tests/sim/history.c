@@ -138,7 +138,7 @@ static void note_range(change *n, const weir_range *r)
     }
     bool begins = r->kind == WEIR_RANGE_START;
     uint64_t epoch = w->epoch[p] + (r->kind == WEIR_RANGE_RESET);
-    if (begins != (w->started >> p & 1) == 0 ||
+    if (begins == (w->started >> p & 1) ||
         (!begins && (r->epoch != epoch || r->from != w->next_at[p]))) {
         world_fail(
             w,

@@ -121,7 +121,10 @@ static void drop(process *proc)
     world *w = proc->world;
     weir_error err = {0};
     uint64_t changed;
-    weir_retention r = {proc->catalog, proc->ingest, proc->coordinator, &proc->clock};
+    weir_retention r = {.catalog = proc->catalog,
+                        .ingest = proc->ingest,
+                        .coordinator = proc->coordinator,
+                        .clock = &proc->clock};
     history_read(w, UINT64_MAX);
     w->drops = realloc(w->drops, (w->drop_count + 1) * sizeof(*w->drops));
     asked_drop *d = &w->drops[w->drop_count++];
