@@ -383,5 +383,7 @@ void weir_table_stats_get(weir_table *table, weir_table_stats *out)
     }
     out->commits = atomic_load(&table->commits);
     out->commit_retries = atomic_load(&table->commit_retries);
+    out->version = weir_log_version(p->state);
+    out->horizon = weir_log_horizon(p->state);
     weir_published_unref(p);
 }

@@ -95,6 +95,8 @@ static const struct {
     ROW("weir_table_live_events", "gauge", live_events, "Events in live segments."),
     ROW("weir_table_commits_total", "counter", commits, "Commits that landed from this process."),
     ROW("weir_table_commit_retries_total", "counter", commit_retries, "Puts of a commit that had to be repeated."),
+    ROW("weir_table_log_version", "gauge", version, "Commits in the table's log, as far as this process has read it."),
+    ROW("weir_table_log_horizon", "gauge", horizon, "The version below which objects that nobody needs are deleted."),
 #undef ROW
 };
 

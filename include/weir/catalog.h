@@ -114,6 +114,7 @@ typedef struct weir_table_stats {
     uint64_t frozen_segments, frozen_rows, frozen_bytes, frozen_events;
     uint64_t live_segments, live_rows, live_bytes, live_events;
     uint64_t commits, commit_retries;
+    uint64_t version, horizon; /* of the log */
     int64_t min_ms, max_ms; /* of all rows; min > max: no rows */
 } weir_table_stats;
 void weir_table_stats_get(weir_table *table, weir_table_stats *out);
