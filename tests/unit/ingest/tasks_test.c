@@ -161,6 +161,8 @@ static void a_task_that_cannot_be_read_is_refused_with_its_member(void **state)
         {"{\"type\":\"noop\",\"id\":\"a/b\"}", "illegal characters"},
         {"{\"type\":\"noop\",\"runTime\":-1}", "runTime"},
         {"{\"type\":\"kill\",\"dataSource\":\"t\",\"interval\":\"soon\"}", "interval"},
+        {"{\"type\":\"compact\",\"dataSource\":\"t\"}", "inputSpec.interval is missing"},
+        {"{\"type\":\"compact\",\"dataSource\":\"t\",\"interval\":\"soon\"}", "not an interval"},
         {"{\"type\":\"kill\",\"interval\":\"2020/2021\"}", "dataSource"},
         {"{\"type\":\"index_parallel\"}", "dataSchema"},
         {"{\"type\":\"index\",\"spec\":{\"dataSchema\":{\"dataSource\":\"t\",\"timestampSpec\":{},"
@@ -286,6 +288,32 @@ static void a_task_that_another_process_runs_is_running_and_others_wait_for_its_
     assert_int_equal(rows_of(p), 0);
 }
 
+static void an_interval_is_compacted_now(void **state)
+{
+    place *p = *state;
+    weir_buf out = {0};
+    for (int i = 0; i < 5; i++) {
+        const char *id = weir_arena_printf(p->arena, "part%d", i).at;
+        must_post(p, index_task(p, id, "\"appendToExisting\":true,", ROWS));
+        wait_for(p, id, "SUCCESS");
+    }
+    weir_table_stats stats;
+    weir_table *table = weir_catalog_table(p->catalog, WEIR_STR("t"));
+    weir_table_stats_get(table, &stats);
+    assert_int_equal(stats.frozen_segments, 5);
+    must_post(p, "{\"type\":\"compact\",\"id\":\"c\",\"dataSource\":\"t\",\"ioConfig\":{\"type\":"
+                 "\"compact\",\"inputSpec\":{\"type\":\"interval\",\"interval\":\"1970/1971\"}}}");
+    wait_for(p, "c", "SUCCESS");
+    weir_table_stats_get(table, &stats);
+    assert_int_equal(stats.frozen_segments, 1);
+    assert_int_equal(stats.frozen_rows, 10);
+    assert_true(weir_task_report(p->tasks, WEIR_STR("c"), &out));
+    assert_non_null(strstr(kept(p, &out).at, "\"segmentsRead\":5,\"segmentsPublished\":1"));
+    must_post(
+        p, "{\"type\":\"compact\",\"id\":\"d\",\"dataSource\":\"t\",\"interval\":\"1980/1981\"}");
+    wait_for(p, "d", "FAILED");
+}
+
 static void files_are_read_in_the_folder_for_tasks_only(void **state)
 {
     place *p = *state;
@@ -326,6 +354,7 @@ int main(void)
         TEST(a_task_without_rows_is_known_after_a_restart_too),
         TEST(a_task_that_was_lost_with_its_process_failed_and_may_be_posted_again),
         TEST(a_task_that_another_process_runs_is_running_and_others_wait_for_its_claim),
+        TEST(an_interval_is_compacted_now),
         TEST(files_are_read_in_the_folder_for_tasks_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
