@@ -223,6 +223,25 @@ bool weir_supervisor_reset_offsets(weir_ingest *ingest, weir_str id, weir_str bo
     return ok;
 }
 
+bool weir_supervisor_handoff_groups(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out,
+                                    weir_error *err)
+{
+    weir_members members;
+    const json_t *groups = NULL;
+    json_t *json = read_json(body, err);
+    bool ok = json && weir_members_of(json, "", &members, err) &&
+              weir_member_array(&members, "taskGroupIds", &groups, err);
+    if (ok && json_array_size(groups) == 0) {
+        ok = weir_fail(err, WEIR_ERR_BAD_REQUEST, "List of task groups to handoff can't be empty");
+    }
+    json_decref(json);
+    weir_buf ignored = {0}; /* Druid's answer is empty */
+    ok = ok && weir_supervisor_handoff(ingest, id, &ignored, err);
+    weir_buf_done(&ignored);
+    (void)out;
+    return ok;
+}
+
 /* Gaps. */
 
 static bool acknowledge(weir_supervisor *s, int64_t version, weir_buf *out, weir_error *err)

@@ -94,3 +94,47 @@ void weir_route_supervisor_handoff(weir_call *call)
     weir_error err = {0};
     weir_reply(call, weir_supervisor_handoff(call->doors->ingest, call->arg, &call->out, &err), &err);
 }
+
+void weir_route_supervisor_handoff_groups(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_handoff_groups(call->doors->ingest, call->arg, call->body, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_history(weir_call *call)
+{
+    weir_error err = {0};
+    bool ok = weir_supervisor_history(call->doors->ingest, call->arg, &call->out, &err);
+    if (ok || err.code != WEIR_ERR_NOT_FOUND) {
+        weir_reply(call, ok, &err);
+    } else {
+        weir_reply_sentence(call, &err);
+    }
+}
+
+void weir_route_supervisor_history_all(weir_call *call)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisor_history(call->doors->ingest, (weir_str){0}, &call->out, &err), &err);
+}
+
+static void do_to_all(weir_call *call, weir_supervisors_do what)
+{
+    weir_error err = {0};
+    weir_reply(call, weir_supervisors_each(call->doors->ingest, what, &call->out, &err), &err);
+}
+
+void weir_route_supervisor_suspend_all(weir_call *call)
+{
+    do_to_all(call, WEIR_SUPERVISORS_SUSPEND);
+}
+
+void weir_route_supervisor_resume_all(weir_call *call)
+{
+    do_to_all(call, WEIR_SUPERVISORS_RESUME);
+}
+
+void weir_route_supervisor_terminate_all(weir_call *call)
+{
+    do_to_all(call, WEIR_SUPERVISORS_TERMINATE);
+}

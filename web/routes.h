@@ -33,6 +33,12 @@ void weir_route_supervisor_reset(weir_call *call);
 void weir_route_supervisor_reset_offsets(weir_call *call);
 void weir_route_supervisor_acknowledge(weir_call *call);
 void weir_route_supervisor_handoff(weir_call *call);
+void weir_route_supervisor_handoff_groups(weir_call *call);
+void weir_route_supervisor_history(weir_call *call);
+void weir_route_supervisor_history_all(weir_call *call);
+void weir_route_supervisor_suspend_all(weir_call *call);
+void weir_route_supervisor_resume_all(weir_call *call);
+void weir_route_supervisor_terminate_all(weir_call *call);
 
 void weir_route_task_post(weir_call *call);
 void weir_route_task_payload(weir_call *call);

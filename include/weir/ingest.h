@@ -33,6 +33,12 @@ bool weir_supervisor_terminate(weir_ingest *ingest, weir_str id, weir_buf *out, 
 bool weir_supervisor_reset(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* all partitions begin anew; returns after the commit */
 /* Druid's body: {"type":"kafka","partitions":{"type":"end","stream":topic,"partitionOffsetMap":{"0":100}}}: those go on at these offsets. Also of a suspended one. */
 bool weir_supervisor_reset_offsets(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out, weir_error *err);
+/* Its specs, newest first, out of the whole log: [{"spec","version"}]; id empty: {"id":[...]} of all. Slow where the log is long. */
+bool weir_supervisor_history(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
+typedef enum weir_supervisors_do { WEIR_SUPERVISORS_SUSPEND, WEIR_SUPERVISORS_RESUME, WEIR_SUPERVISORS_TERMINATE } weir_supervisors_do;
+bool weir_supervisors_each(weir_ingest *ingest, weir_supervisors_do what, weir_buf *out, weir_error *err); /* those that are so already stay */
+/* Druid's early hand-off of task groups: {"taskGroupIds":[0]}; there is one, number 0. */
+bool weir_supervisor_handoff_groups(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out, weir_error *err);
 /* Gaps are known: they are shown no longer. Body: empty (all), or {"version":N}: those of the log up to there. */
 bool weir_supervisor_acknowledge(weir_ingest *ingest, weir_str id, weir_str body, weir_buf *out, weir_error *err);
 bool weir_supervisor_handoff(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err); /* seal and commit now; returns after the commit */

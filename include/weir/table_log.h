@@ -147,6 +147,8 @@ struct weir_fetcher;
 bool weir_log_load_part(weir_store *store, struct weir_fetcher *fetcher, weir_str table, weir_log_state **out, weir_error *err);
 /* The commit `version`; err names the object. NONE: not there (yet). */
 weir_get weir_commit_get(weir_store *store, weir_str table, uint64_t version, weir_commit **out, weir_error *err);
+/* Commits of versions [from, to] in order, many gets at once. Fails at the first that is missing or damaged. */
+bool weir_log_scan(weir_store *store, weir_str table, uint64_t from, uint64_t to, void (*see)(void *self, const weir_commit *commit), void *self, weir_error *err);
 /* Folds what others committed since. *out is a new reference (the same state when nothing is new). */
 bool weir_log_catch_up(weir_store *store, weir_log_state *state, weir_log_state **out, weir_error *err);
 /* Puts the checkpoint of `state` and deletes those older than the last WEIR_CHECKPOINTS_KEPT. A failure is harmless: a checkpoint is a hint. */
