@@ -2,6 +2,7 @@
  * acknowledged. A supervisor that runs resets itself (worker_reset.c); for a suspended one the
  * range is committed here, and a partition that it never read begins where the caller says. */
 #include "ingest/gaps.h"
+#include "ingest/kafka.h"
 #include "ingest/supervisor.h"
 #include "weir/members.h"
 #include <jansson.h>
@@ -137,6 +138,39 @@ static bool commit_resets(weir_supervisor *s, const weir_reset *resets, uint32_t
     return weir_supervisor_commit(s, s->table, commit, err);
 }
 
+/* All partitions of the spec's topics that the log knows: to the begin, or to the end. */
+static bool commit_reset_of_all(weir_supervisor *s, weir_error *err)
+{
+    const weir_spec *spec = s->spec;
+    weir_arena *arena = weir_arena_new();
+    weir_log_state *state = weir_table_state(s->table);
+    size_t source_count;
+    const weir_source_state *sources = weir_log_sources(state, &source_count);
+    weir_topic_partition *names = WEIR_ARENA_ARRAY(arena, weir_topic_partition, source_count + 1);
+    weir_reset *resets = WEIR_ARENA_ARRAY(arena, weir_reset, source_count + 1);
+    int64_t *low = WEIR_ARENA_ARRAY(arena, int64_t, source_count + 1);
+    int64_t *high = WEIR_ARENA_ARRAY(arena, int64_t, source_count + 1);
+    uint32_t count = 0;
+    for (size_t i = 0; i < source_count; i++) {
+        const weir_source_key *key = &sources[i].source;
+        if (weir_str_eq(key->supervisor, s->id) &&
+            (spec->topic_is_pattern || weir_str_eq(key->topic, spec->topic))) {
+            names[count++] = (weir_topic_partition){key->topic, key->partition};
+        }
+    }
+    bool ok =
+        count == 0 || weir_kafka_ends("ioConfig.consumerProperties", spec->consumer_properties,
+                                      names, count, low, high, err);
+    for (uint32_t i = 0; ok && i < count; i++) {
+        resets[i] =
+            (weir_reset){names[i].topic, names[i].partition, spec->use_earliest ? low[i] : high[i]};
+    }
+    ok = ok && (count == 0 || commit_resets(s, resets, count, err));
+    weir_log_state_unref(state);
+    weir_arena_free(arena);
+    return ok;
+}
+
 typedef struct waiting {
     weir_worker *worker;
     uint64_t ticket;
@@ -156,13 +190,9 @@ static bool reset_now(weir_supervisor *s, const weir_reset *resets, uint32_t cou
         return weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist",
                          WEIR_STR_ARG(s->id));
     }
-    if (!s->worker && count == 0) {
-        return weir_fail(err, WEIR_ERR_CONFLICT,
-                         "supervisor [%.*s] is suspended: resume it, then reset it",
-                         WEIR_STR_ARG(s->id));
-    }
     if (!s->worker) {
-        return weir_table_refresh(s->table, err) && commit_resets(s, resets, count, err);
+        return weir_table_refresh(s->table, err) &&
+               (count == 0 ? commit_reset_of_all(s, err) : commit_resets(s, resets, count, err));
     }
     waiting w = {.worker = s->worker, .ticket = weir_worker_reset(s->worker, resets, count)};
     if (!weir_supervisor_wait(s, was_reset, &w, err)) {
