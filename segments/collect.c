@@ -4,6 +4,7 @@
  * what is not in it and below its horizon can never come into a later one (V3). */
 #include "weir/collect.h"
 #include "segments/table_log_state.h"
+#include "weir/log.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -176,21 +177,26 @@ static bool abort_old(void *self, weir_str key)
     return garbage && old;
 }
 
-/* Parts of objects that were never put together. */
-static bool abort_uploads(weir_collect *c, weir_error *err)
+/* Parts of objects that were never put together. Not every server, nor every account, may list them:
+ * objects are collected all the same. */
+static void abort_uploads(weir_collect *c)
 {
     weir_store *store = weir_catalog_store(weir_table_catalog(c->table));
+    weir_error err = {0};
+    c->aborted = true;
     if (!store->ops->abort_uploads) {
-        return true;
+        return;
     }
     weir_arena *arena = weir_arena_new();
     weir_log_state *state = weir_table_state(c->table);
     uploads u = {state, next_horizon(c, state), false};
-    bool ok = store->ops->abort_uploads(store, folder_of(arena, c->table), abort_old, &u, err);
+    if (!store->ops->abort_uploads(store, folder_of(arena, c->table), abort_old, &u, &err)) {
+        weir_log(WEIR_WARN, "catalog", "uploads that nobody ended may stay in the store: %s",
+                 err.message);
+    }
     c->worth = c->worth || u.worth;
     weir_log_state_unref(state);
     weir_arena_free(arena);
-    return ok;
 }
 
 /* Whether the horizon is to move now: at the run's start if it frees what was removed, at its end
@@ -218,8 +224,8 @@ bool weir_collect_step(weir_collect *c, bool *done, weir_error *err)
         return next_page(c, err);
     }
     if (!c->aborted && !empty) {
-        c->aborted = abort_uploads(c, err);
-        return c->aborted;
+        abort_uploads(c);
+        return true;
     }
     *done = true;
     return true;

@@ -461,7 +461,7 @@ static void two_that_collect_at_once_delete_each_object_once(void **state)
 /* Loads, drops, lost uploads and collections by two processes while the store fails at any call;
  * processes die half-way. What each sees is at every point what its log says, and in the end just
  * the objects of the state are left. */
-static void one_history(uint64_t seed)
+static uint64_t one_history(uint64_t seed)
 {
     fixture f = {0};
     seeded_init(&f.seed, seed);
@@ -553,14 +553,17 @@ static void one_history(uint64_t seed)
     weir_catalog_close(f.a.catalog);
     weir_catalog_close(f.b.catalog);
     weir_store_free(f.store);
+    return deleted;
 }
 
 static void under_every_fault_what_is_needed_stays_and_the_rest_goes(void **state)
 {
     (void)state;
+    uint64_t deleted = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        one_history(seed);
+        deleted += one_history(seed);
     }
+    assert_true(deleted > SEEDS);
 }
 
 int main(void)
