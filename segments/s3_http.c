@@ -574,8 +574,11 @@ static bool repair(weir_s3_http *http, const weir_s3_reply *reply, char *at, siz
     }
     if (reply->status == 307 || reply->status == 308) {
         weir_str host = host_of(http, reply->place);
+        if (host.size == 0 || host.size >= room) {
+            return false;
+        }
         snprintf(at, room, "%.*s", WEIR_STR_ARG(host));
-        return host.size > 0 && host.size < room;
+        return true;
     }
     if (reply->status == 403 && reply->server_ms &&
         strcmp(reply->problem, "RequestTimeTooSkewed") == 0) {
