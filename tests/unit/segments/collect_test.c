@@ -458,6 +458,138 @@ static void two_that_collect_at_once_delete_each_object_once(void **state)
     assert_int_equal(rows_seen(&f->a), 21);
 }
 
+/* A store that dies at the n-th call of a change, done or not. */
+static struct {
+    weir_store store;
+    weir_store *behind;
+    int calls, dies_at; /* < 0: never */
+    bool done;          /* the call that it dies at has its effect */
+} mortal;
+
+/* Whether the call is to be made; *fails: and its answer is lost. */
+static bool make_call(bool *fails, weir_error *err)
+{
+    int now = mortal.calls++;
+    *fails = mortal.dies_at >= 0 && now >= mortal.dies_at;
+    if (*fails) {
+        weir_fail(err, WEIR_ERR_STORE, "dead");
+    }
+    return !*fails || (mortal.done && now == mortal.dies_at);
+}
+static weir_put mortal_put_if_absent(weir_store *store, weir_str key, weir_str bytes,
+                                     weir_error *err)
+{
+    bool fails, made = make_call(&fails, err);
+    weir_put put =
+        made ? mortal.behind->ops->put_if_absent(mortal.behind, key, bytes, err) : WEIR_PUT_UNKNOWN;
+    (void)store;
+    return fails ? WEIR_PUT_UNKNOWN : put;
+}
+static weir_get mortal_get(weir_store *store, weir_str key, uint64_t from, uint64_t size,
+                           weir_buf *out, weir_error *err)
+{
+    (void)store; /* reading changes nothing: it is no point to die at */
+    return mortal.behind->ops->get(mortal.behind, key, from, size, out, err);
+}
+static bool mortal_list(weir_store *store, weir_str prefix, weir_str after,
+                        bool (*seen)(void *self, weir_str key, uint64_t size), void *self,
+                        weir_error *err)
+{
+    bool fails;
+    (void)store;
+    return make_call(&fails, err) && !fails &&
+           mortal.behind->ops->list(mortal.behind, prefix, after, seen, self, err);
+}
+static bool mortal_remove(weir_store *store, weir_str key, weir_error *err)
+{
+    bool fails, made = make_call(&fails, err);
+    (void)store;
+    return (!made || mortal.behind->ops->remove(mortal.behind, key, err)) && !fails;
+}
+static const weir_store_ops mortal_ops = {.put_if_absent = mortal_put_if_absent,
+                                          .get = mortal_get,
+                                          .list = mortal_list,
+                                          .remove = mortal_remove};
+
+static bool at_once(void *self)
+{
+    (void)self;
+    return true;
+}
+
+/* Drops a day and collects, in a process that ends where the store dies. */
+static void drop_and_collect(fixture *f, int dies_at, bool done)
+{
+    process p;
+    weir_store *good = f->store;
+    weir_interval day = {0, DAY};
+    uint64_t changed;
+    weir_error err = {0};
+    mortal.store = (weir_store){&mortal_ops, WEIR_STR("mortal")};
+    mortal.behind = good;
+    mortal.dies_at = -1;
+    f->store = &mortal.store;
+    open_process(f, &p);
+    f->store = good;
+    mortal.calls = 0;
+    mortal.dies_at = dies_at;
+    mortal.done = done;
+    bool ok = weir_table_drop(p.table, &f->seed.clock, &(weir_drop){within, &day}, at_once, NULL,
+                              &changed, &err);
+    for (int run = 0; ok && run < 3; run++) {
+        weir_collect c = {
+            .table = p.table, .clock = &f->seed.clock, .memory = &p.memory, .give_up = at_once};
+        bool ended = false;
+        while (ok && !ended) {
+            ok = weir_collect_step(&c, &ended, &err);
+        }
+    }
+    weir_catalog_close(p.catalog);
+}
+
+/* At each call that changes or lists something the process ends, with the effect or without it:
+ * what the next one sees is all of the drop or nothing of it, and it ends what was begun. */
+static void whatever_call_is_the_last_the_next_process_ends_the_work(void **state)
+{
+    (void)state;
+    int calls = 0;
+    for (int dies_at = -1; dies_at < calls; dies_at++) {
+        for (int done = 0; done < 2; done++) {
+            fixture f = {0};
+            seeded_init(&f.seed, 3);
+            f.store = weir_store_memory_new(&f.seed.clock);
+            open_process(&f, &f.a);
+            weir_arena *arena = weir_arena_new();
+            for (int i = 0; i < 4; i++) {
+                add(&f, &f.a, i * (int64_t)DAY / 2 - 3000, 1000,
+                    10); /* the first and the third straddle */
+            }
+            upload(&f, &f.a, arena, 0, 1000, 5); /* of a writer that died */
+            drop_and_collect(&f, dies_at, done);
+            calls = dies_at < 0 ? mortal.calls : calls;
+            open_process(&f, &f.b);
+            uint64_t rows = rows_seen(&f.b);
+            assert_true(rows == 40 || rows == 20);
+            assert_true(dies_at >= 0 || rows == 20);
+            drop(&f, &f.b, 0, DAY);
+            assert_int_equal(rows_seen(&f.b), 20);
+            for (int run = 0; run < 3; run++) {
+                collect(&f, &f.b, 0);
+            }
+            weir_log_state *now = weir_table_state(f.b.table);
+            size_t count;
+            weir_log_segments(now, &count);
+            weir_log_state_unref(now);
+            assert_int_equal(objects(&f), count);
+            weir_catalog_close(f.a.catalog);
+            weir_catalog_close(f.b.catalog);
+            weir_store_free(f.store);
+            weir_arena_free(arena);
+        }
+    }
+    assert_true(calls >= 6);
+}
+
 /* Loads, drops, lost uploads and collections by two processes while the store fails at any call;
  * processes die half-way. What each sees is at every point what its log says, and in the end just
  * the objects of the state are left. */
@@ -582,6 +714,7 @@ int main(void)
         TEST(a_slow_writer_commits_nothing_that_was_deleted),
         TEST(an_open_claim_keeps_the_horizon_back),
         TEST(two_that_collect_at_once_delete_each_object_once),
+        cmocka_unit_test(whatever_call_is_the_last_the_next_process_ends_the_work),
         TEST(under_every_fault_what_is_needed_stays_and_the_rest_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
