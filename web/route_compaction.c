@@ -44,7 +44,7 @@ void weir_route_compaction_post(weir_call *call)
 {
     weir_error err = {0};
     weir_compactions c = of(call);
-    weir_compaction_author by = {.ip = call->remote};
+    weir_compaction_author by = {call->author, call->comment, call->remote};
     reply(call, weir_compactions_set(&c, call->body, &by, &err), &err);
 }
 
@@ -52,7 +52,7 @@ void weir_route_compaction_delete(weir_call *call)
 {
     weir_error err = {0};
     weir_compactions c = of(call);
-    weir_compaction_author by = {.ip = call->remote};
+    weir_compaction_author by = {call->author, call->comment, call->remote};
     reply_or_404(call, weir_compactions_remove(&c, call->arg, &by, &err), &err);
 }
 

@@ -1,7 +1,5 @@
 /* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_tasks.c, route_lookups.c,
- * route_coordinator.c, route_dashboard.c. */
-/* web/routes.h - the routes that routes.c's table names: route_meta.c, route_supervisor.c, route_lookups.c,
- * route_coordinator.c, route_compaction.c, route_dashboard.c. */
+ * route_coordinator.c, route_compaction.c, route_retention.c, route_rules.c, route_dashboard.c. */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
 #include "web/http.h"
