@@ -10,6 +10,7 @@
 #define UPLOAD_TRIES 8
 #define PAUSE_FIRST_MS 100
 #define FETCH_WAIT_MS 5
+#define TRIM_BYTES (64u << 20)
 
 typedef enum phase { OPEN, READ, DEAL, FREEZE, UPLOAD, COMMIT } phase;
 
@@ -72,6 +73,9 @@ void weir_compaction_free(weir_compaction *c)
         drop_files(c);
         weir_merge_free(c->merge);
         weir_view_unref(c->view);
+        if (c->budget.peak_bytes > TRIM_BYTES) {
+            weir_page_trim(); /* queries did not need so much before */
+        }
         weir_arena_free(c->arena);
         free(c);
     }

@@ -12,8 +12,8 @@
 
 #define TIER 8u        /* small segments that are worth a merge while rows arrive */
 #define TIER_GROWTH 2u /* the next may be so much larger than all before it together */
-#define ROW_BYTES 100u /* of memory to merge a row, beside its file's bytes */
-#define FILE_BYTES 3u  /* for each byte of a file */
+#define ROW_BYTES 150u /* of memory to merge a row, beside its file's bytes (measured) */
+#define FILE_BYTES 8u  /* for each byte of a file */
 
 typedef struct bucket {
     int64_t start, end;
