@@ -24,33 +24,55 @@ static void count_block(world *w, const weir_vec *vec, const uint64_t *visible, 
     }
 }
 
-void check_count(world *w, const weir_rows *rows, uint8_t *seen)
+static void wake(void *self)
+{
+    (void)self; /* it is asked again anyway */
+}
+
+/* The bytes of __time in a chunk are here. */
+static bool prepare(world *w, const weir_rows *rows, uint32_t chunk, weir_error *err)
+{
+    weir_str name = WEIR_STR("__time");
+    weir_need need = {.chunk = chunk, .count = 1, .column_count = 1, .columns = &name};
+    weir_ready ready = WEIR_WAIT;
+    while (rows->ops->prepare && ready == WEIR_WAIT) {
+        ready =
+            rows->ops->prepare((weir_rows *)(uintptr_t)rows, &need, (weir_wake){wake, NULL}, err);
+        if (ready == WEIR_WAIT) {
+            world_sleep(w, 2);
+        }
+    }
+    return ready != WEIR_FAILED;
+}
+
+bool check_count(world *w, const weir_rows *rows, uint8_t *seen, weir_error *err)
 {
     weir_scratch scratch = {0};
+    bool ok = true;
     const weir_column *time = rows->ops->column(rows, WEIR_STR("__time"));
-    for (uint32_t c = 0; c < rows->ops->chunks(rows) && !w->failed; c++) {
+    for (uint32_t c = 0; c < rows->ops->chunks(rows) && ok && !w->failed; c++) {
         weir_chunk_info info;
         weir_sel sel;
         weir_mark mark = weir_scratch_mark(&scratch);
         rows->ops->chunk(rows, c, &info);
-        bool some = rows->ops->visible(rows, c, &scratch, &sel);
-        if (some && sel.count == 0) {
+        ok = prepare(w, rows, c, err);
+        bool some = ok && rows->ops->visible(rows, c, &scratch, &sel);
+        if (!ok || (some && sel.count == 0)) {
             continue;
         }
         const uint64_t *bits = some ? weir_sel_bits(&sel, &scratch) : NULL;
-        for (uint32_t from = 0; from < info.row_count; from += 4096) {
+        for (uint32_t from = 0; from < info.row_count && ok; from += 4096) {
             weir_vec vec;
-            weir_error err = {0};
             uint32_t n = info.row_count - from < 4096 ? info.row_count - from : 4096;
-            if (!time->ops->read(time, c, from, n, false, &scratch, &vec, &err)) {
-                world_fail(w, "%s", err.message);
-                break;
+            ok = time->ops->read(time, c, from, n, false, &scratch, &vec, err);
+            if (ok) {
+                count_block(w, &vec, bits, from, n, seen);
             }
-            count_block(w, &vec, bits, from, n, seen);
         }
         weir_scratch_rewind(&scratch, mark);
     }
     weir_scratch_done(&scratch);
+    return ok;
 }
 
 /* Live rows of a partition: those beyond what the log holds. They follow its next without a hole.
@@ -149,8 +171,8 @@ void check_view(process *proc)
     uint8_t *seen = calloc(RECORDS + 1, 1);
     bool whole = true;
     for (uint32_t i = 0; i < view->count; i++) {
-        whole = whole && view->problems[i].size == 0;
-        check_count(w, view->rows[i], seen);
+        weir_error err = {0};
+        whole = whole && view->problems[i].size == 0 && check_count(w, view->rows[i], seen, &err);
         world_trace(w, "p%u view %lu: %.*s", proc->number, view->version,
                     WEIR_STR_ARG(view->rows[i]->id));
     }
@@ -315,7 +337,9 @@ void check_end(process *proc)
         if (view->problems[i].size > 0) {
             world_fail(w, "at the end: %.*s", WEIR_STR_ARG(view->problems[i]));
         }
-        check_count(w, view->rows[i], seen);
+        if (!check_count(w, view->rows[i], seen, &err)) {
+            world_fail(w, "at the end: %s", err.message);
+        }
     }
     for (uint32_t id = 0; id < w->record_count; id++) {
         uint32_t copies = history_copies(&w->records[id], view->version);

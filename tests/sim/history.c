@@ -259,7 +259,9 @@ static void note_segment(change *n, const weir_added *added)
                    added->footer_xxh3, &seg, &err)) {
         world_fail(w, "I6: %s", err.message);
     } else {
-        check_count(w, weir_segment_rows(seg), rows);
+        if (!check_count(w, weir_segment_rows(seg), rows, &err)) {
+            world_fail(w, "I6: %s", err.message);
+        }
         weir_segment_unref(seg);
     }
     w->segments = realloc(w->segments, (w->segment_count + 1) * sizeof(*w->segments));

@@ -116,21 +116,58 @@ static weir_interval draw_hours(world *w)
     return (weir_interval){from * HOUR_MS, to * HOUR_MS};
 }
 
-static void drop(process *proc)
+static weir_retention retention_of(process *proc)
 {
-    world *w = proc->world;
-    weir_error err = {0};
-    uint64_t changed;
-    weir_retention r = {.catalog = proc->catalog,
-                        .ingest = proc->ingest,
-                        .coordinator = proc->coordinator,
-                        .clock = &proc->clock};
+    return (weir_retention){.catalog = proc->catalog,
+                            .ingest = proc->ingest,
+                            .coordinator = proc->coordinator,
+                            .clock = &proc->clock};
+}
+
+/* Noted before it is asked for: from now on such a commit may be there. */
+static weir_interval ask_for_drop(world *w)
+{
     history_read(w, UINT64_MAX);
     w->drops = realloc(w->drops, (w->drop_count + 1) * sizeof(*w->drops));
     asked_drop *d = &w->drops[w->drop_count++];
     *d = (asked_drop){draw_hours(w), w->checked_version};
-    bool ok = weir_retention_drop(&r, WEIR_STR("t"), d->interval, NULL, 0, &changed, &err);
+    return d->interval;
+}
+
+static void drop(process *proc)
+{
+    weir_error err = {0};
+    uint64_t changed;
+    weir_retention r = retention_of(proc);
+    bool ok =
+        weir_retention_drop(&r, WEIR_STR("t"), ask_for_drop(proc->world), NULL, 0, &changed, &err);
     done(proc, JOB_DROP, "drop", ok, &err);
+}
+
+static void print_interval(const weir_interval *interval, char out[100])
+{
+    char from[41], to[41];
+    from[weir_time_print(from, interval->start_ms)] = 0;
+    to[weir_time_print(to, interval->end_ms)] = 0;
+    snprintf(out, 100, "%s/%s", from, to);
+}
+
+/* A time that rules drop, over and over; or none. */
+static void set_rules(process *proc)
+{
+    weir_error err = {0};
+    weir_retention r = retention_of(proc);
+    weir_rules_author author = {.author = WEIR_STR("sim")};
+    char text[200] = "[]", time[100];
+    if (world_draw(proc->world, 2) == 0) {
+        weir_interval interval = ask_for_drop(proc->world);
+        print_interval(&interval, time);
+        snprintf(text, sizeof(text),
+                 "[{\"type\":\"dropByInterval\",\"interval\":\"%s\"},{\"type\":\"loadForever\"}]",
+                 time);
+    }
+    bool ok = weir_rules_set(&r, WEIR_STR("t"), weir_str_of(text), &author, &err);
+    done(proc, JOB_RULES, "rules", ok, &err);
 }
 
 /* Compaction of any segments, beside the duty's choices. */
@@ -214,11 +251,10 @@ static load *new_load(world *w, bool overwrite)
 
 static weir_str load_spec(world *w, const load *l, weir_buf *out)
 {
-    char from[41], to[41], intervals[120] = "";
-    from[weir_time_print(from, l->interval.start_ms)] = 0;
-    to[weir_time_print(to, l->interval.end_ms)] = 0;
+    char time[100], intervals[120] = "";
     if (l->overwrite) {
-        snprintf(intervals, sizeof(intervals), ",\"intervals\":[\"%s/%s\"]", from, to);
+        print_interval(&l->interval, time);
+        snprintf(intervals, sizeof(intervals), ",\"intervals\":[\"%s\"]", time);
     }
     weir_buf_printf(out,
                     "{\"type\":\"index_parallel\",\"id\":\"load-%ld\",\"spec\":{\"dataSchema\":{"
@@ -308,9 +344,11 @@ static void act(process *proc)
         run_load(proc, false);
     } else if (dice < 80 && w->rules.overwrites) {
         run_load(proc, true);
-    } else if (dice < 85 && w->rules.drops) {
+    } else if (dice < 84 && w->rules.drops) {
         drop(proc);
-    } else if (dice >= 85 && w->rules.compactions) {
+    } else if (dice < 88 && w->rules.drops) {
+        set_rules(proc);
+    } else if (dice >= 88 && w->rules.compactions) {
         compact(proc);
     }
 }

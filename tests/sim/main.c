@@ -106,11 +106,12 @@ static void print_totals(double seconds)
     printf("%lu records, %lu commits, %lu steps, %lu views, %lu kills, %lu failed hand-offs\n",
            f[0], f[1], f[2], f[3], f[4], f[8]);
     printf("%lu hand-offs asked for, %lu specs, %lu suspends and resumes, %lu resets asked for, "
-           "%lu checkpoints, %lu loads, %lu overwrites, %lu drops, %lu compactions, %lu horizons, "
+           "%lu checkpoints, %lu loads, %lu overwrites, %lu drops, %lu rules, %lu compactions, %lu "
+           "horizons, "
            "%lu objects deleted, %lu claims released as over\n",
            j[JOB_FLUSH], j[JOB_SPEC], j[JOB_SUSPEND], j[JOB_RESET], j[JOB_CHECKPOINT], j[JOB_LOAD],
-           j[JOB_OVERWRITE], j[JOB_DROP], j[JOB_COMMIT_COMPACT], j[JOB_COLLECT], j[JOB_DELETE],
-           j[JOB_RELEASE]);
+           j[JOB_OVERWRITE], j[JOB_DROP], j[JOB_RULES], j[JOB_COMMIT_COMPACT], j[JOB_COLLECT],
+           j[JOB_DELETE], j[JOB_RELEASE]);
     printf("%lu gaps, %lu resets, %lu topics made anew that nothing could tell; %.1f s\n", f[5],
            f[6], f[7], seconds);
 }

@@ -221,6 +221,7 @@ enum { /* world.jobs */
        JOB_DELETE,
        JOB_RELEASE,
        JOB_COMMIT_COMPACT,
+       JOB_RULES,
        JOB_KINDS
 };
 
@@ -292,7 +293,8 @@ void history_done(world *w);
 /* check.c */
 void check_view(process *proc);
 void check_end(process *proc);
-bool check_settled(world *w);                                     /* all that the topic has is
-                                                                     committed */
-void check_count(world *w, const weir_rows *rows, uint8_t *seen); /* rows by record */
+bool check_settled(world *w); /* all that the topic has is
+                                 committed */
+/* Rows by record. False: err says what cannot be read. */
+bool check_count(world *w, const weir_rows *rows, uint8_t *seen, weir_error *err);
 #endif
