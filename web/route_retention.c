@@ -115,12 +115,12 @@ void weir_route_drop_segment(weir_call *call)
 /* The coordinator says nothing of data sources that it does not know. */
 static bool is_known(weir_call *call)
 {
-    weir_inventory inv = {call->doors->catalog, call->doors->node};
-    weir_buf ignored = {0};
-    bool known = is_overlord(call) ||
-                 weir_inventory_segments(&inv, call->arg, false, WEIR_DETAIL_NAMES, &ignored);
-    weir_buf_done(&ignored);
-    return known;
+    weir_table *table = weir_catalog_table(call->doors->catalog, call->arg);
+    weir_table_stats stats = {0};
+    if (table) {
+        weir_table_stats_get(table, &stats);
+    }
+    return is_overlord(call) || stats.frozen_segments > 0 || stats.live_rows > 0;
 }
 
 static void reply_payload(weir_call *call, const weir_error *err)
