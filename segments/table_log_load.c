@@ -252,7 +252,8 @@ static bool apply_fetched(weir_log_state *state, const weir_fetch *parts, size_t
 static bool apply_window(weir_fetcher *fetcher, weir_log_state *state, uint64_t largest,
                          weir_error *err)
 {
-    weir_fetch parts[AT_ONCE] = {{0}};
+    weir_fetch parts[AT_ONCE];
+    memset(parts, 0, sizeof(parts));
     weir_arena *arena = weir_arena_new();
     uint64_t left = largest - state->version;
     size_t count = left < AT_ONCE ? left : AT_ONCE;
