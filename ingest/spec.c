@@ -393,6 +393,22 @@ static bool read_task_io(parse *p, const weir_members *io)
 
 /* tuningConfig, of both. */
 
+/* Rows are dealt by time alone; of how Druid deals them further only the size of a segment is left.
+ */
+static bool read_partitions(parse *p, const weir_members *tuning)
+{
+    const json_t *json;
+    weir_members m;
+    char path[60];
+    snprintf(path, sizeof(path), "%s", weir_member_path(tuning, "partitionsSpec"));
+    return weir_member_object(tuning, "partitionsSpec", &json, p->err) &&
+           weir_members_of(json, path, &m, p->err) &&
+           weir_member_long(&m, "maxRowsPerSegment", INT64_MIN, INT32_MAX,
+                            &p->spec->max_rows_per_segment, p->err) &&
+           weir_member_long(&m, "targetRowsPerSegment", INT64_MIN, INT32_MAX,
+                            &p->spec->max_rows_per_segment, p->err);
+}
+
 static bool read_tuning(parse *p, const json_t *json)
 {
     static const char *const known[] = {"type",
@@ -454,6 +470,7 @@ static bool read_tuning(parse *p, const json_t *json)
                           p->err) ||
         !weir_member_long(&m, "maxRowsPerSegment", INT64_MIN, INT32_MAX,
                           &spec->max_rows_per_segment, p->err) ||
+        !read_partitions(p, &m) ||
         !weir_member_long(&m, "maxTotalRows", INT64_MIN, INT64_MAX, &spec->max_total_rows,
                           p->err) ||
         !weir_member_long(&m, "maxParseExceptions", 0, INT64_MAX, &spec->max_parse_exceptions,

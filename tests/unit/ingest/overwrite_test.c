@@ -130,6 +130,8 @@ typedef struct world {
     row *rows; /* what the twin has */
     uint32_t row_count;
     int64_t next_v;
+    size_t memory_bytes;
+    int64_t renew_ms;
 } world;
 
 static uint32_t draw(world *w, uint32_t below)
@@ -243,6 +245,8 @@ static bool run_load(world *w, const batch *b, const char *label, weir_load_resu
                                  .spec_json = task_of(w, b),
                                  .work_path = w->path,
                                  .thread_count = 1,
+                                 .memory_bytes = w->memory_bytes,
+                                 .renew_ms = w->renew_ms,
                                  .label = weir_str_of(label),
                                  .node = weir_str_of(w->node),
                                  .process = w->process,
@@ -512,6 +516,139 @@ static void a_job_whose_claim_was_taken_over_gives_up(void **state)
     end(w);
 }
 
+/* What others see and do while a segment of the load is uploaded. */
+
+static weir_claim_state first_claim(world *w, size_t *count)
+{
+    weir_error err;
+    weir_table *table = weir_catalog_table(w->catalog, WEIR_STR("t"));
+    assert_true(weir_table_refresh(table, &err));
+    weir_log_state *state = weir_table_state(table);
+    const weir_claim_state *claims = weir_log_claims(state, count);
+    weir_claim_state first = *count > 0 ? claims[0] : (weir_claim_state){0};
+    first.claim.id = weir_arena_str(w->arena, first.claim.id);
+    weir_log_state_unref(state);
+    return first;
+}
+
+static void release_the_claim(void *self)
+{
+    world *w = self;
+    size_t count;
+    weir_error err;
+    int rule;
+    weir_claim claim = first_claim(w, &count).claim;
+    weir_commit *commit = weir_commit_new(WEIR_OP_CLAIM, &weir_clock_system);
+    commit->release = WEIR_ARENA_NEW(commit->arena, weir_claim);
+    commit->release[0].id = weir_commit_text(commit, claim.id);
+    commit->release_count = 1;
+    assert_int_equal(weir_table_commit(weir_catalog_table(w->catalog, WEIR_STR("t")), commit, NULL,
+                                       NULL, &rule, &err),
+                     WEIR_COMMIT_LANDED);
+}
+
+static void cancel_it(void *self)
+{
+    ((world *)self)->cancelled = true;
+}
+
+static void wait_for_beats(void *self)
+{
+    size_t count;
+    while (first_claim(self, &count).beats < 3) {
+        assert_int_equal(count, 1);
+        usleep(1000);
+    }
+}
+
+static void see_an_empty_claim(void *self)
+{
+    size_t count;
+    weir_claim_state claim = first_claim(self, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(claim.claim.from_ms, claim.claim.to_ms);
+    ((world *)self)->store.self = NULL; /* seen */
+}
+
+static void fails_while(void (*meanwhile)(void *self), weir_err code)
+{
+    world *w = begin(6);
+    weir_error err;
+    weir_load_result result;
+    batch old = make_batch(w, "HOUR", 0, 4, 50), new = make_batch(w, "HOUR", 0, 4, 30);
+    must_load(w, &old);
+    twin_add(w, &old);
+    w->store.meanwhile = meanwhile;
+    w->store.self = w;
+    assert_false(run_load(w, &new, "", &result, &err));
+    assert_int_equal(err.code, code);
+    assert_true(same_as_twin(w));
+    assert_int_equal(open_claims(w), 0);
+    end(w);
+}
+
+static void a_load_whose_claim_is_released_as_dead_changes_nothing(void **state)
+{
+    (void)state;
+    fails_while(release_the_claim, WEIR_ERR_CONFLICT);
+}
+
+static void a_load_that_is_cancelled_releases_its_claim(void **state)
+{
+    (void)state;
+    fails_while(cancel_it, WEIR_ERR_CANCELLED);
+}
+
+static void a_claim_beats_while_its_job_works(void **state)
+{
+    (void)state;
+    world *w = begin(7);
+    batch new = make_batch(w, "HOUR", 0, 4, 30);
+    w->renew_ms = 1;
+    w->store.meanwhile = wait_for_beats;
+    w->store.self = w;
+    must_load(w, &new);
+    twin_add(w, &new);
+    assert_true(same_as_twin(w));
+    assert_int_equal(open_claims(w), 0);
+    end(w);
+}
+
+/* More rows than its memory holds: segments are uploaded long before the commit. */
+static void an_append_that_takes_long_keeps_the_horizon_back(void **state)
+{
+    (void)state;
+    world *w = begin(8);
+    weir_buf lines = {0};
+    for (int i = 0; i < 60000; i++) {
+        weir_buf_printf(&lines, "{\"ts\":%d,\"id\":\"row number %d of many\",\"v\":1}\n", i, i);
+    }
+    const char *path = weir_arena_printf(w->arena, "%s/lines.json", w->path).at;
+    FILE *file = fopen(path, "w");
+    fwrite(lines.at, 1, lines.size, file);
+    fclose(file);
+    weir_buf_done(&lines);
+    batch none = {.granularity = "HOUR", .intervals = "", .append = true};
+    weir_error err;
+    weir_load_result result;
+    w->store.meanwhile = see_an_empty_claim;
+    w->store.self = w;
+    weir_load_options options = {.catalog = w->catalog,
+                                 .clock = &weir_clock_system,
+                                 .spec_json = task_of(w, &none),
+                                 .file_count = 1,
+                                 .files = &path,
+                                 .work_path = w->path,
+                                 .thread_count = 1,
+                                 .memory_bytes = 1 << 20};
+    assert_true(weir_load_run(&options, &result, &err));
+    assert_int_equal(result.counts.kept, 60000);
+    assert_true(result.segments > 1);
+    assert_null(w->store.self);
+    assert_int_equal(open_claims(w), 0);
+    end(w);
+}
+
 /* Random loads, some of which others interrupt, over a store that fails, answers late or not at
  * all. */
 static void random_overwrites_equal_a_slow_twin(void **state)
@@ -681,6 +818,10 @@ int main(void)
         cmocka_unit_test(rows_committed_after_the_claim_are_kept),
         cmocka_unit_test(two_overwrites_of_the_same_time_do_not_run_at_once),
         cmocka_unit_test(a_job_whose_claim_was_taken_over_gives_up),
+        cmocka_unit_test(a_load_whose_claim_is_released_as_dead_changes_nothing),
+        cmocka_unit_test(a_load_that_is_cancelled_releases_its_claim),
+        cmocka_unit_test(a_claim_beats_while_its_job_works),
+        cmocka_unit_test(an_append_that_takes_long_keeps_the_horizon_back),
         cmocka_unit_test(random_overwrites_equal_a_slow_twin),
         cmocka_unit_test(a_crash_at_each_call_leaves_old_or_new_rows_and_the_label_goes_on),
         cmocka_unit_test(claims_of_a_servers_earlier_process_are_in_nobodys_way),
