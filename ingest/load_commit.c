@@ -168,7 +168,7 @@ static bool refresh(const weir_load_commit *lc, weir_error *err)
 static bool claim(weir_load_commit *lc, const weir_interval *intervals, uint32_t count, bool *done,
                   weir_error *err)
 {
-    for (int tries = 0;;) {
+    for (int tries = 0, waits = 0;;) {
         switch (weir_claims_begin(&lc->claims, intervals, count, err)) {
         case WEIR_CLAIMS_OPEN:
             start_beating(lc);
@@ -178,6 +178,10 @@ static bool claim(weir_load_commit *lc, const weir_interval *intervals, uint32_t
             return false;
         case WEIR_CLAIMS_TAKEN:
             if (lc->options->wait_for_claims && !is_cancelled(lc)) {
+                if (waits++ == 0) {
+                    weir_log(WEIR_WARN, "load", "'%.*s' waits: %s", WEIR_STR_ARG(lc->label),
+                             err->message);
+                }
                 sleep_ms(lc, CLAIM_WAIT_MS);
                 continue;
             }

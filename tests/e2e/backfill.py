@@ -11,6 +11,7 @@ BEGIN = 1700006400000  # a midnight
 DAYS = 3
 BACKFILL = DAYS // 2
 ROWS = 5000
+KILLS = int(os.environ.get("KILLS", "50"))
 INTERVAL = "2023-11-16/2023-11-17"
 
 def stream_spec(x, topic):
@@ -128,7 +129,8 @@ def a_past_day_is_replayed_while_the_stream_runs_into_it(x):
         for day in range(DAYS):
             if day != BACKFILL:
                 interval = "%s/%s" % (("2023-11-15", "2023-11-16"), ("2023-11-16", "2023-11-17"), ("2023-11-17", "2023-11-18"))[day]
-                assert sorted(ids(w, interval)) == sorted("s%d" % i for i in range(stream.sent) if i % DAYS == day)
+                want = sorted("s%d" % i for i in range(stream.sent) if i % DAYS == day)
+                wait_for(lambda: sorted(ids(w, interval)) == want, 20)
         running = w.call("GET", "/druid/indexer/v1/runningTasks")[1]
         assert [t["type"] for t in running] == ["index_kafka"], running
         assert w.call("GET", "/druid/indexer/v1/task/%s/status" % running[0]["id"])[1]["status"]["status"] == "RUNNING"
@@ -138,7 +140,7 @@ def a_past_day_is_replayed_while_the_stream_runs_into_it(x):
 def a_load_that_is_killed_changes_nothing_or_all_and_its_label_goes_on(x):
     data, spec_path, now, killed = x.data(), os.path.join(x.folder, "killed.json"), None, 0
     with weir.Weir(data) as w:
-        for n in range(int(os.environ.get("KILLS", "50")) // 8):
+        for n in range(max(3, KILLS // 8)):
             with open(spec_path, "w") as f: json.dump(replay(x, n), f)
             job = load(data, spec_path, "killed%d" % n)
             time.sleep(random.uniform(0, .2))
@@ -154,14 +156,14 @@ def a_load_that_is_killed_changes_nothing_or_all_and_its_label_goes_on(x):
             now = "r%d" % n
             wait_for(lambda: replays(w) == {now: ROWS}, 5)
         assert w.call("POST", "/druid/indexer/v1/lockedIntervals", {"events": 0})[1] == {}
-    assert killed, killed
+    assert killed or KILLS < 50, killed
 
 @test
 def a_server_that_is_killed_runs_a_task_once_or_not_at_all(x):
     data, now, seen = x.data(), None, {}
     with weir.Weir(data, "--node", "127.0.0.1:1") as w:
         w.call("POST", "/druid/indexer/v1/task", dict(replay(x, 0), id="job0")); wait_task(w, "job0"); now = "r0"
-        for n in range(1, int(os.environ.get("KILLS", "50")) // 4):
+        for n in range(1, max(3, KILLS // 4)):
             body, answers = json.dumps(dict(replay(x, n), id="job%d" % n)).encode(), []
             def send():
                 try: answers.append(w.call("POST", "/druid/indexer/v1/task", body))
