@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BURST_MAX = 20000, WRITERS_MAX = 16, LATE_ONE_IN = 100 };
+enum { BURST_MAX = 20000, WRITERS_MAX = 16, PARTITIONS_MAX = 64, LATE_ONE_IN = 100 };
 
 typedef struct progress {
     _Atomic uint64_t asked, committed, commits, aborts_wanted, aborts_forced, events_aborted, fatal,
@@ -43,10 +43,13 @@ typedef struct writer {
     rd_kafka_topic_t *topic;
 } writer;
 
+#define ENDED INT64_MAX /* of a partition that was read */
+
 static const char *brokers, *topic_name;
 static int partitions, writers;
 static double rate;
 static atomic_bool stopping;
+static _Thread_local char why[300]; /* the last error */
 
 static void on_signal(int number)
 {
@@ -75,20 +78,20 @@ static uint64_t draw(writer *w, uint64_t below)
     return (w->random >> 11) % below;
 }
 
-static void die(const char *what, const char *why)
+static void die(const char *what, const char *words)
 {
-    fprintf(stderr, "writer: %s: %s\n", what, why);
+    fprintf(stderr, "writer: %s: %s\n", what, words);
     exit(1);
 }
 
 static rd_kafka_conf_t *conf_of(const char *const (*pairs)[2])
 {
-    char why[512];
+    char words[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (; (*pairs)[0]; pairs++) {
-        if (rd_kafka_conf_set(conf, (*pairs)[0], (*pairs)[1], why, sizeof(why)) !=
+        if (rd_kafka_conf_set(conf, (*pairs)[0], (*pairs)[1], words, sizeof(words)) !=
             RD_KAFKA_CONF_OK) {
-            die((*pairs)[0], why);
+            die((*pairs)[0], words);
         }
     }
     return conf;
@@ -100,10 +103,10 @@ static bool done(rd_kafka_error_t *error, bool *abort, bool *fatal)
     if (!error) {
         return true;
     }
+    snprintf(why, sizeof(why), "%s", rd_kafka_error_string(error));
     *abort = *abort || rd_kafka_error_txn_requires_abort(error);
     *fatal = *fatal || rd_kafka_error_is_fatal(error);
     if (!*abort && !*fatal && !rd_kafka_error_is_retriable(error)) {
-        fprintf(stderr, "writer: %s\n", rd_kafka_error_string(error));
         *fatal = true;
     }
     rd_kafka_error_destroy(error);
@@ -113,7 +116,7 @@ static bool done(rd_kafka_error_t *error, bool *abort, bool *fatal)
 
 static void open_producer(writer *w)
 {
-    char why[512], id[300];
+    char words[512], id[300];
     snprintf(id, sizeof(id), "soak-%s-%d", topic_name, w->number);
     const char *const pairs[][2] = {{"bootstrap.servers", brokers},
                                     {"transactional.id", id},
@@ -124,14 +127,14 @@ static void open_producer(writer *w)
                                     {"reconnect.backoff.max.ms", "500"},
                                     {"log_level", "0"},
                                     {NULL, NULL}};
-    w->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf_of(pairs), why, sizeof(why));
+    w->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf_of(pairs), words, sizeof(words));
     if (!w->kafka) {
-        die("producer", why);
+        die("producer", words);
     }
     bool abort = false, fatal = false;
     while (!done(rd_kafka_init_transactions(w->kafka, 30000), &abort, &fatal)) {
         if (fatal) {
-            die("init_transactions", "fatal error");
+            die("init_transactions", why);
         }
     }
     w->topic = rd_kafka_topic_new(w->kafka, topic_name, NULL);
@@ -158,7 +161,7 @@ static int64_t number_in(const rd_kafka_message_t *m, const char *name)
  * error during a commit nobody else knows. All ids of a transaction are committed, or none. */
 static uint64_t committed_in_topic(writer *w)
 {
-    char why[512];
+    char words[512];
     const char *const pairs[][2] = {{"bootstrap.servers", brokers},
                                     {"group.id", "soak-look"},
                                     {"enable.auto.commit", "false"},
@@ -166,39 +169,48 @@ static uint64_t committed_in_topic(writer *w)
                                     {"auto.offset.reset", "error"},
                                     {"log_level", "0"},
                                     {NULL, NULL}};
-    rd_kafka_t *k = rd_kafka_new(RD_KAFKA_CONSUMER, conf_of(pairs), why, sizeof(why));
+    rd_kafka_t *k = rd_kafka_new(RD_KAFKA_CONSUMER, conf_of(pairs), words, sizeof(words));
     if (!k) {
-        die("consumer", why);
+        die("consumer", words);
     }
     rd_kafka_poll_set_consumer(k);
-    int64_t most = -1;
+    int64_t most = -1, ends[PARTITIONS_MAX];
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int p = 0; p < partitions; p++) {
-        int64_t low, high;
-        while (rd_kafka_query_watermark_offsets(k, topic_name, p, &low, &high, 5000)) {
+        int64_t low = 0;
+        while (rd_kafka_query_watermark_offsets(k, topic_name, p, &low, ends + p, 5000)) {
             nap(100);
         }
-        int64_t back = (int64_t)BURST_MAX * 2 * writers + 1000;
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        int64_t back = (int64_t)(rate * 90) / partitions + BURST_MAX; /* the others wrote on */
         rd_kafka_topic_partition_list_add(list, topic_name, p)->offset =
-            high - back > low ? high - back : low;
-        rd_kafka_assign(k, list);
-        rd_kafka_topic_partition_list_destroy(list);
-        for (bool ended = false; !ended;) {
-            rd_kafka_message_t *m = rd_kafka_consumer_poll(k, 1000);
-            if (!m) {
-                continue;
-            }
-            ended = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-            if (!m->err && number_in(m, "\"writer\":") == w->number &&
-                number_in(m, "\"dead\":") == 0) {
+            ends[p] - back > low ? ends[p] - back : low;
+    }
+    rd_kafka_assign(k, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    for (int left = partitions; left > 0;) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(k, 1000);
+        if (!m) {
+            continue;
+        }
+        bool at_end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (!m->err) {
+            at_end = m->offset >= ends[m->partition] - 1;
+            if (number_in(m, "\"writer\":") == w->number && number_in(m, "\"dead\":") == 0) {
                 int64_t id = number_in(m, "\"id\":");
                 most = id > most ? id : most;
             }
-            rd_kafka_message_destroy(m);
         }
+        if (at_end && ends[m->partition] != ENDED) {
+            ends[m->partition] = ENDED;
+            left--;
+        }
+        rd_kafka_message_destroy(m);
     }
     rd_kafka_consumer_close(k);
     rd_kafka_destroy(k);
+    if (most + 1 < (int64_t)w->told->committed) {
+        die("looking for the last committed id", "it is not at the topic's end");
+    }
     return (uint64_t)(most + 1);
 }
 
@@ -278,9 +290,17 @@ broken:
         return from;
     }
     w->told->fatal++;
+    fprintf(stderr, "writer %d begins anew: %s\n", w->number, why);
+    int64_t begun = now_ms(CLOCK_MONOTONIC);
     close_producer(w);
+    int64_t closed = now_ms(CLOCK_MONOTONIC);
     open_producer(w); /* ends what the dead one left open */
-    return committed_in_topic(w);
+    int64_t opened = now_ms(CLOCK_MONOTONIC);
+    uint64_t committed = committed_in_topic(w);
+    fprintf(stderr, "writer %d: closed in %lld ms, opened in %lld ms, looked for %lld ms: %llu\n",
+            w->number, (long long)(closed - begun), (long long)(opened - closed),
+            (long long)(now_ms(CLOCK_MONOTONIC) - opened), (unsigned long long)committed);
+    return committed;
 }
 
 static void *run(void *argument)
@@ -326,8 +346,9 @@ int main(int argc, char **argv)
     partitions = atoi(argv[3]);
     writers = atoi(argv[4]);
     rate = atof(argv[5]);
-    if (partitions < 1 || writers < 1 || writers > WRITERS_MAX || rate <= 0) {
-        die("usage", "PARTITIONS and RATE above 0, WRITERS 1 to 16");
+    if (partitions < 1 || partitions > PARTITIONS_MAX || writers < 1 || writers > WRITERS_MAX ||
+        rate <= 0) {
+        die("usage", "PARTITIONS 1 to 64, WRITERS 1 to 16, RATE above 0");
     }
     int fd = open(argv[7], O_RDWR | O_CREAT, 0644);
     if (fd < 0 || ftruncate(fd, (off_t)(sizeof(progress) * (size_t)writers))) {
