@@ -62,7 +62,7 @@ class Node(weir.Weir):
         self.log_path = os.path.join(world.folder, name + ".log")
         self.process, self.expected, self.life, self.alive_since, self.stopped = None, False, 0, 0.0, False
         self.lock, self.counts, self.seen_at, self.exits = threading.Lock(), {}, 0.0, 0
-        self.figures = {"queries": 0, "answers": 0, "errors": 0, "lives": 0, "rss": 0, "rss_all": 0, "stop_s": 0.0, "start_s": 0.0}
+        self.figures = {"queries": 0, "answers": 0, "errors": 0, "lives": 0, "rss": 0, "rss_at": 0, "rss_all": 0, "stop_s": 0.0, "start_s": 0.0}
         self.errors = []
     def start(self):
         """Starts, and again when it ends because the store lies just then; returns when it serves."""
@@ -120,8 +120,16 @@ class Node(weir.Weir):
         try: text = open("/proc/%d/status" % self.process.pid).read()
         except (OSError, AttributeError): return
         kb = {k: int(v) for k, v in re.findall(r"^(VmRSS|RssAnon):\s+(\d+)", text, re.M)}
-        if "RssAnon" in kb:
-            self.figures["rss"] = max(self.figures["rss"], kb["RssAnon"] << 10); self.figures["rss_all"] = max(self.figures["rss_all"], kb["VmRSS"] << 10)
+        if "RssAnon" not in kb: return
+        if kb["RssAnon"] << 10 > self.figures["rss"]: self.figures["rss"], self.figures["rss_at"] = kb["RssAnon"] << 10, self.world.at()
+        self.figures["rss_all"] = max(self.figures["rss_all"], kb["VmRSS"] << 10)
+    def note_memory(self):
+        """A line in the log: what the process takes, and what it says that it takes."""
+        try: status, text = self.call("GET", "/metrics", timeout=5)
+        except (OSError, http.client.HTTPException): return
+        kb = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+)", open("/proc/%d/status" % self.process.pid).read(), re.M))
+        said = " ".join("%s%s=%.0f" % (m[0], m[1], float(m[2]) / MB) for m in re.findall(r"^weir_(\w*(?:memory|cache|bytes_held)\w*bytes\w*)(\{[^}]*\})? (\S+)$", text, re.M))
+        with open(os.path.join(self.world.folder, self.name + ".memory"), "a") as f: f.write("%.1f life %d RssAnon %d MiB: %s\n" % (self.world.at(), self.life, int(kb.get("RssAnon", 0)) >> 10, said))
 
 class World:
     def __init__(self, folder, options):
