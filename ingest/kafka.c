@@ -463,6 +463,9 @@ static bool open_reader(kafka_source *k, int32_t number, weir_error *err)
         if (!conf) {
             return false;
         }
+        /* one record is wanted, not megabytes of those after it */
+        weir_kafka_set(conf, "queued.min.messages", "1");
+        weir_kafka_set(conf, "fetch.message.max.bytes", "65536");
         k->reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
         if (!k->reader) {
             rd_kafka_conf_destroy(conf);
@@ -673,6 +676,27 @@ static const weir_event_source_ops kafka_ops = {
     .number = kafka_number,
 };
 
+/* What one answer of a broker brings is taken whole, however full the queue is, and what is packed
+ * in it may become thirty times as large: so little is asked for where little may wait. */
+static void limit_fetches(rd_kafka_conf_t *conf, const json_t *given, size_t most)
+{
+    const struct {
+        const char *name;
+        size_t bytes, least, most;
+    } limits[] = {{"fetch.message.max.bytes", most / 160, 64u << 10, 4u << 20},
+                  {"fetch.max.bytes", most / 32, 1u << 20, 50u << 20}};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        size_t bytes = limits[i].bytes;
+        char text[32];
+        bytes = bytes < limits[i].least ? limits[i].least : bytes;
+        bytes = bytes > limits[i].most ? limits[i].most : bytes;
+        snprintf(text, sizeof(text), "%zu", bytes);
+        if (!json_object_get(given, limits[i].name)) {
+            weir_kafka_set(conf, limits[i].name, text);
+        }
+    }
+}
+
 static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_error *err)
 {
     char text[32];
@@ -691,6 +715,7 @@ static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_e
         snprintf(text, sizeof(text), "%zu", messages < 1000 ? 1000 : messages);
         weir_kafka_set(conf, "queued.min.messages", text);
     }
+    limit_fetches(conf, options->consumer_properties, most);
     weir_kafka_set(conf, "group.id", group);
     /* By topic all partitions 0 would go to one member, which matters when topics are many and
      * small. */
