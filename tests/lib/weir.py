@@ -1,20 +1,21 @@
 """Starts real programs for tests: weir itself, and the Kafka broker of scripts/services. Standard library only."""
-import http.client, json, os, shutil, signal, socket, subprocess, tempfile, time, urllib.parse
+import http.client, json, os, random, shutil, signal, socket, subprocess, tempfile, time, urllib.parse
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 os.environ.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions=" + os.path.join(ROOT, "tests", "lsan.supp"))
 WEIR = os.environ.get("WEIR", os.path.join(ROOT, "build", "release", "weir"))
 
 def free_port(with_next=False):
-    """A port that nobody listens on; with_next: nor on the one after it."""
+    """A port that nobody listens on; with_next: nor on the one after it. Below those that the kernel gives to clients (on Linux from 32768 on): else one of them may
+    take the port of a server that is down for a moment, or even connect to itself there."""
     while True:
+        port = random.randrange(15000, 32000)
         with socket.socket() as s, socket.socket() as next_one:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
             try:
+                s.bind(("127.0.0.1", port))
                 if with_next: next_one.bind(("127.0.0.1", port + 1))
                 return port
-            except (OSError, OverflowError): pass
+            except OSError: pass
 
 class Weir:
     """`weir serve` on a free port. `with Weir(data) as w: w.query({...})`."""
