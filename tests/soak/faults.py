@@ -82,7 +82,8 @@ def kill_weir_disk_lost(fire, r, record):
         node.kill()
         shutil.rmtree(node.data, ignore_errors=True)
         node.start()
-        record.detail = node.name
+        node.first_answer() # which fetches all that it reads
+        record.detail = "%s, first answer after %.1f s" % (node.name, node.first_s or 0)
         return True
 
 @fault("restart weir", 5)

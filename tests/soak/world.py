@@ -5,7 +5,7 @@ import s3, weir
 import checks
 
 MB = 1 << 20
-BUDGET = {"ingest_memory_bytes": 192 * MB, "query_memory_bytes": 128 * MB, "segment_cache_bytes": 32 * MB, "result_cache_bytes": 16 * MB, "lookup_memory_bytes": 16 * MB}
+BUDGET = {"ingest_memory_bytes": 192 * MB, "query_memory_bytes": 128 * MB, "segment_cache_bytes": 32 * MB, "result_cache_bytes": 16 * MB, "lookup_memory_bytes": 16 * MB, "coordinator_memory_bytes": 64 * MB}
 
 class Liar(s3.Proxy):
     """The proxy lies to the next `left` requests that a fault fits, then it is honest again."""
@@ -59,10 +59,10 @@ class Node(weir.Weir):
     """A weir with a port and a data folder that outlive its processes; queries run against each process as long as it lives."""
     def __init__(self, world, name, data, extra=()):
         self.world, self.name, self.data, self.port, self.extra = world, name, data, weir.free_port(), extra
-        self.log_path = os.path.join(world.folder, name + ".log")
+        self.log_path, self.host = os.path.join(world.folder, name + ".log"), "127.0.0.1:%d" % self.port
         self.process, self.expected, self.life, self.alive_since, self.stopped = None, False, 0, 0.0, False
         self.lock, self.counts, self.seen_at, self.exits = threading.Lock(), {}, 0.0, 0
-        self.figures = {"queries": 0, "answers": 0, "errors": 0, "lives": 0, "rss": 0, "rss_at": 0, "rss_all": 0, "stop_s": 0.0, "start_s": 0.0}
+        self.figures = {"queries": 0, "answers": 0, "errors": 0, "lives": 0, "rss": 0, "rss_at": 0, "rss_all": 0, "stop_s": 0.0, "start_s": 0.0, "first_s": 0.0, "masked": 0}
         self.errors = []
     def start(self):
         """Starts, and again when it ends because the store lies just then; returns when it serves."""
@@ -74,7 +74,7 @@ class Node(weir.Weir):
             with self.lock:
                 os.makedirs(self.data, exist_ok=True)
                 self.process = subprocess.Popen([weir.WEIR, "serve", "--data", self.data, "--listen", "127.0.0.1:%d" % self.port, *flags], stderr=log, stdout=log)
-                self.expected, self.counts, self.life, self.alive_since = True, {}, self.life + 1, 0.0
+                self.first_s, self.expected, self.counts, self.life, self.alive_since = None, True, {}, self.life + 1, 0.0
             log.close()
             floor = self.world.committed_rows() # what the log holds before the first answer
             while time.time() - begun < 90 and self.process.poll() is None and not self.serves(): time.sleep(.05)
@@ -86,6 +86,10 @@ class Node(weir.Weir):
         with self.lock: self.alive_since, self.floor = time.time(), floor
         self.figures["lives"] += 1
         self.figures["start_s"] = max(self.figures["start_s"], time.time() - begun)
+    def first_answer(self, seconds=60):
+        """Waits for the first answer of this life that was judged."""
+        end = time.time() + seconds
+        while time.time() < end and self.first_s is None and self.alive() and not self.world.failure: time.sleep(.02)
     def serves(self):
         try: return self.call("GET", "/status/health", timeout=5)[0] == 200
         except (OSError, http.client.HTTPException): return False
@@ -128,7 +132,7 @@ class Node(weir.Weir):
         try: status, text = self.call("GET", "/metrics", timeout=5)
         except (OSError, http.client.HTTPException): return
         kb = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+)", open("/proc/%d/status" % self.process.pid).read(), re.M))
-        said = " ".join("%s%s=%.0f" % (m[0], m[1], float(m[2]) / MB) for m in re.findall(r"^weir_(\w*(?:memory|cache|bytes_held)\w*bytes\w*)(\{[^}]*\})? (\S+)$", text, re.M))
+        said = " ".join("%s %.0f" % (m[0], float(m[1]) / MB) for m in re.findall(r"^weir_((?:ingest_memory|query_memory|cache|table_live|pages_pooled|store_cache)_bytes(?:\{[^}]*\})?) (\S+)$", text, re.M))
         with open(os.path.join(self.world.folder, self.name + ".memory"), "a") as f: f.write("%.1f life %d RssAnon %d MiB: %s\n" % (self.world.at(), self.life, int(kb.get("RssAnon", 0)) >> 10, said))
 
 class World:
@@ -140,7 +144,7 @@ class World:
         os.environ.update(s3.KEYS)
         self.topic = "soak%d" % os.getpid()
         self.make_topic()
-        self.flags = ["--store", "s3://%s/t" % self.s3.bucket, "--s3-endpoint", self.proxy.url, "--store-cache-bytes", str(96 * MB), "--workers", "2"]
+        self.flags = ["--store", "s3://%s/t" % self.s3.bucket, "--s3-endpoint", self.proxy.url, "--store-cache-bytes", str(96 * MB), "--workers", "2", "--gc-grace-ms", "30000"]
         for k, v in BUDGET.items(): self.flags += ["--" + k.replace("_", "-"), str(v)]
         self.disk = os.path.join(folder, "disk")
         os.makedirs(self.disk)
@@ -148,6 +152,7 @@ class World:
         self.a = Node(self, "a", os.path.join(self.disk, "a"))
         self.b = Node(self, "b", os.path.join(folder, "b"))
         self.writers, self.rows, self.log_seen, self.rows_lock = None, 0, 0, threading.Lock()
+        self.part_rows, self.part_commits = {}, {}
     def make_topic(self):
         from confluent_kafka.admin import AdminClient, NewTopic
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
@@ -168,7 +173,17 @@ class World:
                 try: commit = json.loads(open(path).readline())
                 except (OSError, ValueError): return self.rows
                 self.log_seen += 1
-                for o in commit.get("offsets", []): self.rows += (o.get("counts") or {}).get("kept", 0)
+                for o in commit.get("offsets", []):
+                    kept, p = (o.get("counts") or {}).get("kept", 0), o["partition"]
+                    self.rows += kept
+                    self.part_rows[p] = self.part_rows.get(p, 0) + kept
+                    if kept: self.part_commits.setdefault(p, []).append({"node": commit["node"], "seen": time.time(), "before": self.part_rows[p] - kept, "after": self.part_rows[p]})
+    def taken_over(self, node, since, partition=None, had=None, has=0):
+        """PROTOCOL.md, section 4: rows leave the answers of a process when another one has committed rows of the same partition that this one had too;
+        what is committed stays. True: the log says so. `had`, `has`: rows of the partition in the answer before (at `since`) and now."""
+        self.committed_rows()
+        some = [c for p, cs in list(self.part_commits.items()) if partition in (None, p) for c in cs[-20:]]
+        return any(c["node"] != node.host and c["seen"] > since - 10 and (had is None or (c["before"] < had and has >= c["after"])) for c in some)
     def at(self): return time.time() - self.begun
     def fail(self, why):
         if self.failure is None: self.failure = (self.at(), why)
