@@ -255,7 +255,7 @@ static void make_live(weir_view *live, weir_view *frozen, uint64_t rows)
             weir_segment_info info;
             weir_segment *seg;
             if (!weir_realtime_freeze(rt, &parts[i], (weir_file){&bytes, append_bytes}, false, &info, &err) ||
-                !weir_segment_open("frozen", (weir_bytes){(uint8_t *)bytes.at, bytes.size, NULL, NULL}, &seg, &err)) {
+                !weir_segment_open("frozen", (weir_bytes){(uint8_t *)bytes.at, bytes.size, NULL, NULL, NULL}, &seg, &err)) {
                 die("freeze", &err);
             }
             ((weir_rows **)frozen->rows)[frozen->count++] = weir_segment_rows(seg);

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define POLL_MS 1000
-#define LOADERS 7   /* threads that load tables from a remote store, beside the first */
+#define LOADERS 7              /* threads that load tables from a remote store, beside the first */
 #define FETCHERS 16            /* gets from a remote store at once */
 #define REMOTE_TABLES_EVERY 10 /* polls: a list costs a request per table, and money */
 
@@ -26,6 +26,7 @@ weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state)
     table->name = weir_str_dup(weir_log_table(state));
     table->current = weir_published_first(state);
     pthread_mutex_init(&table->lock, NULL);
+    pthread_mutex_init(&table->opening, NULL);
     return table;
 }
 
@@ -39,6 +40,7 @@ void weir_table_free(weir_table *table)
     free(table->own_txns);
     weir_buf_done(&table->pending.bytes);
     pthread_mutex_destroy(&table->lock);
+    pthread_mutex_destroy(&table->opening);
     free((void *)(uintptr_t)table->name.at);
     free(table);
 }
@@ -64,8 +66,7 @@ weir_log_state *weir_table_state(weir_table *table)
 void weir_table_adopt_file(weir_table *table, weir_str segment_id, const char *path)
 {
     weir_log_state *state = weir_table_state(table);
-    weir_cache_adopt(table->catalog->cache, table->catalog->options.store, table->name,
-                     weir_log_table_id(state), segment_id, path);
+    weir_cache_adopt(table->catalog->cache, weir_log_table_id(state), segment_id, path);
     weir_log_state_unref(state);
 }
 
@@ -150,6 +151,41 @@ static weir_table **copy_tables(weir_catalog *catalog, size_t *count)
         room = *count + 16;
         copy = weir_realloc(copy, room * sizeof(*copy));
     }
+}
+
+/* The table's segment, if it is open and no view holds it. */
+static opened *take_unheld(weir_table *table, weir_str id)
+{
+    published *p = weir_published_of(table);
+    opened *o = NULL;
+    frozen *f = weir_frozen_find(p->frozen, id);
+    if (f) {
+        pthread_mutex_lock(&table->opening);
+        o = atomic_load(&f->opened);
+        if (o && atomic_load(&o->refs) == 1) {
+            atomic_store(&f->opened, NULL);
+        } else {
+            o = NULL;
+        }
+        pthread_mutex_unlock(&table->opening);
+    }
+    weir_published_unref(p);
+    return o;
+}
+
+void weir_catalog_close_segment(void *self, weir_str table_id, weir_str id)
+{
+    weir_catalog *catalog = self;
+    size_t count;
+    weir_table **tables = copy_tables(catalog, &count);
+    for (size_t i = 0; i < count; i++) {
+        weir_log_state *state = weir_table_state(tables[i]);
+        if (weir_str_eq(weir_log_table_id(state), table_id)) {
+            weir_opened_unref(take_unheld(tables[i], id));
+        }
+        weir_log_state_unref(state);
+    }
+    free(tables);
 }
 
 typedef struct names {
@@ -310,12 +346,12 @@ static void *poll(void *self)
 
 static void catalog_free(weir_catalog *catalog)
 {
+    weir_fetcher_free(catalog->fetcher); /* what is being fetched is waited for */
     for (size_t i = 0; i < catalog->table_count; i++) {
         weir_table_free(catalog->tables[i]);
     }
     free(catalog->tables);
     weir_cache_free(catalog->cache);
-    weir_fetcher_free(catalog->fetcher);
     pthread_mutex_destroy(&catalog->lock);
     pthread_cond_destroy(&catalog->stop);
     free((void *)(uintptr_t)catalog->node.at);
@@ -331,9 +367,16 @@ weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error 
     pthread_condattr_t monotonic;
     catalog->options = *options;
     catalog->node = weir_str_dup(options->node);
-    catalog->cache = weir_cache_new(options->cache_path, options->cache_bytes);
     catalog->fetcher =
         weir_fetcher_new(options->store, is_remote(catalog) && options->threads ? FETCHERS : 0);
+    catalog->cache = weir_cache_new(&(weir_cache_options){.store = options->store,
+                                                          .fetcher = catalog->fetcher,
+                                                          .threads = options->threads,
+                                                          .clock = options->clock,
+                                                          .path = options->cache_path,
+                                                          .limit_bytes = options->cache_bytes,
+                                                          .close = weir_catalog_close_segment,
+                                                          .self = catalog});
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -2,6 +2,7 @@
  * section 4. I3 of section 9 is asserted here, at every publish. */
 #include "segments/catalog_table.h"
 #include "weir/log.h"
+#include "weir/uid.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ frozen *weir_frozen_ref(frozen *f)
 void weir_frozen_unref(frozen *f)
 {
     if (atomic_fetch_sub(&f->refs, 1) == 1) {
-        weir_opened_free(atomic_load(&f->opened)); /* NULL is fine */
+        weir_opened_unref(atomic_load(&f->opened)); /* NULL is fine */
         free(f);
     }
 }
@@ -28,12 +29,28 @@ static frozen *frozen_new(const weir_segment_state *s)
     memcpy(f->id, s->added.id.at, s->added.id.size);
     f->added.id.at = f->id;
     f->rev = s->rev;
+    f->uid = weir_uid_next();
     f->born = s->born;
     f->hide_count = s->hide_count;
     if (s->hide_count > 0) {
         memcpy(f->hides, s->hides, s->hide_count * sizeof(f->hides[0]));
     }
     return f;
+}
+
+frozen *weir_frozen_find(const frozen_list *list, weir_str id)
+{
+    size_t from = 0, to = list->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (weir_str_cmp(list->by_id[middle]->added.id, id) < 0) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    bool there = from < list->count && weir_str_eq(list->by_id[from]->added.id, id);
+    return there ? list->by_id[from] : NULL;
 }
 
 static void frozen_list_unref(frozen_list *list)
@@ -69,6 +86,7 @@ static void measure(frozen_list *list)
         list->rows += added->rows;
         list->bytes += added->bytes;
         list->events += added->events;
+        list->hidden += list->by_id[i]->hide_count > 0;
         list->min_ms = added->from_ms < list->min_ms ? added->from_ms : list->min_ms;
         list->max_ms = added->to_ms - 1 > list->max_ms ? added->to_ms - 1 : list->max_ms;
     }

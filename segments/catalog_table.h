@@ -12,11 +12,14 @@
 #define SEGMENTS_CATALOG_TABLE_H
 #include <pthread.h>
 #include <stdatomic.h>
+#include "segments/catalog_cache.h"
 #include "segments/fetch.h"
 #include "weir/catalog.h"
 
-typedef struct opened { /* what a query made of a frozen segment; kept with it */
+typedef struct opened {    /* what a query made of a frozen segment; kept with it */
+    _Atomic uint32_t refs; /* the frozen's, and those of views where it may be closed (lazy) */
     weir_segment *seg;
+    weir_lazy *lazy; /* a reference; NULL: the store maps */
     weir_rows *rows; /* the segment's, or those without hidden time */
     weir_str shown;  /* rows->id */
 } opened;
@@ -26,8 +29,10 @@ typedef struct frozen {
     _Atomic uint32_t refs;
     weir_added added; /* id: below */
     uint64_t rev, born;
+    uint64_t uid; /* of its rows, however often they are opened */
     char id[40];
-    opened *_Atomic opened; /* NULL: no query has opened it yet */
+    opened *_Atomic
+        opened; /* NULL: not open. With a lazy one it changes under the table's `opening` */
     uint32_t hide_count;
     weir_interval hides[];
 } frozen;
@@ -36,9 +41,9 @@ typedef struct frozen {
 typedef struct frozen_list {
     _Atomic uint32_t refs;
     size_t count;
-    frozen **by_id, **by_time; /* the references are by_id's */
-    uint64_t rows, bytes, events;
-    int64_t min_ms, max_ms; /* of all rows; min > max: none */
+    frozen **by_id, **by_time;            /* the references are by_id's */
+    uint64_t rows, bytes, events, hidden; /* hidden: segments of which some time is */
+    int64_t min_ms, max_ms;               /* of all rows; min > max: none */
 } frozen_list;
 
 struct weir_generation {
@@ -78,6 +83,7 @@ typedef struct pending_put { /* given up while it was unknown: no other bytes go
 struct weir_table {
     weir_catalog *catalog;
     weir_str name;
+    pthread_mutex_t opening; /* guards `opened` of its segments, where they may be closed again */
     pthread_mutex_t lock; /* guards current, held, busy, trouble, unreadable */
     published *current;
     published *held;  /* what queries see until `current` shows as much; NULL: current. catalog_hold.c */
@@ -131,11 +137,23 @@ published *weir_published_shown(weir_table *table); /* what a query sees: a refe
 bool weir_hold_wanted(const published *old, const published *next, const weir_commit *commit,
                       bool own);
 bool weir_hold_forbidden(const weir_commit *commit);
+frozen *weir_frozen_find(const frozen_list *list, weir_str id); /* NULL: none */
 frozen *weir_frozen_ref(frozen *f);
 void weir_frozen_unref(frozen *f);
 
-/* catalog_view.c, catalog_hidden.c */
-void weir_opened_free(opened *o);
+/* catalog_open.c: a frozen segment's rows. */
+void weir_opened_unref(opened *o);
+/* Opens what is not open yet of `list`, footers side by side. out[i]: a reference where the store
+ * cannot map; NULL: it cannot be opened, errs[i] says why. */
+void weir_frozen_open(weir_table *table, const published *p, frozen *const *list, size_t count,
+                      opened **out, weir_error *errs);
+/* Lets go of the opened segment, unless a view holds it. For the cache. */
+void weir_catalog_close_segment(void *catalog, weir_str table_id, weir_str id);
+/* The bucket of the schema's segmentGranularity where the rows lie in one, else their hull. */
+weir_interval weir_bucket_of(const weir_schema *schema, int64_t from_ms, int64_t to_ms);
+/* Druid's form: table_start_end_version. */
+weir_str weir_shown_id(weir_arena *arena, weir_str table, weir_interval interval, weir_str version);
+/* catalog_hidden.c */
 weir_rows *weir_hidden_rows_new(weir_rows *inner, const frozen *f,
                                 weir_error *err); /* NULL: its times cannot be read */
 void weir_hidden_rows_free(weir_rows *rows);
@@ -150,16 +168,4 @@ weir_table *weir_table_new(weir_catalog *catalog, weir_log_state *state); /* tak
 void weir_table_free(weir_table *table);
 /* Notes why the log cannot be folded on, or (NULL) that it can. */
 void weir_table_set_trouble(weir_table *table, const weir_error *err);
-
-/* catalog_cache.c: local copies of frozen segments, for stores that cannot map. */
-struct weir_cache *weir_cache_new(const char *path, size_t limit_bytes);
-void weir_cache_free(struct weir_cache *cache);
-/* The segment's bytes: mapped in the store, or from the cache, fetched if need be. `fetched`: they
- * came over the wire just now and nobody has looked at them. */
-bool weir_cache_open(struct weir_cache *cache, weir_store *store, weir_str table, weir_str table_id,
-                     const weir_added *added, weir_bytes *out, bool *fetched, weir_error *err);
-void weir_cache_forget(struct weir_cache *cache, weir_str table_id,
-                       weir_str id); /* its file is damaged */
-void weir_cache_adopt(struct weir_cache *cache, weir_store *store, weir_str table,
-                      weir_str table_id, weir_str id, const char *path);
 #endif

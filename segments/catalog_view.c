@@ -1,6 +1,6 @@
-/* segments/catalog_view.c - what one query sees. Frozen segments are opened by the first query that
- * meets them and shared from then on; live segments are pinned here, under the published list, so
- * that frozen and live fit together whatever happens meanwhile. */
+/* segments/catalog_view.c - what one query sees: the frozen segments that its times need, opened
+ * (catalog_open.c), and live segments, pinned here under the published list, so that frozen and
+ * live fit together whatever happens meanwhile. */
 #include "segments/catalog_table.h"
 #include "weir/log.h"
 #include "weir/hash.h"
@@ -12,6 +12,9 @@ typedef struct view {
     weir_view pub; /* first */
     published *published;
     weir_arena *arena;
+    weir_catalog *catalog;
+    opened **held; /* references, where the cache may close segments */
+    size_t held_count;
 } view;
 
 /* Stands for a segment that could not be opened: an interval, no rows. */
@@ -52,132 +55,12 @@ static void keep(weir_rows *rows)
 static const weir_rows_ops unopened = {no_chunks,    no_chunk,    no_column, no_columns,
                                        no_column_at, all_visible, NULL,      keep};
 
-/* The bucket of the schema's segmentGranularity where the rows lie in one, else their hull. */
-static weir_interval bucket_of(const weir_schema *schema, int64_t from_ms, int64_t to_ms)
-{
-    weir_interval hull = {from_ms, to_ms};
-    if (!schema || schema->segment_granularity.kind == WEIR_GRAN_NONE) {
-        return hull;
-    }
-    if (schema->segment_granularity.kind == WEIR_GRAN_ALL) {
-        return weir_interval_eternity;
-    }
-    int64_t start = weir_granularity_floor(&schema->segment_granularity, from_ms);
-    int64_t end = weir_granularity_next(&schema->segment_granularity, start);
-    return to_ms <= end ? (weir_interval){start, end} : hull;
-}
-
-/* Druid's form: table_start_end_version. */
-static weir_str shown_id(weir_arena *arena, weir_str table, weir_interval interval,
-                         weir_str version)
-{
-    char start[40], end[40];
-    weir_str from = {start, weir_time_print(start, interval.start_ms)},
-             to = {end, weir_time_print(end, interval.end_ms)};
-    return weir_arena_printf(arena, "%.*s_%.*s_%.*s_%.*s", WEIR_STR_ARG(table), WEIR_STR_ARG(from),
-                             WEIR_STR_ARG(to), WEIR_STR_ARG(version));
-}
-
-/* Opens the bytes. What came over the wire is looked at whole before it is believed: a damaged copy
- * would stay. */
-static bool open_bytes(weir_table *table, const published *p, const frozen *f, weir_str key,
-                       weir_segment **out, weir_error *err)
-{
-    weir_catalog *catalog = table->catalog;
-    weir_str table_id = weir_log_table_id(p->state);
-    weir_bytes bytes;
-    weir_segment *seg = NULL;
-    bool fetched;
-    if (!weir_cache_open(catalog->cache, catalog->options.store, table->name, table_id, &f->added,
-                         &bytes, &fetched, err)) {
-        return false;
-    }
-    bool ok = weir_segment_open_expect(key.at, bytes, f->added.footer_xxh3, &seg, err);
-    if (!ok || (fetched && !weir_segment_verify(seg, err))) {
-        weir_cache_forget(catalog->cache, table_id, f->added.id);
-        weir_segment_unref(seg);
-        return false;
-    }
-    *out = seg;
-    return true;
-}
-
-void weir_opened_free(opened *o)
-{
-    if (o) {
-        if (o->rows && o->rows != weir_segment_rows(o->seg)) {
-            weir_hidden_rows_free(o->rows);
-        }
-        weir_segment_unref(o->seg);
-        free((void *)(uintptr_t)o->shown.at);
-        free(o);
-    }
-}
-
-static opened *open_new(weir_table *table, const published *p, const frozen *f, weir_error *err)
-{
-    weir_arena *arena = weir_arena_new();
-    opened *o = NULL;
-    weir_segment *seg;
-    if (open_bytes(table, p, f, weir_key_segment(arena, table->name, f->added.id), &seg, err)) {
-        o = weir_calloc(1, sizeof(*o));
-        o->seg = seg;
-        weir_rows *rows = weir_segment_rows(seg);
-        rows->interval = bucket_of(rows->schema, f->added.from_ms, f->added.to_ms);
-        rows->id = o->shown =
-            weir_str_dup(shown_id(arena, table->name, rows->interval, f->added.id));
-        o->rows = f->hide_count > 0 ? weir_hidden_rows_new(rows, f, err) : rows;
-        if (!o->rows) {
-            weir_opened_free(o);
-            o = NULL;
-        }
-    }
-    weir_arena_free(arena);
-    return o;
-}
-
-/* What cannot be opened is said in the log once, and by the table's health until it can. */
-static void note_opened(weir_table *table, const frozen *f, const weir_error *why)
-{
-    bool news = false;
-    pthread_mutex_lock(&table->lock);
-    if (!why) {
-        bool same = weir_str_is(f->added.id, table->unreadable_id);
-        table->unreadable.code = same ? WEIR_OK : table->unreadable.code;
-    } else {
-        news = table->unreadable.code == WEIR_OK || strcmp(table->unreadable.message, why->message);
-        table->unreadable = *why;
-        snprintf(table->unreadable_id, sizeof(table->unreadable_id), "%.*s",
-                 WEIR_STR_ARG(f->added.id));
-    }
-    pthread_mutex_unlock(&table->lock);
-    if (news) {
-        weir_log(WEIR_ERROR, "catalog", "table %.*s: %s", WEIR_STR_ARG(table->name), why->message);
-    }
-}
-
-/* Two queries may open one segment at once: the first to be done is kept, the other's copy goes.
- * NULL: it cannot be opened. */
-static weir_rows *open_frozen(weir_table *table, const published *p, frozen *f, weir_error *err)
-{
-    opened *o = atomic_load_explicit(&f->opened, memory_order_acquire), *none = NULL;
-    if (!o) {
-        o = open_new(table, p, f, err);
-        note_opened(table, f, o ? NULL : err);
-        if (o && !atomic_compare_exchange_strong(&f->opened, &none, o)) {
-            weir_opened_free(o);
-            o = none;
-        }
-    }
-    return o ? o->rows : NULL;
-}
-
 static weir_rows *unopened_rows(view *v, const frozen *f)
 {
     weir_rows *rows = WEIR_ARENA_NEW(v->arena, weir_rows);
     rows->ops = &unopened;
     rows->interval = (weir_interval){f->added.from_ms, f->added.to_ms};
-    rows->id = shown_id(v->arena, v->pub.table, rows->interval, f->added.id);
+    rows->id = weir_shown_id(v->arena, v->pub.table, rows->interval, f->added.id);
     rows->uid = weir_uid_next();
     return rows;
 }
@@ -217,25 +100,191 @@ static void add_rows(view *v, weir_rows *rows, uint64_t rev, weir_str problem)
     v->pub.problems[v->pub.count++] = problem;
 }
 
-static void add_frozen(view *v, weir_table *table)
+/* A frozen segment of the view, by its place in by_time. */
+typedef struct pick {
+    size_t at;
+    opened *o; /* NULL: it cannot be opened */
+    weir_str problem;
+} pick;
+typedef struct picks {
+    size_t count, room;
+    pick *list;
+    uint64_t *chosen; /* bits, by place */
+} picks;
+
+static void choose(picks *p, size_t at)
+{
+    if (p->count == p->room) {
+        p->room = p->room ? p->room * 2 : 64;
+        p->list = weir_realloc(p->list, p->room * sizeof(*p->list));
+    }
+    p->list[p->count++] = (pick){.at = at};
+    p->chosen[at / 64] |= 1ull << at % 64;
+}
+
+static bool in_intervals(const weir_view_need *need, int64_t from_ms, int64_t to_ms)
+{
+    bool in = need->count == 0;
+    for (uint32_t i = 0; i < need->count && !in; i++) {
+        in = from_ms < need->intervals[i].end_ms && to_ms > need->intervals[i].start_ms;
+    }
+    return in;
+}
+
+/* Opens the picks from `from` on. */
+static void open_picks(view *v, weir_table *table, picks *p, size_t from)
+{
+    size_t count = p->count - from;
+    frozen **wanted = weir_alloc((count + 1) * sizeof(frozen *));
+    opened **out = weir_alloc((count + 1) * sizeof(opened *));
+    weir_error *errs = weir_calloc(count + 1, sizeof(*errs));
+    for (size_t i = 0; i < count; i++) {
+        wanted[i] = v->published->frozen->by_time[p->list[from + i].at];
+    }
+    weir_frozen_open(table, v->published, wanted, count, out, errs);
+    for (size_t i = 0; i < count; i++) {
+        p->list[from + i].o = out[i];
+        if (!out[i]) {
+            p->list[from + i].problem = weir_arena_str(v->arena, weir_str_of(errs[i].message));
+        }
+    }
+    free(wanted);
+    free(out);
+    free(errs);
+}
+
+/* The first of the list that begins at `ms` or later. */
+static size_t first_from(const frozen_list *list, int64_t ms)
+{
+    size_t lo = 0, hi = list->count;
+    while (lo < hi) {
+        size_t middle = lo + (hi - lo) / 2;
+        if (list->by_time[middle]->added.from_ms < ms) {
+            lo = middle + 1;
+        } else {
+            hi = middle;
+        }
+    }
+    return lo;
+}
+
+/* A segment whose rows lie outside of an interval is of it where its bucket reaches into it, which
+ * only its footer tells. Buckets lie side by side: from the interval's edge on, the first one that
+ * does not reach it ends the search, as does one that cannot be opened: it has no rows here. */
+static void pick_beside(view *v, weir_table *table, const weir_view_need *need, picks *p, size_t at,
+                        size_t step)
+{
+    for (; at < v->published->frozen->count; at += step) { /* a step down from 0 is beyond all */
+        if (p->chosen[at / 64] >> at % 64 & 1) {
+            continue;
+        }
+        choose(p, at);
+        open_picks(v, table, p, p->count - 1);
+        const opened *o = p->list[p->count - 1].o;
+        if (!o || !in_intervals(need, o->rows->interval.start_ms, o->rows->interval.end_ms)) {
+            weir_opened_unref(o && o->lazy ? p->list[p->count - 1].o : NULL);
+            p->count--;
+            p->chosen[at / 64] &= ~(1ull << at % 64);
+            return;
+        }
+    }
+}
+
+static void pick_intervals(view *v, weir_table *table, const weir_view_need *need, picks *p)
+{
+    const frozen_list *list = v->published->frozen;
+    for (size_t i = 0; i < list->count; i++) {
+        const weir_added *added = &list->by_time[i]->added;
+        if (in_intervals(need, added->from_ms, added->to_ms)) {
+            choose(p, i);
+        }
+    }
+    open_picks(v, table, p, 0);
+    for (uint32_t i = 0; i < need->count; i++) {
+        pick_beside(v, table, need, p, first_from(list, need->intervals[i].start_ms) - 1, SIZE_MAX);
+        pick_beside(v, table, need, p, first_from(list, need->intervals[i].end_ms), 1);
+    }
+}
+
+/* Segments with the first and the last row. */
+static void pick_ends(view *v, weir_table *table, picks *p)
+{
+    const frozen_list *list = v->published->frozen;
+    for (size_t i = 0; i < list->count; i++) {
+        const weir_added *added = &list->by_time[i]->added;
+        if (added->from_ms == list->min_ms || added->to_ms - 1 == list->max_ms) {
+            choose(p, i);
+        }
+    }
+    open_picks(v, table, p, 0);
+}
+
+/* So much time before the end of the bucket of the last row. */
+static void pick_last(view *v, weir_table *table, int64_t last_ms, picks *p)
+{
+    const frozen_list *list = v->published->frozen;
+    opened *o = NULL;
+    weir_error err;
+    frozen *last = list->count > 0 ? list->by_time[0] : NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        last = list->by_time[i]->added.to_ms > last->added.to_ms ? list->by_time[i] : last;
+    }
+    if (last) {
+        weir_frozen_open(table, v->published, &last, 1, &o, &err);
+        int64_t end = o ? o->rows->interval.end_ms : last->added.to_ms;
+        weir_interval in = {end > INT64_MIN + last_ms ? end - last_ms : INT64_MIN, INT64_MAX};
+        weir_opened_unref(o && o->lazy ? o : NULL);
+        pick_intervals(v, table, &(weir_view_need){.count = 1, .intervals = &in}, p);
+    }
+}
+
+static int compare_picks(const void *a, const void *b)
+{
+    const pick *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The view's frozen rows, in the order of the picks, which are freed. */
+static void add_picks(view *v, picks *p)
 {
     const frozen_list *list = v->published->frozen;
     const frozen *newest = NULL;
-    for (size_t i = 0; i < list->count; i++) {
-        frozen *f = list->by_time[i];
-        weir_error err = {0};
-        weir_rows *rows = open_frozen(table, v->published, f, &err);
-        if (rows) {
-            add_rows(v, rows, f->rev, (weir_str){0});
-            if (rows->schema && (!newest || f->born >= newest->born)) {
-                newest = f;
-                v->pub.schema = (weir_schema *)(uintptr_t)rows->schema;
-            }
-        } else {
-            add_rows(v, unopened_rows(v, f), f->rev,
-                     weir_arena_str(v->arena, weir_str_of(err.message)));
+    size_t room = p->count + v->published->gen_count + 1;
+    v->pub.rows = WEIR_ARENA_ARRAY(v->arena, weir_rows *, room);
+    v->pub.revs = WEIR_ARENA_ARRAY(v->arena, uint64_t, room);
+    v->pub.problems = WEIR_ARENA_ARRAY(v->arena, weir_str, room);
+    v->held = WEIR_ARENA_ARRAY(v->arena, opened *, room);
+    for (size_t i = 0; i < p->count; i++) {
+        const frozen *f = list->by_time[p->list[i].at];
+        opened *o = p->list[i].o;
+        add_rows(v, o ? o->rows : unopened_rows(v, f), f->rev, p->list[i].problem);
+        if (o && o->lazy) {
+            v->held[v->held_count++] = o;
+        }
+        if (o && o->rows->schema && (!newest || f->born >= newest->born)) {
+            newest = f;
+            v->pub.schema = (weir_schema *)(uintptr_t)o->rows->schema;
         }
     }
+    free(p->list);
+    free(p->chosen);
+}
+
+static void add_frozen(view *v, weir_table *table, const weir_view_need *need)
+{
+    const frozen_list *list = v->published->frozen;
+    picks p = {.chosen = weir_calloc(list->count / 64 + 1, sizeof(uint64_t))};
+    if (need->last_ms > 0) {
+        pick_last(v, table, need->last_ms, &p);
+    } else if (need->ends && list->hidden == 0) { /* else the last row may be a hidden one */
+        pick_ends(v, table, &p);
+    } else {
+        pick_intervals(v, table, need, &p);
+    }
+    if (p.count > 1) {
+        qsort(p.list, p.count, sizeof(*p.list), compare_picks);
+    }
+    add_picks(v, &p);
 }
 
 static void add_live(view *v)
@@ -248,9 +297,9 @@ static void add_live(view *v)
         if (!any_visible || !weir_realtime_hull(g->gen->rows, &hull)) {
             continue;
         }
-        weir_interval bucket = bucket_of(g->gen->schema, hull.start_ms, hull.end_ms);
-        weir_str id =
-            shown_id(v->arena, v->pub.table, bucket, weir_arena_printf(v->arena, "live_%u", i));
+        weir_interval bucket = weir_bucket_of(g->gen->schema, hull.start_ms, hull.end_ms);
+        weir_str id = weir_shown_id(v->arena, v->pub.table, bucket,
+                                    weir_arena_printf(v->arena, "live_%u", i));
         uint64_t rev;
         weir_rows *rows = snapshot_of(g, mask, id, &rev);
         add_rows(v, rows, rev, (weir_str){0});
@@ -264,60 +313,64 @@ static view *new_view(weir_table *table, published *p)
     view *v = WEIR_ARENA_NEW(arena, view);
     v->arena = arena;
     v->published = p;
+    v->catalog = table->catalog;
     v->pub.table = table->name;
     v->pub.version = weir_log_version(v->published->state);
     return v;
 }
 
-static void make_room(view *v, size_t room)
-{
-    v->pub.rows = WEIR_ARENA_ARRAY(v->arena, weir_rows *, room);
-    v->pub.revs = WEIR_ARENA_ARRAY(v->arena, uint64_t, room);
-    v->pub.problems = WEIR_ARENA_ARRAY(v->arena, weir_str, room);
-}
-
-weir_view *weir_table_view(weir_table *table)
+weir_view *weir_table_view_in(weir_table *table, const weir_view_need *need)
 {
     view *v = new_view(table, weir_published_shown(table));
-    make_room(v, v->published->frozen->count + v->published->gen_count + 1);
-    add_frozen(v, table);
+    add_frozen(v, table, need);
     add_live(v);
     return &v->pub;
 }
 
-static frozen *find_frozen(const frozen_list *list, weir_str id)
+static size_t place_of(const frozen_list *list, const frozen *f)
 {
-    size_t from = 0, to = list->count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (weir_str_cmp(list->by_id[middle]->added.id, id) < 0) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
+    size_t at = first_from(list, f->added.from_ms);
+    while (list->by_time[at] != f) {
+        at++;
     }
-    bool there = from < list->count && weir_str_eq(list->by_id[from]->added.id, id);
-    return there ? list->by_id[from] : NULL;
+    return at;
+}
+
+weir_view *weir_table_view(weir_table *table)
+{
+    static const weir_view_need everything;
+    return weir_table_view_in(table, &everything);
 }
 
 weir_view *weir_table_view_of(weir_table *table, const weir_str *segment_ids, size_t count,
                               weir_error *err)
 {
     view *v = new_view(table, weir_published_of(table));
-    make_room(v, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        frozen *f = find_frozen(v->published->frozen, segment_ids[i]);
-        weir_rows *rows = f ? open_frozen(table, v->published, f, err) : NULL;
-        if (!rows) {
-            if (!f) {
-                weir_fail(err, WEIR_ERR_NOT_FOUND, "segment %.*s is no longer in table %.*s",
-                          WEIR_STR_ARG(segment_ids[i]), WEIR_STR_ARG(table->name));
-            }
-            weir_view_unref(&v->pub);
-            return NULL;
+    const frozen_list *list = v->published->frozen;
+    picks p = {.chosen = weir_calloc(list->count / 64 + 1, sizeof(uint64_t))};
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++) {
+        frozen *f = weir_frozen_find(list, segment_ids[i]);
+        ok = f || weir_fail(err, WEIR_ERR_NOT_FOUND, "segment %.*s is no longer in table %.*s",
+                            WEIR_STR_ARG(segment_ids[i]), WEIR_STR_ARG(table->name));
+        if (ok) {
+            choose(&p, place_of(list, f));
         }
-        add_rows(v, rows, f->rev, (weir_str){0});
-        v->pub.schema = (weir_schema *)(uintptr_t)rows->schema;
+    }
+    if (ok) {
+        open_picks(v, table, &p, 0);
+    }
+    add_picks(v, &p);
+    for (size_t i = 0; i < v->held_count; i++) { /* whole segments are what is read here */
+        weir_lazy_begin(v->held[i]->lazy, 0, weir_lazy_size(v->held[i]->lazy));
+    }
+    for (size_t i = 0; i < v->pub.count && ok; i++) {
+        weir_str problem = v->pub.problems[i];
+        ok = problem.size == 0 || weir_fail(err, WEIR_ERR_STORE, "%.*s", WEIR_STR_ARG(problem));
+    }
+    if (!ok) {
+        weir_view_unref(&v->pub);
+        return NULL;
     }
     return &v->pub;
 }
@@ -334,6 +387,10 @@ void weir_view_unref(weir_view *pub)
         }
     }
     weir_published_unref(v->published);
+    for (size_t i = 0; i < v->held_count; i++) {
+        weir_opened_unref(v->held[i]);
+    }
+    weir_cache_shrink(v->catalog->cache);
     weir_arena_free(v->arena);
 }
 
@@ -341,6 +398,7 @@ bool weir_table_schema(weir_table *table, weir_schema **out, weir_error *err)
 {
     published *p = weir_published_of(table);
     frozen *newest = NULL;
+    opened *o = NULL;
     bool ok = true;
     *out = p->gen_count > 0 ? p->gens[p->gen_count - 1]->gen->schema : NULL;
     for (size_t i = 0; i < p->frozen->count; i++) {
@@ -348,13 +406,14 @@ bool weir_table_schema(weir_table *table, weir_schema **out, weir_error *err)
         newest = !newest || f->born >= newest->born ? f : newest;
     }
     if (!*out && newest) {
-        weir_rows *rows = open_frozen(table, p, newest, err);
-        ok = rows != NULL;
-        *out = ok ? (weir_schema *)(uintptr_t)rows->schema : NULL;
+        weir_frozen_open(table, p, &newest, 1, &o, err);
+        ok = o != NULL;
+        *out = ok ? (weir_schema *)(uintptr_t)o->rows->schema : NULL;
     }
     if (*out) {
         weir_schema_ref(*out);
     }
+    weir_opened_unref(o && o->lazy ? o : NULL);
     weir_published_unref(p);
     return ok;
 }

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <lz4.h>
 #include <lz4hc.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum {
@@ -139,11 +140,16 @@ struct weir_dict_frozen {
     weir_dict base;
     char *owner;
     weir_str file;
+    _Atomic uint64_t kept;
+    bool (*load)(void *self, weir_error *err); /* NULL: its bytes are there */
+    void *self;
+    _Atomic bool *lost;
+    _Atomic bool filled; /* what is below is set */
     uint64_t directory_bytes;
     uint32_t block_count;
-    _Atomic uint64_t kept;
-    dict_block blocks[];
+    dict_block *blocks;
 };
+static pthread_mutex_t filling = PTHREAD_MUTEX_INITIALIZER; /* held for the few stores of a fill */
 
 static bool values_of_ids(const weir_dict *base, const uint32_t *ids, uint32_t n, weir_scratch *s,
                           weir_str *out, weir_error *err);
@@ -167,7 +173,8 @@ weir_dict_frozen *weir_dict_frozen_open(const char *owner, weir_str file, weir_s
         weir_reader_left(&in) / ENTRY_BYTES < blocks) {
         return NULL;
     }
-    weir_dict_frozen *dict = weir_calloc(1, sizeof(*dict) + sizeof(*dict->blocks) * blocks);
+    weir_dict_frozen *dict = weir_calloc(1, sizeof(*dict));
+    dict->blocks = weir_calloc(blocks, sizeof(*dict->blocks));
     weir_reader firsts = {in.at + (size_t)blocks * ENTRY_BYTES, in.end};
     bool ok = true;
     for (uint32_t b = 0; b < blocks && ok; b++) {
@@ -192,6 +199,7 @@ weir_dict_frozen *weir_dict_frozen_open(const char *owner, weir_str file, weir_s
         }
     }
     if (!ok) {
+        free(dict->blocks);
         free(dict);
         return NULL;
     }
@@ -201,7 +209,80 @@ weir_dict_frozen *weir_dict_frozen_open(const char *owner, weir_str file, weir_s
     dict->file = file;
     dict->directory_bytes = directory.size;
     dict->block_count = blocks;
+    dict->filled = true;
     return dict;
+}
+
+/* Bytes that come later: the same, once they are there. */
+
+static bool is_loaded(const weir_dict *base, weir_error *err)
+{
+    const weir_dict_frozen *dict = (const weir_dict_frozen *)base;
+    return dict->load(dict->self, err);
+}
+
+static bool can_search(const weir_dict *base)
+{
+    bool loaded = is_loaded(base, NULL);
+    if (!loaded) {
+        atomic_store(((const weir_dict_frozen *)base)->lost, true);
+    }
+    return loaded;
+}
+
+static bool later_values(const weir_dict *base, const uint32_t *ids, uint32_t n, weir_scratch *s,
+                         weir_str *out, weir_error *err)
+{
+    return is_loaded(base, err) && values_of_ids(base, ids, n, s, out, err);
+}
+
+static uint32_t later_find(const weir_dict *base, weir_str value)
+{
+    return can_search(base) ? find_value(base, value) : WEIR_NO_ID;
+}
+
+static uint32_t later_lower_bound(const weir_dict *base, weir_str value)
+{
+    return can_search(base) ? lower_bound_of(base, value) : base->count;
+}
+
+weir_dict_frozen *weir_dict_frozen_later(const char *owner, weir_str file, uint32_t count,
+                                         bool (*load)(void *self, weir_error *err), void *self,
+                                         _Atomic bool *lost)
+{
+    static const weir_dict_ops later = {later_values, later_find, later_lower_bound};
+    weir_dict_frozen *dict = weir_calloc(1, sizeof(*dict));
+    dict->base = (weir_dict){.ops = &later, .count = count, .sorted = true, .uid = weir_uid_next()};
+    dict->owner = weir_strdup(owner);
+    dict->file = file;
+    dict->load = load;
+    dict->self = self;
+    dict->lost = lost;
+    return dict;
+}
+
+bool weir_dict_frozen_fill(weir_dict_frozen *dict, weir_str directory)
+{
+    if (atomic_load_explicit(&dict->filled, memory_order_acquire)) {
+        return true;
+    }
+    weir_dict_frozen *whole =
+        weir_dict_frozen_open(dict->owner, dict->file, directory, dict->base.count);
+    if (whole == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&filling);
+    if (!dict->filled) {
+        dict->directory_bytes = whole->directory_bytes;
+        dict->block_count = whole->block_count;
+        dict->blocks = whole->blocks;
+        whole->blocks = NULL;
+        whole->block_count = 0;
+        atomic_store_explicit(&dict->filled, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&filling);
+    weir_dict_frozen_free(whole);
+    return true;
 }
 
 void weir_dict_frozen_free(weir_dict_frozen *dict)
@@ -213,6 +294,7 @@ void weir_dict_frozen_free(weir_dict_frozen *dict)
         atomic_fetch_sub_explicit(&kept_bytes,
                                   atomic_load_explicit(&dict->kept, memory_order_relaxed),
                                   memory_order_relaxed);
+        free(dict->blocks);
         free(dict->owner);
         free(dict);
     }
@@ -230,8 +312,9 @@ uint32_t weir_dict_frozen_blocks(const weir_dict_frozen *dict)
 
 uint64_t weir_dict_frozen_bytes(const weir_dict_frozen *dict)
 {
-    uint64_t bytes = dict->directory_bytes;
-    for (uint32_t b = 0; b < dict->block_count; b++) {
+    bool filled = atomic_load_explicit(&dict->filled, memory_order_acquire);
+    uint64_t bytes = filled ? dict->directory_bytes : 0;
+    for (uint32_t b = 0; filled && b < dict->block_count; b++) {
         bytes += dict->blocks[b].stored;
     }
     return bytes;
@@ -252,6 +335,12 @@ bool weir_dict_frozen_check(const weir_dict_frozen *dict, uint32_t *block)
         }
     }
     return true;
+}
+
+weir_block_ref weir_dict_frozen_block(const weir_dict_frozen *dict, uint32_t block)
+{
+    const dict_block *at = &dict->blocks[block];
+    return (weir_block_ref){at->offset, at->stored, at->xxh3};
 }
 
 /* ---- blocks ---- */

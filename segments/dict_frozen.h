@@ -22,14 +22,25 @@ typedef struct weir_dict_frozen weir_dict_frozen;
  * blocks are not looked at here. */
 weir_dict_frozen *weir_dict_frozen_open(const char *owner, weir_str file, weir_str directory,
                                         uint32_t count);
+/* One whose bytes come later. `load(self)` is asked before anything is read, by any thread: it
+ * makes all bytes readable and checked, and calls weir_dict_frozen_fill; it is quick when it did so
+ * before. A search for which it fails has no way to say so: *lost becomes true, and all that was
+ * concluded from the dictionary is worth nothing. */
+weir_dict_frozen *weir_dict_frozen_later(const char *owner, weir_str file, uint32_t count,
+                                         bool (*load)(void *self, weir_error *err), void *self,
+                                         _Atomic bool *lost);
+/* Opens the directory of such a one; more than once is fine. False: it is not sound. */
+bool weir_dict_frozen_fill(weir_dict_frozen *dict, weir_str directory);
 void weir_dict_frozen_free(weir_dict_frozen *dict);
 const weir_dict *weir_dict_frozen_dict(const weir_dict_frozen *dict);
 /* Every block's checksum; false: *block is the first damaged one. find and lower_bound cannot say
  * that a block is damaged, so this comes first. */
 bool weir_dict_frozen_check(const weir_dict_frozen *dict, uint32_t *block);
+weir_block_ref weir_dict_frozen_block(const weir_dict_frozen *dict, uint32_t block); /* its place */
 /* Every value decodes, they ascend and are distinct. */
 bool weir_dict_frozen_verify(const weir_dict_frozen *dict, weir_error *err);
-uint64_t weir_dict_frozen_bytes(const weir_dict_frozen *dict); /* in the file, directory included */
+/* In the file, directory included. One that is not filled: 0. */
+uint64_t weir_dict_frozen_bytes(const weir_dict_frozen *dict);
 uint32_t weir_dict_frozen_blocks(const weir_dict_frozen *dict);
 uint64_t weir_dict_frozen_kept_bytes(void); /* opened blocks of the process */
 #endif

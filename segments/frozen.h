@@ -37,6 +37,8 @@ typedef struct frozen_column {
     weir_segment *seg;
     frozen_chunk *chunks;
     weir_block_ref directory;
+    uint64_t
+        dict_from; /* its blocks lie from here to the directory; known where bytes are brought */
     uint32_t value_count;
     uint64_t value_bytes;
     weir_dict_frozen *dict;     /* NULL: only null */
@@ -58,6 +60,7 @@ struct weir_segment {
     _Atomic uint32_t refs;
     char *name;
     weir_bytes bytes;
+    _Atomic bool lost; /* weir_segment_is_lost */
     uint64_t footer_offset, footer_xxh3;
     uint32_t row_count, chunk_count, column_count; /* hidden ones included: they are last */
     uint32_t hidden_count, version;
@@ -94,7 +97,16 @@ const weir_postings *frozen_postings(const frozen_column *col, uint32_t chunk, w
 /* Null bitmap of a chunk of lists, unaligned; NULL: none. */
 const uint8_t *frozen_list_nulls(const frozen_column *col, uint32_t chunk,
                                  const weir_encoded *offsets);
-bool frozen_block_is_good(const weir_segment *seg, const weir_block_ref *ref);
+/* Its checksum is right; where bytes are brought it is fetched, and again if it is damaged, and
+ * then err says what is wrong with it. */
+bool frozen_block_is_good(const weir_segment *seg, const weir_block_ref *ref, weir_error *err);
+
+/* Where bytes are brought (frozen_lazy.c). */
+frozen_column *frozen_find(const weir_segment *seg, weir_str name); /* NULL: none of that name */
+void frozen_find_dictionaries(weir_segment *seg);                   /* sets dict_from of all */
+bool frozen_dict_load(void *column, weir_error *err);
+uint64_t frozen_dict_bytes(frozen_column *col); /* in the file; any segment */
+weir_ready frozen_prepare(weir_rows *rows, const weir_need *need, weir_wake wake, weir_error *err);
 
 extern const weir_column_ops frozen_column_ops, frozen_damaged_ops;
 extern const weir_dict_ops frozen_null_dict_ops, frozen_damaged_dict_ops;

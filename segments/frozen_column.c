@@ -14,11 +14,6 @@ bool frozen_fail(const frozen_column *col, uint32_t chunk, const char *what, wei
                      col->seg->name, WEIR_STR_ARG(col->base.name), chunk, what);
 }
 
-bool frozen_block_is_good(const weir_segment *seg, const weir_block_ref *ref)
-{
-    return weir_checksum_is(seg->bytes.at + ref->offset, ref->size, ref->xxh3);
-}
-
 /* ---- parts ---- */
 
 typedef enum part_kind {
@@ -93,8 +88,12 @@ static const void *open_part(const frozen_column *col, uint32_t chunk, part_kind
         return &part->as;
     }
     opened fresh;
-    if (!frozen_block_is_good(col->seg, &part->ref)) {
-        frozen_fail(col, chunk, "a checksum does not match", err);
+    if (!frozen_block_is_good(col->seg, &part->ref, err)) {
+        if (col->seg->bytes.ops) {
+            weir_fail_in(err, "column '%.*s', chunk %u", WEIR_STR_ARG(col->base.name), chunk);
+        } else {
+            frozen_fail(col, chunk, "a checksum does not match", err);
+        }
         return NULL;
     }
     if (!open_checked(col, chunk, kind, frozen_bytes(col->seg, &part->ref), &fresh)) {
@@ -429,7 +428,7 @@ static bool sum(const weir_column *base, uint32_t chunk, uint32_t from, uint32_t
 
 static uint64_t own_bytes(const frozen_column *col)
 {
-    uint64_t total = col->dict ? weir_dict_frozen_bytes(col->dict) : 0;
+    uint64_t total = frozen_dict_bytes((frozen_column *)(uintptr_t)col);
     for (uint32_t c = 0; c < col->seg->chunk_count; c++) {
         const frozen_chunk *chunk = &col->chunks[c];
         total += chunk->values.ref.size + (chunk->items ? chunk->items->ref.size : 0) +

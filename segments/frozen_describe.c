@@ -122,7 +122,7 @@ static void name_members(weir_json *json, const frozen_column *col)
 static void describe_column(const frozen_column *col, bool per_chunk, weir_json *json)
 {
     uint64_t values = 0, index = 0, nulls = 0,
-             dictionary = col->dict ? weir_dict_frozen_bytes(col->dict) : 0;
+             dictionary = frozen_dict_bytes((frozen_column *)(uintptr_t)col);
     for (uint32_t c = 0; c < col->seg->chunk_count; c++) {
         const frozen_chunk *chunk = &col->chunks[c];
         values += chunk->values.ref.size + (chunk->items ? chunk->items->ref.size : 0);
@@ -333,12 +333,13 @@ bool weir_segment_verify(weir_segment *seg, weir_error *err)
     for (uint32_t i = 0; i < seg->column_count && ok; i++) {
         frozen_column *col = seg->columns[i];
         uint32_t block;
-        if (col->dict && !weir_dict_frozen_check(col->dict, &block)) {
+        if (col->dict && !col->seg->bytes.ops && !weir_dict_frozen_check(col->dict, &block)) {
             ok = weir_fail(err, WEIR_ERR_CORRUPT,
                            "segment '%s' is damaged: column '%.*s': the checksum of block %u of "
                            "its dictionary does not match",
                            seg->name, WEIR_STR_ARG(col->base.name), block);
-        } else if (col->dict && !weir_dict_frozen_verify(col->dict, err)) {
+        } else if (col->dict && ((col->seg->bytes.ops && !frozen_dict_load(col, err)) ||
+                                 !weir_dict_frozen_verify(col->dict, err))) {
             ok = weir_fail_in(err, "segment '%s', column '%.*s'", seg->name,
                               WEIR_STR_ARG(col->base.name));
         }

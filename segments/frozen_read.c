@@ -54,7 +54,7 @@ bool weir_bytes_map(const char *path, weir_bytes *out, weir_error *err)
     if (ok) {
         mapping *map = weir_alloc(sizeof(*map));
         *map = (mapping){at, (size_t)st.st_size};
-        *out = (weir_bytes){at, (size_t)st.st_size, unmap, map};
+        *out = (weir_bytes){at, (size_t)st.st_size, unmap, map, NULL};
     }
     return ok;
 }
@@ -122,7 +122,7 @@ static void rows_chunk(const weir_rows *rows, uint32_t chunk, weir_chunk_info *o
  * searches have no way to say "damaged". */
 static const weir_column *checked_column(frozen_column *col)
 {
-    if (col->dict == NULL) {
+    if (col->dict == NULL || col->seg->bytes.ops) { /* brought: its dictionary checks itself */
         return &col->base;
     }
     uint8_t state = atomic_load_explicit(&col->dict_state, memory_order_acquire);
@@ -135,20 +135,24 @@ static const weir_column *checked_column(frozen_column *col)
     return state == FROZEN_GOOD ? &col->base : &col->damaged;
 }
 
-static const weir_column *rows_column(const weir_rows *rows, weir_str name)
+frozen_column *frozen_find(const weir_segment *seg, weir_str name)
 {
-    const weir_segment *seg = (const weir_segment *)rows;
     for (uint32_t i = 0; i < seg->column_count; i++) {
         if (weir_str_eq(seg->columns[i]->base.name, name)) {
-            return checked_column(seg->columns[i]);
+            return seg->columns[i];
         }
     }
     weir_str column;
     bool array;
-    const weir_column *col =
-        weir_path_is_root(name, &column, &array) ? rows_column(rows, column) : NULL;
-    return col && col->type.kind != WEIR_COMPLEX && array == (col->type.kind == WEIR_ARRAY) ? col
-                                                                                            : NULL;
+    frozen_column *col = weir_path_is_root(name, &column, &array) ? frozen_find(seg, column) : NULL;
+    weir_kind kind = col ? (weir_kind)col->base.type.kind : WEIR_COMPLEX;
+    return kind != WEIR_COMPLEX && array == (kind == WEIR_ARRAY) ? col : NULL;
+}
+
+static const weir_column *rows_column(const weir_rows *rows, weir_str name)
+{
+    frozen_column *col = frozen_find((const weir_segment *)rows, name);
+    return col ? checked_column(col) : NULL;
 }
 
 static uint32_t rows_column_count(const weir_rows *rows)
@@ -180,6 +184,16 @@ static const weir_rows_ops rows_ops = {
     .column_count = rows_column_count,
     .column_at = rows_column_at,
     .visible = rows_visible,
+    .unref = rows_unref,
+};
+static const weir_rows_ops brought_ops = {
+    .chunks = rows_chunks,
+    .chunk = rows_chunk,
+    .column = rows_column,
+    .column_count = rows_column_count,
+    .column_at = rows_column_at,
+    .visible = rows_visible,
+    .prepare = frozen_prepare,
     .unref = rows_unref,
 };
 
@@ -266,7 +280,7 @@ static bool take_chunk(weir_segment *seg, weir_reader *in, frozen_column *col, u
 }
 
 /* Opens the dictionary's directory; its own checksum is looked at now (it is small), its blocks' on
- * first use. */
+ * first use. Where bytes are brought the directory comes with them. */
 static bool take_dictionary(weir_segment *seg, weir_reader *in, frozen_column *col)
 {
     uint64_t count, bytes;
@@ -282,15 +296,19 @@ static bool take_dictionary(weir_segment *seg, weir_reader *in, frozen_column *c
         col->base.dict = &col->null_dict;
         return true;
     }
-    if (!frozen_block_is_good(seg, &col->directory)) {
-        return false;
-    }
     weir_str file = {(const char *)seg->bytes.at, seg->footer_offset};
     char owner[300];
     snprintf(owner, sizeof(owner), "segment '%s', column '%.*s'", seg->name,
              WEIR_STR_ARG(col->base.name));
-    col->dict =
-        weir_dict_frozen_open(owner, file, frozen_bytes(seg, &col->directory), col->value_count);
+    if (seg->bytes.ops) {
+        col->dict = col->directory.size > 0
+                        ? weir_dict_frozen_later(owner, file, col->value_count, frozen_dict_load,
+                                                 col, &seg->lost)
+                        : NULL;
+    } else if (frozen_block_is_good(seg, &col->directory, NULL)) {
+        col->dict = weir_dict_frozen_open(owner, file, frozen_bytes(seg, &col->directory),
+                                          col->value_count);
+    }
     if (col->dict == NULL) {
         return false;
     }
@@ -432,7 +450,7 @@ static bool find_footer(weir_segment *seg, const uint64_t *expected, weir_str *f
     uint64_t xxh3 = 0;
     uint32_t footer_size = 0, version = 0;
     if (size < WEIR_SEGMENT_MAGIC_BYTES + WEIR_SEGMENT_TAIL_BYTES ||
-        memcmp(at, WEIR_SEGMENT_HEAD, WEIR_SEGMENT_MAGIC_BYTES) != 0 ||
+        (!seg->bytes.ops && memcmp(at, WEIR_SEGMENT_HEAD, WEIR_SEGMENT_MAGIC_BYTES) != 0) ||
         memcmp(at + size - WEIR_SEGMENT_MAGIC_BYTES, WEIR_SEGMENT_END, WEIR_SEGMENT_MAGIC_BYTES) !=
             0) {
         return weir_fail(err, WEIR_ERR_CORRUPT, "'%s' is not a segment, or cut short", seg->name);
@@ -473,12 +491,15 @@ static bool open_segment(const char *name, weir_bytes bytes, const uint64_t *exp
     atomic_init(&seg->refs, 1);
     seg->name = weir_strdup(name);
     seg->bytes = bytes;
-    seg->rows.ops = &rows_ops;
+    seg->rows.ops = bytes.ops ? &brought_ops : &rows_ops;
     seg->rows.id = weir_str_of(seg->name);
     seg->rows.uid = weir_uid_next();
     if (!find_footer(seg, expected, &footer, err) || !read_footer(seg, footer, err)) {
         weir_segment_unref(seg);
         return false;
+    }
+    if (bytes.ops) {
+        frozen_find_dictionaries(seg);
     }
     *out = seg;
     return true;

@@ -368,7 +368,7 @@ static bool dir_map(weir_store *store, weir_str key, weir_bytes *out, weir_error
     }
     close(fd);
     weir_bytes *self = weir_alloc(sizeof(*self));
-    *self = (weir_bytes){at, size, release_map, self};
+    *self = (weir_bytes){at, size, release_map, self, NULL};
     *out = *self;
     return true;
 }

@@ -14,10 +14,10 @@ typedef struct weir_catalog_options {
     const weir_clock *clock;  /* borrowed */
     weir_str node;            /* advertised host:port, for `node` in commits */
     const char *work_path;    /* folder for local files under way; NULL: none can be made */
-    const char *cache_path;   /* folder for cached segments; NULL: segments that cannot be mapped are kept in memory */
+    const char *cache_path;   /* folder for what is kept of segments that cannot be mapped; NULL: memory */
     bool threads;             /* false: the simulation calls weir_catalog_step itself */
     int32_t poll_ms;          /* how often the log's end is asked for others' commits; 0: 1000 */
-    size_t cache_bytes;       /* of cached segments, for stores that cannot map; 0: 16 GiB */
+    size_t cache_bytes;       /* of what is kept of segments, for stores that cannot map; 0: 16 GiB. What running queries hold may be beyond it */
     /* Waits; NULL: sleeps. A simulation lets its virtual time pass here (and other processes run). Nothing here sleeps in any other way. */
     void (*wait)(void *self, int64_t ms);
     void *wait_self;
@@ -102,8 +102,17 @@ typedef struct weir_view {
     struct weir_schema *schema; /* of the newest rows; NULL: none */
     weir_str *problems;        /* per rows[i]: empty, or why it could not be opened (the query fails with it when it needs those rows) */
 } weir_view;
-weir_view *weir_table_view(weir_table *table); /* opens segments that no query has opened yet */
-/* The same of these frozen segments alone, in this order. NULL: NOT_FOUND, one of them is no longer there; or it cannot be opened. */
+/* What a query reads of a table: segments outside of it are not in its view, and are not opened. All zero: everything. */
+typedef struct weir_view_need {
+    uint32_t count;                 /* segments with rows, or a bucket, in one of these; 0: in any time */
+    const weir_interval *intervals;
+    bool ends;                      /* only those with the first and the last row */
+    int64_t last_ms;                /* only those that reach into so much time before the last row's end; 0: any */
+} weir_view_need;
+/* Opens segments that no query has opened yet; where the store cannot map, their footers are fetched side by side. */
+weir_view *weir_table_view_in(weir_table *table, const weir_view_need *need);
+weir_view *weir_table_view(weir_table *table); /* of everything */
+/* Of these frozen segments alone, in this order. NULL: NOT_FOUND, one of them is no longer there; or it cannot be opened. */
 weir_view *weir_table_view_of(weir_table *table, const weir_str *segment_ids, size_t count, weir_error *err);
 void weir_view_unref(weir_view *view);
 /* A reference to the schema of the newest rows, live or frozen; *out NULL: there are none, or they have none. Opens one segment at most. */

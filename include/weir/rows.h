@@ -61,7 +61,7 @@ struct weir_column {
 
 typedef enum weir_ready { WEIR_READY, WEIR_WAIT, WEIR_FAILED } weir_ready;
 typedef struct weir_need {
-    uint32_t chunk, count; /* chunks [chunk, chunk + count) */
+    uint32_t chunk, count; /* chunks [chunk, chunk + count); none: the dictionaries alone */
     uint32_t column_count;
     const weir_str *columns;
 } weir_need;
@@ -78,7 +78,8 @@ typedef struct weir_rows_ops {
     const weir_column *(*column_at)(const weir_rows *rows, uint32_t i); /* __time first, then dimensions, then metrics */
     /* Rows of the chunk that may be seen: false = all of them; else `out` (memory from `s`): masked sources and hidden time are left out. */
     bool (*visible)(const weir_rows *rows, uint32_t chunk, weir_scratch *s, weir_sel *out);
-    /* Makes bytes readable without blocking. WAIT: a fetch has begun, wake is called once. NULL: always ready. */
+    /* Makes bytes readable without blocking. WAIT: a fetch has begun, wake is called once, by any thread, and prepare is to be asked again (it says then
+     * whether the fetch failed). wake.call NULL: only begins it. NULL: always ready. What was not prepared is fetched by whoever reads it, who waits. */
     weir_ready (*prepare)(weir_rows *rows, const weir_need *need, weir_wake wake, weir_error *err);
     void (*unref)(weir_rows *rows);
 } weir_rows_ops;

@@ -4,12 +4,24 @@
 #include "weir/rows.h"
 #include "weir/schema.h"
 
-/* Where a file's bytes come from. Mapped whole today; by column chunk from the store later (prepare). Owned by the segment. */
+/* Bytes that are brought as they are needed (segments/lazy.h): `at` and `size` are the whole file's, and what is not there yet must not be read. */
+typedef struct weir_span {
+    uint64_t from, size;
+} weir_span;
+typedef struct weir_bytes_ops {
+    /* As prepare of weir_rows_ops: READY when all spans are there. `most`: no more gets than that, but for one a span. */
+    weir_ready (*bring)(void *self, const weir_span *spans, uint32_t count, uint32_t most, weir_wake wake, weir_error *err);
+    bool (*need)(void *self, uint64_t from, uint64_t size, weir_error *err); /* waits for them */
+    /* What is there is damaged: gets it again, until its checksum is right. */
+    bool (*mend)(void *self, uint64_t from, uint64_t size, uint64_t xxh3, weir_error *err);
+} weir_bytes_ops;
+/* Where a file's bytes come from. Owned by the segment. */
 typedef struct weir_bytes {
     const uint8_t *at;
     size_t size;
     void (*release)(void *self);
     void *self;
+    const weir_bytes_ops *ops; /* NULL: all of them are there, mapped or in memory. Else the caller has brought the footer */
 } weir_bytes;
 bool weir_bytes_map(const char *path, weir_bytes *out, weir_error *err); /* mmap */
 
@@ -19,6 +31,8 @@ bool weir_segment_open(const char *name, weir_bytes bytes, weir_segment **out, w
 /* The same with the footer's known hash (from the table log). */
 bool weir_segment_open_expect(const char *name, weir_bytes bytes, uint64_t footer_xxh3, weir_segment **out, weir_error *err);
 weir_rows *weir_segment_rows(weir_segment *seg); /* borrowed */
+/* A search in a dictionary could not be answered, as its bytes could not be had: the segment is to be opened anew, and nothing kept of it. */
+bool weir_segment_is_lost(const weir_segment *seg);
 weir_segment *weir_segment_ref(weir_segment *seg);
 void weir_segment_unref(weir_segment *seg);
 bool weir_segment_verify(weir_segment *seg, weir_error *err); /* every checksum, every value decodes, every index agrees with its column */

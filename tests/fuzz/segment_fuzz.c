@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     weir_segment *seg;
     weir_scratch s = {0};
-    if (weir_segment_open("fuzz", (weir_bytes){exact, file.size, free, exact}, &seg, NULL)) {
+    if (weir_segment_open("fuzz", (weir_bytes){exact, file.size, free, exact, NULL}, &seg, NULL)) {
         weir_rows *rows = weir_segment_rows(seg);
         uint32_t count = rows->ops->column_count(rows);
         for (uint32_t k = 0; k < count + 2; k++) { /* and two that are hidden */

@@ -255,7 +255,7 @@ static void note_segment(change *n, const weir_added *added)
         world_fail(w, "I6: commit %lu adds %.*s, which is not in the store", n->c->version,
                    WEIR_STR_ARG(key));
     } else if (!weir_segment_open_expect(
-                   key.at, (weir_bytes){(const uint8_t *)bytes.at, bytes.size, release, NULL},
+                   key.at, (weir_bytes){(const uint8_t *)bytes.at, bytes.size, release, NULL, NULL},
                    added->footer_xxh3, &seg, &err)) {
         world_fail(w, "I6: %s", err.message);
     } else {

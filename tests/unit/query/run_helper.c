@@ -285,7 +285,7 @@ static void add_frozen(fixture *f, uint32_t from, uint32_t to)
         if (!weir_realtime_freeze(rt, &parts[i], (weir_file){&buf, append_to}, false, &info, &err)) {
             fail_msg("freeze: %s", err.message);
         }
-        weir_bytes bytes = {(uint8_t *)buf.at, buf.size, free_bytes, buf.at};
+        weir_bytes bytes = {(uint8_t *)buf.at, buf.size, free_bytes, buf.at, NULL};
         if (!weir_segment_open("test", bytes, &seg, &err)) {
             fail_msg("open: %s", err.message);
         }

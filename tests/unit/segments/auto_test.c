@@ -484,7 +484,7 @@ static weir_segment *open_bytes(weir_buf *bytes)
 {
     weir_segment *seg;
     weir_error err;
-    weir_bytes whole = {(const uint8_t *)bytes->at, bytes->size, free_bytes, bytes};
+    weir_bytes whole = {(const uint8_t *)bytes->at, bytes->size, free_bytes, bytes, NULL};
     if (!weir_segment_open("s", whole, &seg, &err)) {
         fail_msg("%s", err.message);
     }
@@ -945,7 +945,7 @@ static void a_frozen_file_with_a_flipped_byte_is_refused_or_fails_by_name(void *
         weir_error err;
         weir_buf_str(copy, weir_buf_view(whole));
         copy->at[below(d, (uint32_t)copy->size)] ^= (char)(1 << below(d, 8));
-        weir_bytes bytes = {(const uint8_t *)copy->at, copy->size, free_bytes, copy};
+        weir_bytes bytes = {(const uint8_t *)copy->at, copy->size, free_bytes, copy, NULL};
         if (weir_segment_open("s", bytes, &seg, &err)) {
             if (!weir_segment_verify(seg, &err)) { /* else padding was hit */
                 assert_non_null(strstr(err.message, "'s'"));

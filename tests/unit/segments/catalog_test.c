@@ -729,6 +729,18 @@ static void a_source_that_is_added_while_a_view_is_made_is_not_in_it(void **stat
     weir_generation_unref(gen);
 }
 
+/* Whether all rows' times can be read. */
+static bool can_read(const weir_view *view)
+{
+    weir_scratch scratch = {0};
+    weir_error err = {0};
+    weir_vec times;
+    const weir_column *col = view->rows[0]->ops->column(view->rows[0], WEIR_STR("__time"));
+    bool ok = col && col->ops->read(col, 0, 0, 1000, false, &scratch, &times, &err);
+    weir_scratch_done(&scratch);
+    return ok;
+}
+
 static void a_segment_damaged_on_its_way_is_fetched_again(void **state)
 {
     fixture *f = *state;
@@ -739,10 +751,13 @@ static void a_segment_damaged_on_its_way_is_fetched_again(void **state)
     assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
     weir_store_memory_faults(f->store, &(weir_store_faults){.flip_ppm = 1000000});
     weir_view *view = weir_table_view(table);
-    assert_int_not_equal(view->problems[0].size, 0);
+    assert_true(view->problems[0].size > 0 || !can_read(view)); /* its footer, or its rows */
     weir_view_unref(view);
     weir_store_memory_faults(f->store, &(weir_store_faults){0});
     assert_int_equal(rows_seen(table), 1000);
+    view = weir_table_view(table);
+    assert_true(can_read(view));
+    weir_view_unref(view);
 }
 
 static void a_refresh_beside_a_waiting_commit_ends(void **state)

@@ -222,7 +222,7 @@ static weir_bytes copy_bytes(const char *at, size_t size)
 {
     uint8_t *copy = malloc(size + 1);
     memcpy(copy, at, size);
-    return (weir_bytes){copy, size, free_bytes, copy};
+    return (weir_bytes){copy, size, free_bytes, copy, NULL};
 }
 
 /* ---- comparing ---- */

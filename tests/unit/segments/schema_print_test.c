@@ -126,7 +126,7 @@ static void a_segment_keeps_its_schema(void **state)
     weir_segment_writer *w = weir_segment_writer_new((weir_file){&file, append}, schema, 2, false);
     assert_true(weir_segment_put_time(w, times, &err));
     assert_true(weir_segment_writer_end(w, &info, &err));
-    assert_true(weir_segment_open("s", (weir_bytes){(uint8_t *)file.at, file.size, NULL, NULL},
+    assert_true(weir_segment_open("s", (weir_bytes){(uint8_t *)file.at, file.size, NULL, NULL, NULL},
                                   &seg, &err));
     assert_same(schema, weir_segment_rows(seg)->schema);
     weir_segment_unref(seg);
