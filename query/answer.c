@@ -102,6 +102,36 @@ void weir_answer_run_ended(weir_answer *answer)
     pthread_mutex_unlock(&answer->lock);
 }
 
+bool weir_answer_may_start_again(weir_answer *answer)
+{
+    pthread_mutex_lock(&answer->lock);
+    bool may = !answer->open && !answer->again;
+    if (may) {
+        answer->again = true;
+        answer->run = NULL;
+        answer->runs++;
+    }
+    pthread_mutex_unlock(&answer->lock);
+    return may;
+}
+
+void weir_answer_start_again(weir_answer *answer)
+{
+    pthread_mutex_lock(&answer->lock);
+    answer->pending.size = 0;
+    pthread_mutex_unlock(&answer->lock);
+    answer->fresh.size = answer->kept.size = answer->context.size = 0;
+    answer->given_bytes = 0;
+    answer->row_count = 0;
+    answer->keep = false;
+    answer->etag[0] = 0;
+    answer->segments = NULL;
+    answer->native = NULL;
+    answer->views = answer->seen = NULL;
+    weir_arena_free(answer->arena);
+    answer->arena = weir_arena_new();
+}
+
 void weir_answer_started(weir_answer *answer, weir_query_run *run, uint32_t runs)
 {
     pthread_mutex_lock(&answer->lock);

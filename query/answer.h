@@ -48,6 +48,8 @@ struct weir_answer {
     size_t flight_bytes;    /* that may wait for the client */
     weir_buf fresh; /* what the writer appends to */
     weir_memo_key key; /* of the whole answer */
+    bool again;        /* it runs for the second time, as a segment was gone */
+    weir_error failed; /* why the first one ended */
     bool keep;         /* put what is written into the memo of answers at the end */
     weir_buf kept;     /* what was flushed of it */
 };
@@ -62,6 +64,9 @@ void weir_answer_end(weir_answer *answer, const weir_error *err);
 void weir_answer_started(weir_answer *answer, weir_query_run *run, uint32_t runs);
 /* A run ended and another one may follow. */
 void weir_answer_run_ended(weir_answer *answer);
+/* The run ended, nothing was given yet, and it was the first one. */
+bool weir_answer_may_start_again(weir_answer *answer);
+void weir_answer_start_again(weir_answer *answer); /* forgets what was written */
 /* Makes a waiting run look at its ctl, or at the room. */
 void weir_answer_poke(weir_answer *answer);
 #endif

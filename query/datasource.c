@@ -254,7 +254,7 @@ bool weir_engine_datasource(weir_engine *engine, weir_str name, weir_str interva
     weir_arena *arena = weir_arena_new();
     weir_json json = {.out = out};
     weir_table *table = weir_catalog_table(weir_engine_catalog(engine), name);
-    weir_view none = {0}, *view = table ? weir_table_view(table) : &none;
+    weir_view none = {0}, *view = table ? weir_table_view_in(table, &(weir_view_need){.count = 1, .intervals = &interval}) : &none;
     write_part(view, interval, part, arena, &json);
     if (table) {
         weir_view_unref(view);

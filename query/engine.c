@@ -124,8 +124,22 @@ static void leave_lane(weir_answer *answer)
     }
 }
 
+static void let_views_go(weir_answer *answer)
+{
+    if (answer->writer) {
+        weir_native_writer_done(answer->writer);
+        answer->writer = NULL;
+    }
+    for (uint32_t i = 0; i < answer->view_count; i++) {
+        if (answer->views[i]->version > 0) { /* else an empty view of no table */
+            weir_view_unref(answer->views[i]);
+        }
+    }
+    answer->view_count = 0;
+}
+
 /* The end of every query, good or bad: bytes to the web, figures, memory back. The engine's reference is the last thing it touches. */
-static void finish(weir_answer *answer, const weir_error *err)
+static void end(weir_answer *answer, const weir_error *err)
 {
     if (err && (err->code == WEIR_ERR_CORRUPT || err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_INTERNAL)) {
         weir_log(WEIR_ERROR, "query", "%.*s: %s", WEIR_STR_ARG(answer->query_id), err->message);
@@ -133,15 +147,59 @@ static void finish(weir_answer *answer, const weir_error *err)
     leave_lane(answer);
     weir_answer_end(answer, err);
     leave(answer->engine, answer, err ? err->code : WEIR_OK);
-    if (answer->writer) {
-        weir_native_writer_done(answer->writer);
-    }
-    for (uint32_t i = 0; i < answer->view_count; i++) {
-        if (answer->views[i]->version > 0) { /* else an empty view of no table */
-            weir_view_unref(answer->views[i]);
-        }
-    }
+    let_views_go(answer);
     weir_answer_unref(answer);
+}
+
+/* Whether the log knows by now that a segment of the view is no more: what could not be read of it is then no loss. */
+static bool is_out_of_date(weir_engine *engine, const weir_view *view)
+{
+    weir_table *table = weir_catalog_table(engine->options.catalog, view->table);
+    weir_error err;
+    bool gone = false;
+    if (table && weir_table_refresh(table, &err)) {
+        weir_log_state *state = weir_table_state(table);
+        for (uint32_t i = 0; i < view->count && !gone; i++) {
+            weir_str id = view->rows[i]->id; /* ends with the id that the log knows */
+            const char *mark = view->rows[i]->live ? NULL : memrchr(id.at, '_', id.size);
+            size_t at = mark ? (size_t)(mark - id.at) + 1 : 0;
+            gone = mark && !weir_log_segment(state, (weir_str){id.at + at, id.size - at});
+        }
+        weir_log_state_unref(state);
+    }
+    return gone;
+}
+
+static void again_job(void *self)
+{
+    weir_answer *answer = self;
+    bool again = false;
+    for (uint32_t i = 0; i < answer->view_count; i++) {
+        again = (answer->views[i]->version > 0 && is_out_of_date(answer->engine, answer->views[i])) || again;
+    }
+    weir_error err = answer->failed;
+    if (!again) {
+        end(answer, &err);
+        return;
+    }
+    leave_lane(answer);
+    let_views_go(answer);
+    weir_answer_start_again(answer);
+    uint32_t failed = WEIR_STOP_FAILED;
+    atomic_compare_exchange_strong(&answer->ctl.stop, &failed, WEIR_GO);
+    plan_job(answer);
+}
+
+/* A segment may be gone since the view was taken, and its object with it (PROTOCOL.md, section 4). */
+static void finish(weir_answer *answer, const weir_error *err)
+{
+    bool unread = err && (err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_CORRUPT) && answer->view_count > 0;
+    if (!unread || !weir_answer_may_start_again(answer)) {
+        end(answer, err);
+        return;
+    }
+    answer->failed = *err;
+    weir_pool_submit(answer->engine->planners, again_job, answer);
 }
 
 /* Whether the answer is known already, here or to the client; then `fresh` holds it, or it has no body. */
@@ -263,7 +321,7 @@ static void take_views(weir_answer *answer)
     answer->views = WEIR_ARENA_ARRAY(answer->arena, weir_view *, native->table_count);
     for (uint32_t i = 0; i < native->table_count; i++) {
         weir_table *table = weir_catalog_table(answer->engine->options.catalog, native->tables[i]);
-        answer->views[i] = table ? weir_table_view(table) : empty_view(answer->arena, native->tables[i]);
+        answer->views[i] = table ? weir_table_view_in(table, &native->needs[i]) : empty_view(answer->arena, native->tables[i]);
     }
     answer->view_count = native->table_count;
     answer->seen = answer->views;

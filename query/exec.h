@@ -13,6 +13,7 @@ typedef struct weir_lane {
     weir_run run;         /* scratch, ctl, err (below), cache of derived dictionaries */
     weir_scratch scratch;
     weir_error err;
+    bool waits; /* prepare said so in this turn, and keeps the wake */
     const weir_run_options *options;
     uint32_t block_rows;
     int64_t until_us;     /* end of this turn, monotonic */
@@ -37,6 +38,8 @@ typedef struct weir_scan_seg {
     weir_str problem;             /* why it cannot be read, or empty */
     uint64_t rev;                 /* with rows->uid, what caches know it by */
     const weir_column **columns;  /* by slot; NULL: not in this segment */
+    uint32_t first, end;          /* chunks [first, end) that are in time, and those between */
+    _Atomic bool prepared;        /* their bytes are readable */
 } weir_scan_seg;
 typedef struct weir_slice { /* chunks [chunk, chunk + count) of one segment: up to 65,536 rows */
     uint32_t seg, chunk, count, row_count;
@@ -54,6 +57,7 @@ typedef struct weir_scan {
     weir_slice *slices;
     weir_pred *filter;
     uint32_t time_slot;
+    bool by_chunk;      /* few rows are wanted: bytes are prepared chunk by chunk, and none ahead */
     bool *scaled_ok;    /* by slot: the reader of blocks takes SCALED vectors; set after prepare */
     uint64_t row_count; /* in the slices */
     int64_t min_time, max_time; /* of the slices' chunks, clipped to the intervals; min > max: no rows */

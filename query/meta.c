@@ -17,6 +17,8 @@ enum {
     ANALYZE_ROLLUP = 128,
 };
 
+#define RECENT_MS (7 * 86400000ll) /* that is told of when no interval is asked for */
+
 static const struct {
     const char *name;
     uint32_t bit;
@@ -144,8 +146,18 @@ static bool parse_segments(weir_native *n, const weir_at *at, const json_t *json
     query->lenient = query->lenient || weir_str_eq_nocase(strategy, WEIR_STR("lenient"));
     part->eternal = !intervals;
     part->meta = query;
-    return !intervals || weir_native_intervals(n, WEIR_AT(at, "intervals"), intervals,
-                                               &part->interval_count, &part->intervals);
+    if (intervals && !weir_native_intervals(n, WEIR_AT(at, "intervals"), intervals,
+                                            &part->interval_count, &part->intervals)) {
+        return false;
+    }
+    weir_view_need need = {.count = part->interval_count, .intervals = part->intervals};
+    if (!intervals) {
+        need = (weir_view_need){.last_ms = RECENT_MS};
+    }
+    if (!intervals || part->interval_count > 0) {
+        weir_native_reads_only(n, &need);
+    }
+    return true;
 }
 
 /* What is known of one column, folded over segments. */
@@ -587,8 +599,7 @@ static weir_interval default_interval(const weir_view *view)
             end = view->rows[i]->interval.end_ms;
         }
     }
-    return (weir_interval){end > INT64_MIN + 7 * 86400000ll ? end - 7 * 86400000ll : INT64_MIN,
-                           end};
+    return (weir_interval){end > INT64_MIN + RECENT_MS ? end - RECENT_MS : INT64_MIN, end};
 }
 
 static bool wanted(const weir_rows *rows, const weir_interval *intervals, uint32_t count)
@@ -612,6 +623,24 @@ static const weir_view *view_of(weir_view *const *views, uint32_t view_count, we
     return NULL;
 }
 
+/* Where segments are fetched: what will be read of dictionaries is on its way, of all at once. */
+static void begin_dictionaries(const segment_query *query, weir_rows *rows, weir_arena *arena)
+{
+    bool reads = query->analyses & (ANALYZE_MINMAX | ANALYZE_SIZE);
+    uint32_t count = reads && rows->ops->prepare ? rows->ops->column_count(rows) : 0, strings = 0;
+    weir_str *names = WEIR_ARENA_ARRAY(arena, weir_str, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const weir_column *column = rows->ops->column_at(rows, i);
+        if (column->dict && included(query, column->name)) {
+            names[strings++] = column->name;
+        }
+    }
+    weir_need need = {.column_count = strings, .columns = names};
+    if (strings) { /* what fails here fails again, and says why, when it is read */
+        rows->ops->prepare(rows, &need, (weir_wake){0}, NULL);
+    }
+}
+
 /* Segments of one table: each as an object, or all folded into `all`. */
 static bool write_segments(const weir_view *view, const weir_native_part *part,
                            const segment_query *query, facts *all, weir_arena *arena, weir_ctl *ctl,
@@ -620,6 +649,11 @@ static bool write_segments(const weir_view *view, const weir_native_part *part,
     weir_interval recent = default_interval(view);
     const weir_interval *intervals = part->eternal ? &recent : part->intervals;
     uint32_t interval_count = part->eternal ? 1 : part->interval_count;
+    for (uint32_t i = 0; i < view->count; i++) {
+        if (wanted(view->rows[i], intervals, interval_count)) {
+            begin_dictionaries(query, view->rows[i], arena);
+        }
+    }
     for (uint32_t i = 0; i < view->count; i++) {
         if (view->problems && view->problems[i].size) {
             return weir_fail(err, WEIR_ERR_CORRUPT, "%.*s", WEIR_STR_ARG(view->problems[i]));
@@ -685,7 +719,9 @@ static bool parse_source(weir_native *n, const weir_at *at, const json_t *json,
 {
     table_list *tables = WEIR_ARENA_NEW(n->arena, table_list);
     part->meta = tables;
-    return read_tables(n, at, json, part, tables);
+    bool ok = read_tables(n, at, json, part, tables);
+    weir_native_reads_only(n, &(weir_view_need){.ends = true});
+    return ok;
 }
 
 /* The newest time of a table's rows into *newest. */

@@ -35,6 +35,7 @@ typedef struct weir_native_query {
     weir_native_context context;
     uint32_t table_count; /* distinct names of all tables, nested ones too */
     const weir_str *tables;
+    const weir_view_need *needs; /* what is read of each */
     weir_plan *plan;      /* NULL: a metadata query. Rewritten and checked by bind */
     struct weir_native_later *later; /* what bind does before the outermost type's own */
     void *own;            /* what the type's writer needs to know */

@@ -29,6 +29,9 @@ static bool parse(weir_native *n, const weir_at *at, const json_t *json, weir_na
     }
     weir_granularity_simple(WEIR_STR("all"), &part->granularity);
     *time = WEIR_STR("__time");
+    if (n->inner == 0 && part->eternal && !rows->as.rows.filter && !rows->as.rows.child) {
+        weir_native_reads_only(n, &(weir_view_need){.ends = true});
+    }
     rows->as.rows.columns = time;
     rows->as.rows.column_count = 1;
     weir_node_resolve(n->arena, rows);

@@ -240,6 +240,10 @@ typedef struct weir_native_type {
 } weir_native_type;
 bool weir_native_part_parse(weir_native *n, const weir_at *at, const json_t *json,
                             weir_native_part *out);
+/* These intervals of the table are read. */
+void weir_native_reads(weir_native *n, weir_str table, uint32_t count, const weir_interval *intervals);
+/* Nothing but this is read of the query's tables: the outermost query alone may say so. */
+void weir_native_reads_only(weir_native *n, const weir_view_need *need);
 /* "dataSource", "intervals", "filter", "virtualColumns" into a ROWS leaf without columns: the
  * caller sets them and resolves the node. part->json is set. */
 bool weir_native_rows(weir_native *n, const weir_at *at, const json_t *json, weir_native_part *part,

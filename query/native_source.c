@@ -2,6 +2,40 @@
 #include "query/given.h"
 #include "query/native_json.h"
 
+void weir_native_reads(weir_native *n, weir_str table, uint32_t count,
+                       const weir_interval *intervals)
+{
+    uint32_t tables = n->query->table_count, at;
+    weir_names all = {
+        .arena = n->arena, .count = tables, .capacity = tables, .at = (weir_str *)n->query->tables};
+    weir_view_need *needs = (weir_view_need *)(uintptr_t)n->query->needs;
+    if (weir_names_add(&all, table)) {
+        needs = WEIR_ARENA_ARRAY(n->arena, weir_view_need, all.count);
+        if (tables) {
+            memcpy(needs, n->query->needs, tables * sizeof(*needs));
+        }
+        needs[tables] = (weir_view_need){.count = count, .intervals = intervals};
+    } else if (weir_names_has(&all, table, &at) && needs[at].count > 0) {
+        uint32_t had = needs[at].count;
+        weir_interval *both = WEIR_ARENA_ARRAY(n->arena, weir_interval, had + count);
+        memcpy(both, needs[at].intervals, had * sizeof(*both));
+        if (count) {
+            memcpy(both + had, intervals, count * sizeof(*both));
+        }
+        needs[at] = (weir_view_need){.count = count ? had + count : 0, .intervals = both};
+    }
+    n->query->tables = all.at;
+    n->query->table_count = all.count;
+    n->query->needs = needs;
+}
+
+void weir_native_reads_only(weir_native *n, const weir_view_need *need)
+{
+    for (uint32_t i = 0; i < n->query->table_count; i++) {
+        ((weir_view_need *)(uintptr_t)n->query->needs)[i] = *need;
+    }
+}
+
 static bool add_table(weir_native *n, weir_str name, weir_node_rows *rows)
 {
     uint32_t count = rows->table_count;
@@ -15,13 +49,7 @@ static bool add_table(weir_native *n, weir_str name, weir_node_rows *rows)
     tables[count] = name;
     rows->tables = tables;
     rows->table_count = count + 1;
-    weir_names all = {.arena = n->arena,
-                      .count = n->query->table_count,
-                      .capacity = n->query->table_count,
-                      .at = (weir_str *)n->query->tables};
-    weir_names_add(&all, name);
-    n->query->tables = all.at;
-    n->query->table_count = all.count;
+    weir_native_reads(n, name, rows->interval_count, rows->intervals);
     return true;
 }
 
@@ -139,7 +167,8 @@ static bool parse_query(weir_native *n, const weir_at *at, const json_t *json,
         name_rows(n, open->inner, part, open->project);
     }
     if (open->inner->type != &weir_native_groupby || part->type != &weir_native_groupby) {
-        const weir_native_context *context = &n->query->context; /* groups of groups stream in Druid */
+        const weir_native_context *context =
+            &n->query->context; /* groups of groups stream in Druid */
         rows->max_child_rows = context->max_subquery_rows > 0 ? context->max_subquery_rows : 0;
         rows->max_child_bytes = context->max_subquery_bytes > 0 ? context->max_subquery_bytes : 0;
     }

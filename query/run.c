@@ -19,6 +19,18 @@ typedef struct level { /* a batch in the middle of a pipe, at a change that make
     uint32_t change;
 } level;
 
+/* What a fetch wakes: a lane of a run that may be over by then. One reference is the run's, one
+ * each fetch's that a lane waits for. */
+typedef struct waker {
+    _Atomic uint32_t refs;
+    pthread_mutex_t lock;       /* guards run */
+    struct weir_query_run *run; /* NULL: it is over */
+    struct woken {
+        struct waker *waker;
+        uint32_t lane;
+    } lanes[];
+} waker;
+
 typedef struct lane { /* a worker's lane and where it is */
     weir_lane base;
     weir_query_run *run;
@@ -54,6 +66,7 @@ struct weir_query_run {
     _Atomic uint32_t next_unit; /* of it */
     _Atomic uint64_t active;    /* lanes that have not finished it */
     _Atomic uint32_t out_lane;  /* lane that may wait for the sink */
+    waker *waker;
     uint32_t lane_count;
     lane lanes[];
 };
@@ -72,6 +85,8 @@ static void note_failure(weir_query_run *run, const weir_error *err)
     pthread_mutex_unlock(&run->lock);
     uint32_t go = WEIR_GO;
     atomic_compare_exchange_strong(&run->ctl->stop, &go, WEIR_STOP_FAILED);
+    weir_sched_ready(run->sched, &run->job,
+                     atomic_load(&run->active)); /* lanes that wait for a fetch leave too */
 }
 
 static bool has_failed(weir_query_run *run)
@@ -91,10 +106,11 @@ static bool child_is_small(const weir_pipe *pipe, const weir_table_rows *table, 
 {
     int64_t most = pipe->table_for ? pipe->table_for->node->max_child_rows : 0; /* or of a join */
     return most <= 0 || weir_table_rows_count(table) <= most ||
-           weir_fail(err, WEIR_ERR_RESOURCE,
-                     "Cannot issue the query, subqueries generated results beyond maximum[%lld] rows. "
-                     "Try to raise maxSubqueryRows in the query context.",
-                     (long long)most);
+           weir_fail(
+               err, WEIR_ERR_RESOURCE,
+               "Cannot issue the query, subqueries generated results beyond maximum[%lld] rows. "
+               "Try to raise maxSubqueryRows in the query context.",
+               (long long)most);
 }
 
 /* maxSubqueryBytes. */
@@ -468,6 +484,7 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
             return false;
         }
         weir_scan_prepare(pipe->scan);
+        pipe->scan->by_chunk = !pipe->fused && !pipe->spread && rows_wanted(pipe) >= 0;
         if (!pipe->fused && !pipe->spread &&
             !weir_scan_run_prepare(pipe->scan_run, base, rows_wanted(pipe))) {
             return false;
@@ -478,8 +495,8 @@ static bool begin_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
         return false;
     }
     if (pipe->to == WEIR_PIPE_TABLE && pipe->first_in) {
-        run->table = pipe->table =
-            weir_table_rows_new(child_budget(run, pipe), pipe->column_count, pipe->names, pipe->types);
+        run->table = pipe->table = weir_table_rows_new(child_budget(run, pipe), pipe->column_count,
+                                                       pipe->names, pipe->types);
     }
     uint32_t lanes = lanes_for(run, pipe);
     uint64_t mask = lanes == 64 ? ~0ull : (1ull << lanes) - 1;
@@ -549,10 +566,37 @@ static bool end_pipe(weir_query_run *run, weir_pipe *pipe, lane *l)
 
 /* Turns. */
 
+static waker *waker_new(weir_query_run *run, uint32_t lanes)
+{
+    waker *w = weir_calloc(1, sizeof(*w) + lanes * sizeof(w->lanes[0]));
+    w->refs = 1;
+    w->run = run;
+    pthread_mutex_init(&w->lock, NULL);
+    for (uint32_t i = 0; i < lanes; i++) {
+        w->lanes[i].waker = w;
+        w->lanes[i].lane = i;
+    }
+    return w;
+}
+
+static void waker_unref(waker *w)
+{
+    if (atomic_fetch_sub(&w->refs, 1) == 1) {
+        pthread_mutex_destroy(&w->lock);
+        free(w);
+    }
+}
+
 static void wake_lane(void *self)
 {
-    lane *l = self;
-    weir_sched_ready(l->run->sched, &l->run->job, 1ull << l->base.index);
+    const struct woken *woken = self;
+    waker *w = woken->waker;
+    pthread_mutex_lock(&w->lock);
+    if (w->run) {
+        weir_sched_ready(w->run->sched, &w->run->job, 1ull << woken->lane);
+    }
+    pthread_mutex_unlock(&w->lock);
+    waker_unref(w);
 }
 
 static bool bind_run(weir_query_run *run, lane *l)
@@ -606,10 +650,16 @@ static weir_step step(weir_job *job, uint32_t index, int64_t until_us)
         return WEIR_STEP_ENDED;
     }
     weir_pipe *pipe = run->bound.pipes[run->pipe_at];
-    weir_wake wake = {wake_lane, l};
+    weir_wake wake = {wake_lane, &run->waker->lanes[index]};
+    waker *held = run->waker;
+    l->base.waits = false;
+    atomic_fetch_add(&held->refs, 1); /* the fetch's, if one is waited for */
     state now = pipe->fused    ? run_slices(run, pipe, l, wake)
                 : pipe->spread ? run_spread(run, pipe, l, wake)
                                : run_batches(run, pipe, l, wake);
+    if (!l->base.waits) {
+        waker_unref(held);
+    }
     switch (now) {
     case STATE_MORE:
         return WEIR_STEP_MORE;
@@ -629,6 +679,10 @@ static void ended(weir_job *job)
     weir_query_run *run = (weir_query_run *)job;
     weir_sink sink = run->sink;
     weir_error error = run->error;
+    pthread_mutex_lock(&run->waker->lock);
+    run->waker->run = NULL;
+    pthread_mutex_unlock(&run->waker->lock);
+    waker_unref(run->waker);
     if (run->is_bound) {
         weir_bound_done(&run->bound);
     }
@@ -672,6 +726,7 @@ weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_vi
     run->bound.views = views;
     run->bound.view_count = view_count;
     run->lane_count = lanes;
+    run->waker = waker_new(run, lanes);
     run->active = 1;
     uint32_t most = block_rows_of(plan);
     for (uint32_t i = 0; i < lanes; i++) {
@@ -693,7 +748,10 @@ weir_query_run *weir_run_start(weir_sched *sched, const weir_plan *plan, weir_vi
 
 void weir_run_resume(weir_query_run *run)
 {
-    weir_sched_ready(run->sched, &run->job, 1ull << atomic_load(&run->out_lane));
+    bool stopped =
+        atomic_load(&run->ctl->stop) != WEIR_GO; /* then who waits for a fetch is to know, too */
+    weir_sched_ready(run->sched, &run->job,
+                     stopped ? atomic_load(&run->active) : 1ull << atomic_load(&run->out_lane));
 }
 
 bool weir_run_types(const weir_plan *plan, weir_view *const *views, uint32_t view_count,

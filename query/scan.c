@@ -5,6 +5,9 @@
 #include "query/paths.h"
 #include "weir/paths.h"
 #include <assert.h>
+#include <stdatomic.h>
+
+enum { AHEAD = 8 }; /* segments */
 
 static bool time_name(weir_str name)
 {
@@ -167,6 +170,8 @@ static void deal_segment(weir_scan *scan, uint32_t s)
             continue;
         }
         add_hull(scan, &info);
+        scan->segs[s].first = scan->segs[s].end ? scan->segs[s].first : c;
+        scan->segs[s].end = c + 1;
         scan->row_count += info.row_count;
         if (open && open->row_count + info.row_count <= WEIR_CHUNK_ROWS) {
             open->count++;
@@ -413,6 +418,39 @@ void weir_cursor_skip_chunk(weir_cursor *cursor)
     cursor->next_row = cursor->block.info.row_count;
 }
 
+/* All that will be read of a segment, at once: in few and large gets. */
+static weir_ready prepare(weir_scan *scan, uint32_t s, uint32_t chunk, weir_wake wake,
+                          weir_error *err)
+{
+    weir_scan_seg *seg = &scan->segs[s];
+    if (!seg->rows || !seg->rows->ops->prepare || seg->end == 0 ||
+        atomic_load_explicit(&seg->prepared, memory_order_acquire)) {
+        return WEIR_READY;
+    }
+    weir_need need = {seg->first, seg->end - seg->first, scan->names.count, scan->names.names};
+    if (scan->by_chunk) {
+        need.chunk = chunk;
+        need.count = 1;
+    }
+    weir_ready ready = seg->rows->ops->prepare(seg->rows, &need, wake, err);
+    if (ready == WEIR_READY && !scan->by_chunk) {
+        atomic_store_explicit(&seg->prepared, true, memory_order_release);
+    }
+    return ready;
+}
+
+/* The next segments are fetched while this one is; nobody waits for them yet. */
+static void look_ahead(const weir_cursor *cursor)
+{
+    weir_scan *scan = cursor->scan;
+    uint32_t segs = scan->seg_count, s = cursor->slice.seg, left = scan->by_chunk ? 0 : AHEAD;
+    for (uint32_t next = s + 1; next < segs && left > 0; next++, left--) {
+        if (prepare(scan, next, 0, (weir_wake){0}, NULL) == WEIR_FAILED) {
+            return;
+        }
+    }
+}
+
 static weir_cursor_state enter_chunk(weir_cursor *cursor, weir_wake wake)
 {
     weir_scan *scan = cursor->scan;
@@ -424,16 +462,15 @@ static weir_cursor_state enter_chunk(weir_cursor *cursor, weir_wake wake)
     }
     weir_scratch_rewind(&lane->scratch, cursor->slice_mark);
     uint32_t chunk = cursor->slice.chunk + cursor->chunk_at;
-    if (seg->rows->ops->prepare) {
-        weir_need need = {chunk, 1, scan->names.count, scan->names.names};
-        switch (seg->rows->ops->prepare(seg->rows, &need, wake, &lane->err)) {
-        case WEIR_READY:
-            break;
-        case WEIR_WAIT:
-            return WEIR_CURSOR_WAIT;
-        case WEIR_FAILED:
-            return WEIR_CURSOR_FAILED;
-        }
+    switch (prepare(scan, cursor->slice.seg, chunk, wake, &lane->err)) {
+    case WEIR_READY:
+        break;
+    case WEIR_WAIT:
+        lane->waits = true;
+        look_ahead(cursor);
+        return WEIR_CURSOR_WAIT;
+    case WEIR_FAILED:
+        return WEIR_CURSOR_FAILED;
     }
     weir_chunk_info info;
     seg->rows->ops->chunk(seg->rows, chunk, &info);
