@@ -57,7 +57,7 @@ static void check_whole(weir_audit *a, const weir_segment_state *segment, weir_f
     weir_error why;
     weir_segment *seg = NULL;
     uint64_t rows = 0;
-    weir_bytes bytes = {(const uint8_t *)part->bytes.at, part->bytes.size, NULL, NULL};
+    weir_bytes bytes = {(const uint8_t *)part->bytes.at, part->bytes.size, NULL, NULL, NULL};
     bool ok = weir_segment_open_expect(part->key.at, bytes, added->footer_xxh3, &seg, &why) &&
               weir_segment_verify(seg, &why);
     if (!ok) {
