@@ -4,6 +4,8 @@ A writer's ids are 0, 1, 2 ...; id i is in partition i % P. Who reads a partitio
 series. So one answer is judged exactly, at any moment: a count gives its sum, its least and its greatest id, and a lost or doubled row shows at once."""
 import bisect, struct, threading, time
 
+OLD = "2000-01-01/2001-01-01" # rows of this time come and are dropped by the rules all the while; the writers' are never that old
+
 FIELDS = ("asked", "committed", "commits", "aborts_wanted", "aborts_forced", "events_aborted", "fatal", "ended")
 
 class Wrong(Exception):
@@ -30,9 +32,11 @@ class Told:
     def share(self, ids, partition): return (ids - partition + self.partitions - 1) // self.partitions if ids > partition else 0
     def covered(self, counts, committed): return all(counts.get((w, p), 0) >= self.share(n, p) for w, n in enumerate(committed) for p in range(self.partitions))
 
-WHOLE = {"queryType": "groupBy", "dataSource": "soak", "granularity": "all", "intervals": "0000/3000", "dimensions": [{"type": "default", "dimension": "writer", "outputType": "LONG"}, {"type": "default", "dimension": "part", "outputType": "LONG"}],
+WHOLE = {"queryType": "groupBy", "dataSource": "soak", "granularity": "all", "intervals": "2020/3000", "dimensions": [{"type": "default", "dimension": "writer", "outputType": "LONG"}, {"type": "default", "dimension": "part", "outputType": "LONG"}],
          "aggregations": [{"type": "count", "name": "n"}, {"type": "longSum", "name": "sum", "fieldName": "id"}, {"type": "longMin", "name": "least", "fieldName": "id"}, {"type": "longMax", "name": "most", "fieldName": "id"}, {"type": "longSum", "name": "dead", "fieldName": "dead"}]}
-BRIEF = {"queryType": "timeseries", "dataSource": "soak", "granularity": "all", "intervals": "0000/3000", "aggregations": [{"type": "count", "name": "n"}, {"type": "longSum", "name": "sum", "fieldName": "id"}, {"type": "longSum", "name": "dead", "fieldName": "dead"}]}
+BRIEF = {"queryType": "timeseries", "dataSource": "soak", "granularity": "all", "intervals": "2020/3000", "aggregations": [{"type": "count", "name": "n"}, {"type": "longSum", "name": "sum", "fieldName": "id"}, {"type": "longSum", "name": "dead", "fieldName": "dead"}]}
+
+COUNT_OLD = {"queryType": "timeseries", "dataSource": "soak", "granularity": "all", "intervals": OLD, "aggregations": [{"type": "count", "name": "n"}]}
 
 def counts_of(answer): return {(r["event"]["writer"], r["event"]["part"]): r["event"]["n"] for r in answer}
 
@@ -62,7 +66,7 @@ def judge_all(ask, told):
     """After the end, exactly: every id once, by thousands of ids. `ask`: a query to its answer."""
     bad, rows = 0, 0
     for w, n in enumerate(t["committed"] for t in told.now()):
-        body = {"queryType": "groupBy", "dataSource": "soak", "granularity": "all", "intervals": "0000/3000", "filter": {"type": "equals", "column": "writer", "matchValueType": "LONG", "matchValue": w},
+        body = {"queryType": "groupBy", "dataSource": "soak", "granularity": "all", "intervals": "2020/3000", "filter": {"type": "equals", "column": "writer", "matchValueType": "LONG", "matchValue": w},
                 "virtualColumns": [{"type": "expression", "name": "thousand", "expression": "id / 1000", "outputType": "LONG"}], "dimensions": [{"type": "default", "dimension": "thousand", "outputType": "LONG"}],
                 "aggregations": [{"type": "count", "name": "n"}, {"type": "longSum", "name": "sum", "fieldName": "id"}, {"type": "longMin", "name": "least", "fieldName": "id"}, {"type": "longMax", "name": "most", "fieldName": "id"}]}
         got = {r["event"]["thousand"]: r["event"] for r in ask(body)}

@@ -144,7 +144,7 @@ class World:
         os.environ.update(s3.KEYS)
         self.topic = "soak%d" % os.getpid()
         self.make_topic()
-        self.flags = ["--store", "s3://%s/t" % self.s3.bucket, "--s3-endpoint", self.proxy.url, "--store-cache-bytes", str(96 * MB), "--workers", "2", "--gc-grace-ms", "30000"]
+        self.flags = ["--store", "s3://%s/t" % self.s3.bucket, "--s3-endpoint", self.proxy.url, "--store-cache-bytes", str(96 * MB), "--workers", "2", "--gc-grace-ms", "30000", "--coordinator-period-ms", "2000"]
         for k, v in BUDGET.items(): self.flags += ["--" + k.replace("_", "-"), str(v)]
         self.disk = os.path.join(folder, "disk")
         os.makedirs(self.disk)
@@ -152,7 +152,7 @@ class World:
         self.a = Node(self, "a", os.path.join(self.disk, "a"))
         self.b = Node(self, "b", os.path.join(folder, "b"))
         self.writers, self.rows, self.log_seen, self.rows_lock = None, 0, 0, threading.Lock()
-        self.part_rows, self.part_commits = {}, {}
+        self.part_rows, self.part_commits, self.ops = {}, {}, {}
     def make_topic(self):
         from confluent_kafka.admin import AdminClient, NewTopic
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
@@ -165,6 +165,18 @@ class World:
                            "granularitySpec": {"segmentGranularity": "DAY", "queryGranularity": "NONE", "rollup": False}},
             "ioConfig": {"topic": self.topic, "inputFormat": {"type": "json"}, "useEarliestOffset": True, "consumerProperties": {"bootstrap.servers": self.kafka.address}},
             "tuningConfig": {"type": "kafka", "maxRowsInMemory": o.seal_rows, "intermediateHandoffPeriod": "PT%dS" % o.seal_seconds}}}
+    rules = [{"type": "loadByPeriod", "period": "P30D", "includeFuture": True, "tieredReplicants": {"_default_tier": 1}}, {"type": "dropForever"}]
+    def old_rows(self, number):
+        """A task that appends rows which the rules drop again."""
+        rows = "\n".join(json.dumps({"ts": 946684800000 + (number * 1000 + i) * 60000 % 31536000000, "writer": 99, "part": 0, "id": i, "dead": 0, "kind": "old"}) for i in range(100))
+        schema = self.spec()["spec"]["dataSchema"]
+        return {"type": "index_parallel", "spec": {"dataSchema": schema, "ioConfig": {"type": "index_parallel", "appendToExisting": True, "inputSource": {"type": "inline", "data": rows}, "inputFormat": {"type": "json"}},
+                                                   "tuningConfig": {"type": "index_parallel"}}}
+    def audit(self):
+        """weir audit over the whole log, every byte of every segment, and the topic; its words if it finds anything."""
+        data = os.path.join(self.folder, "audit")
+        r = subprocess.run([weir.WEIR, "audit", "soak", "--data", data, *self.flags[:4], "--deep", "--read-topics", "--brokers", self.kafka.address], capture_output=True, text=True, timeout=600)
+        return None if r.returncode == 0 else "exit code %d: %s\n%s" % (r.returncode, r.stdout[-3000:], r.stderr[-2000:])
     def committed_rows(self):
         """Rows that the table log has committed, read from the server's files: what a new process must show at once."""
         with self.rows_lock:
@@ -173,6 +185,7 @@ class World:
                 try: commit = json.loads(open(path).readline())
                 except (OSError, ValueError): return self.rows
                 self.log_seen += 1
+                self.ops[commit["op"]] = self.ops.get(commit["op"], 0) + 1
                 for o in commit.get("offsets", []):
                     kept, p = (o.get("counts") or {}).get("kept", 0), o["partition"]
                     self.rows += kept
