@@ -37,6 +37,7 @@ static const setting settings[] = {
     {"lookup_memory_bytes", AT(lookup_memory_bytes), SIZE, "0", "memory of lookups that follow topics; 0: an eighth of the machine's"},
     {"ingest_threads", AT(ingest_threads), NUMBER, "1", "ingest threads of a supervisor at most"},
     {"coordinator_period_ms", AT(coordinator_period_ms), NUMBER, "0", "how often duties (compaction, rules) look at each table at least; 0: each its own"},
+    {"auto_compaction", AT(auto_compaction), TEXT, "on", "on; off: only tables with a compaction config are compacted"},
     {"coordinator_pace", AT(coordinator_pace), NUMBER, "60", "percent of one core that duties may take"},
     {"coordinator_memory_bytes", AT(coordinator_memory_bytes), SIZE, "0", "memory of a duty's work (compaction); 0: an eighth of the machine's"},
     {"gc_grace_ms", AT(gc_grace_ms), NUMBER, "3600000", "how long a segment that was dropped or replaced stays in the store, for queries that still read it"},

@@ -78,8 +78,11 @@ static bool setup_log(const weir_config *config, weir_error *err)
     return true;
 }
 
-static bool check_lanes(const weir_config *config, weir_error *err)
+static bool check_words(const weir_config *config, weir_error *err)
 {
+    if (strcmp(config->auto_compaction, "on") != 0 && strcmp(config->auto_compaction, "off") != 0) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "auto_compaction: '%s' is neither on nor off", config->auto_compaction);
+    }
     return weir_engine_lanes_check(weir_str_of(config->query_lanes), err) || weir_fail_in(err, "query_lanes");
 }
 
@@ -122,7 +125,7 @@ static bool start_service(service *s, weir_error *err)
     s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
         .catalog = s->catalog, .ingest = s->ingest, .settings = s->settings, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
         .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,
-        .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .gc_grace_ms = s->config.gc_grace_ms});
+        .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .compact_configured = strcmp(s->config.auto_compaction, "off") == 0, .gc_grace_ms = s->config.gc_grace_ms});
     s->server = weir_server_start(&(weir_server_options){
         .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .tasks = s->tasks, .lookups = s->lookups, .coordinator = s->coordinator, .settings = s->settings,
         .catalog = s->catalog, .clock = &weir_clock_system}, err);
@@ -279,7 +282,7 @@ int weir_cmd_serve(int argc, char **argv)
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* every thread inherits it; main waits for them */
     signal(SIGPIPE, SIG_IGN);
-    if (!read_flags(&s, argc, argv, &err) || !setup_log(&s.config, &err) || !check_lanes(&s.config, &err)) {
+    if (!read_flags(&s, argc, argv, &err) || !setup_log(&s.config, &err) || !check_words(&s.config, &err)) {
         fprintf(stderr, "weir serve: %s\n", err.message);
         weir_arena_free(s.arena);
         return 2;

@@ -141,7 +141,8 @@ static bool begin(weir_duty_run *run, weir_error *err)
     if (ok && w->schema) {
         w->config = weir_compaction_config_of(state, run->arena);
         weir_compaction_policy policy = policy_of(run, state);
-        found = policy.granularity->kind != WEIR_GRAN_NONE &&
+        found = (w->config.set || !run->options->compact_configured) &&
+                policy.granularity->kind != WEIR_GRAN_NONE &&
                 weir_compaction_pick(state, &policy, run->arena, &w->choice);
         if (found) {
             begin_merge(run, &policy);

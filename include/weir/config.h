@@ -6,7 +6,7 @@
 #include "weir/error.h"
 
 typedef struct weir_config {
-    const char *listen, *data, *store, *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key, *node, *log_level, *log_format, *query_lanes, *task_input_path;
+    const char *listen, *data, *store, *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key, *node, *log_level, *log_format, *query_lanes, *auto_compaction, *task_input_path;
     int64_t workers, query_memory_bytes, ingest_memory_bytes, lookup_memory_bytes, query_timeout_ms, max_queries, ingest_threads, segment_cache_bytes, result_cache_bytes;
     int64_t store_cache_bytes, coordinator_period_ms, coordinator_pace, coordinator_memory_bytes, gc_grace_ms;
     bool s3_path_style;

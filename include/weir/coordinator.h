@@ -19,6 +19,7 @@ typedef struct weir_coordinator_options {
     uint32_t pace;           /* percent of one core that the work may take; 0: 100 */
     size_t memory_bytes;     /* that a duty's work may take; 0: an eighth of the machine's */
     int64_t gc_grace_ms;     /* how long objects that nobody needs stay; 0: an hour */
+    bool compact_configured; /* compaction: only of tables that have a config */
 } weir_coordinator_options;
 weir_coordinator *weir_coordinator_new(const weir_coordinator_options *options);
 /* One thing of one duty: a few milliseconds to a second, never asleep but in the catalog's waits. *wait_ms: how long nothing will be due (0: more at once).

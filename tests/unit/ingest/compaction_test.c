@@ -692,6 +692,29 @@ static void the_newest_time_is_skipped_as_the_config_says(void **state)
     end(&w);
 }
 
+static void only_tables_with_a_config_are_compacted_where_it_is_so_set(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, SPEC("day", "false"), 13);
+    fill(&w, 3, 9);
+    static const weir_duty *const duties[] = {&weir_duty_compaction, NULL};
+    weir_coordinator *c =
+        weir_coordinator_new_with(&(weir_coordinator_options){.catalog = w.catalog,
+                                                              .clock = &w.clock,
+                                                              .work_path = w.work,
+                                                              .compact_configured = true},
+                                  duties);
+    run_for(&w, c, 8000);
+    assert_int_equal(shape_of(w.table, DAY_MS).segments, 27);
+    set_config(&w, "{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"PT0S\"}");
+    run_for(&w, c, 8000);
+    assert_int_equal(shape_of(w.table, DAY_MS).segments, 3);
+    check(&w);
+    weir_coordinator_free(c);
+    end(&w);
+}
+
 static void an_interval_is_compacted_when_asked_for(void **state)
 {
     (void)state;
@@ -771,6 +794,7 @@ int main(void)
         cmocka_unit_test(hours_become_days_and_days_hours_where_the_config_says_so),
         cmocka_unit_test(coarser_times_and_roll_up_reach_lone_segments_too),
         cmocka_unit_test(the_newest_time_is_skipped_as_the_config_says),
+        cmocka_unit_test(only_tables_with_a_config_are_compacted_where_it_is_so_set),
         cmocka_unit_test(an_interval_is_compacted_when_asked_for),
         cmocka_unit_test(what_weir_does_not_do_is_refused_by_name),
     };
