@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include "weir/catalog.h"
+#include "weir/hash.h"
 #include "weir/log.h"
 #include "weir/members.h"
 #include "weir/schema.h"
@@ -288,6 +289,7 @@ bool weir_compaction_config_read(weir_str text, weir_arena *arena, weir_compacti
               read_granularities(&r, err) && refuse_all(&r, err);
     if (ok) {
         out->set = true;
+        out->hash = weir_hash_bytes(text.at, text.size);
         out->bucket_bytes_max = (uint64_t)r.input_bytes;
         out->target_rows = r.partition_rows > 0 ? (uint64_t)r.partition_rows
                            : r.max_rows > 0     ? (uint64_t)r.max_rows

@@ -8,7 +8,8 @@
 #define WEIR_COMPACTION_TARGET_ROWS 5000000u
 
 typedef struct weir_compaction_config {
-    bool set; /* else weir's defaults, which are below */
+    bool set;      /* else weir's defaults, which are below */
+    uint64_t hash; /* of the text; 0: none */
     weir_str table;
     weir_period skip_offset;   /* from the end of the newest segment */
     uint64_t bucket_bytes_max; /* 0: no limit */

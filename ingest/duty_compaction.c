@@ -21,6 +21,7 @@ typedef struct kept {
     int64_t begun_us, thorough_us; /* the last look that was done */
     bool thorough;                 /* the look under way */
     uint64_t vain[VAIN];           /* choices that led to nothing */
+    uint64_t config_hash;
     uint32_t vain_at;
 } kept;
 
@@ -80,7 +81,7 @@ static bool is_unlike(void *self, weir_str id)
     weir_duty_run *run = self;
     const weir_compaction_config *c = &((work *)run->work)->config;
     weir_error err;
-    weir_view *view = weir_table_view_of(run->table, &id, 1, &err);
+    weir_view *view = weir_duty_rest(run) ? weir_table_view_of(run->table, &id, 1, &err) : NULL;
     bool unlike =
         view && !weir_merge_is_like(
                     view->rows[0], if_said(c->has_segment_granularity, &c->segment_granularity),
@@ -97,7 +98,10 @@ static weir_compaction_policy policy_of(weir_duty_run *run, const weir_log_state
     k->begun_us = k->begun_us ? k->begun_us : now_us;
     int64_t since_us = now_us - (k->thorough_us ? k->thorough_us : k->begun_us),
             every_us = (k->thorough_us ? THOROUGH_PERIODS : QUIET_PERIODS) * period_us(run);
-    k->thorough = k->thorough || since_us >= every_us;
+    bool changed =
+        k->config_hash != w->config.hash; /* what is set is done now, not within the hour */
+    k->config_hash = w->config.hash;
+    k->thorough = k->thorough || changed || since_us >= every_us;
     weir_compaction_policy policy = weir_compaction_policy_of(
         &w->config, state, &w->schema->segment_granularity, run->options->memory_bytes);
     policy.thorough = k->thorough;

@@ -648,6 +648,23 @@ static void hours_become_days_and_days_hours_where_the_config_says_so(void **sta
     end(&w);
 }
 
+static void a_new_config_is_done_at_once(void **state)
+{
+    (void)state;
+    world w;
+    begin(&w, SPEC("day", "false"), 14);
+    fill(&w, 3, 4);
+    weir_coordinator *c = coordinator_of(&w, w.catalog, 0);
+    run_for(&w, c, 4000);
+    assert_int_equal(shape_of(w.table, DAY_MS).segments, 12); /* four are well enough */
+    set_config(&w, "{\"dataSource\":\"t\",\"skipOffsetFromLatest\":\"PT0S\"}");
+    run_for(&w, c, 70);
+    assert_int_equal(shape_of(w.table, DAY_MS).segments, 3);
+    check(&w);
+    weir_coordinator_free(c);
+    end(&w);
+}
+
 static void coarser_times_and_roll_up_reach_lone_segments_too(void **state)
 {
     (void)state;
@@ -792,6 +809,7 @@ int main(void)
         cmocka_unit_test(segments_of_other_types_stay_apart_and_are_not_tried_for_ever),
         cmocka_unit_test(little_memory_means_fewer_inputs),
         cmocka_unit_test(hours_become_days_and_days_hours_where_the_config_says_so),
+        cmocka_unit_test(a_new_config_is_done_at_once),
         cmocka_unit_test(coarser_times_and_roll_up_reach_lone_segments_too),
         cmocka_unit_test(the_newest_time_is_skipped_as_the_config_says),
         cmocka_unit_test(only_tables_with_a_config_are_compacted_where_it_is_so_set),
