@@ -273,7 +273,8 @@ static starts find_starts(const weir_rules *rules, const weir_granularity *bucke
     return s;
 }
 
-static weir_interval bucket_at(const weir_granularity *buckets, weir_interval hull, int64_t start)
+/* The bucket that holds `ms`, of a segment with that hull. */
+static weir_interval bucket_at(const weir_granularity *buckets, weir_interval hull, int64_t ms)
 {
     switch ((weir_gran_kind)buckets->kind) {
     case WEIR_GRAN_ALL:
@@ -284,6 +285,7 @@ static weir_interval bucket_at(const weir_granularity *buckets, weir_interval hu
     case WEIR_GRAN_PERIOD:
         break;
     }
+    int64_t start = weir_granularity_floor(buckets, ms);
     return (weir_interval){start, weir_granularity_next(buckets, start)};
 }
 
@@ -296,12 +298,16 @@ uint32_t weir_rules_gone(const weir_rules *rules, const weir_granularity *bucket
                          weir_interval hull, int64_t now_ms, weir_arena *arena, weir_interval **out)
 {
     uint32_t count = 0;
-    if (!has_buckets(buckets)) {
-        *out = WEIR_ARENA_NEW(arena, weir_interval);
-        **out = hull;
-        return weir_rules_drop(rules, bucket_at(buckets, hull, hull.start_ms), now_ms);
+    weir_interval bucket = bucket_at(buckets, hull, hull.start_ms);
+    if (!has_buckets(buckets) || hull.end_ms <= bucket.end_ms) { /* most segments: no memory */
+        bool gone = weir_rules_drop(rules, bucket, now_ms);
+        if (gone) {
+            *out = WEIR_ARENA_NEW(arena, weir_interval);
+            **out = bucket;
+        }
+        return gone;
     }
-    hull.start_ms = weir_granularity_floor(buckets, hull.start_ms);
+    hull.start_ms = bucket.start_ms;
     hull.end_ms = weir_granularity_next(buckets, weir_granularity_floor(buckets, hull.end_ms - 1));
     starts s = find_starts(rules, buckets, hull, now_ms, arena);
     *out = WEIR_ARENA_ARRAY(arena, weir_interval, s.count + 1);
