@@ -358,6 +358,19 @@ static void catalog_free(weir_catalog *catalog)
     free(catalog);
 }
 
+/* Copies of an earlier run. */
+static void sweep_cache(weir_catalog *catalog)
+{
+    size_t count;
+    weir_table **tables = copy_tables(catalog, &count);
+    for (size_t i = 0; i < count; i++) {
+        weir_log_state *state = weir_table_state(tables[i]);
+        weir_table_sweep_cache(tables[i], state);
+        weir_log_state_unref(state);
+    }
+    free(tables);
+}
+
 weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error *err)
 {
     if (options->threads && !weir_store_probe(options->store, options->clock, err)) {
@@ -386,6 +399,7 @@ weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error 
         catalog_free(catalog);
         return NULL;
     }
+    sweep_cache(catalog);
     if (options->threads && pthread_create(&catalog->poller, NULL, poll, catalog) != 0) {
         weir_die("cannot start the catalog's thread");
     }

@@ -210,6 +210,29 @@ void weir_cache_shrink(struct weir_cache *cache)
     }
 }
 
+void weir_cache_sweep(struct weir_cache *cache, weir_str table_id,
+                      bool (*keep)(void *self, weir_str id), void *self)
+{
+    pthread_mutex_lock(&cache->evicting);
+    pthread_mutex_lock(&cache->lock);
+    size_t count = cache->count;
+    cached **files = weir_alloc((count + 1) * sizeof(cached *));
+    for (size_t i = 0; i < count; i++) {
+        files[i] = cache->files[i];
+    }
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < count; i++) {
+        weir_str name = weir_str_of(files[i]->name);
+        size_t skip = table_id.size + 1;
+        if (name.size > skip && weir_str_starts(name, table_id) && name.at[skip - 1] == '/' &&
+            !keep(self, (weir_str){name.at + skip, name.size - skip})) {
+            evict(cache, files[i]);
+        }
+    }
+    pthread_mutex_unlock(&cache->evicting);
+    free(files);
+}
+
 /* The disk is full. */
 static bool make_room(void *self, uint64_t bytes)
 {

@@ -25,6 +25,9 @@ weir_lazy *weir_cache_open(struct weir_cache *cache, weir_str table, weir_str ta
 void weir_cache_use(weir_lazy *lazy); /* a query uses it now */
 /* The own file of a segment becomes its copy, whole, or is deleted: it is gone in any case. */
 void weir_cache_adopt(struct weir_cache *cache, weir_str table_id, weir_str id, const char *path);
+/* Files of the table's segments that keep(self, id) does not want go, unless a query holds them. */
+void weir_cache_sweep(struct weir_cache *cache, weir_str table_id,
+                      bool (*keep)(void *self, weir_str id), void *self);
 void weir_cache_shrink(struct weir_cache *cache); /* to its bound; quick when it is within */
 uint64_t weir_cache_bytes(struct weir_cache *cache);
 #endif

@@ -448,4 +448,7 @@ void weir_table_fold(weir_table *table, const weir_commit *commit, weir_log_stat
     change(table, build_fold, &f, commit, own);
     frozen_list_unref(f.frozen);
     weir_published_unref(now);
+    if (commit->horizon > 0) {
+        weir_table_sweep_cache(table, next);
+    }
 }

@@ -99,6 +99,9 @@ struct weir_table {
     _Atomic uint64_t commits, commit_retries;
 };
 
+/* collect.c: local copies of segments that no state can have any more go. */
+void weir_table_sweep_cache(weir_table *table, weir_log_state *state);
+
 struct weir_catalog {
     weir_catalog_options options;
     char *work_path;

@@ -3,6 +3,7 @@
  * state that is at or after the commit of that state's own horizon, which is all that it takes:
  * what is not in it and below its horizon can never come into a later one (V3). */
 #include "weir/collect.h"
+#include "segments/catalog_table.h"
 #include "segments/table_log_state.h"
 #include "weir/log.h"
 #include <stdio.h>
@@ -140,6 +141,19 @@ static bool sweep_page(weir_collect *c, page *p, weir_error *err)
     return ok;
 }
 
+static bool is_wanted(void *self, weir_str id)
+{
+    uint64_t base = 0;
+    return !is_garbage(self, id, &base) || base >= weir_log_horizon(self);
+}
+
+void weir_table_sweep_cache(weir_table *table, weir_log_state *state)
+{
+    if (!table->catalog->options.store->ops->map && table->catalog->options.cache_path) {
+        weir_cache_sweep(table->catalog->cache, weir_log_table_id(state), is_wanted, state);
+    }
+}
+
 static weir_str folder_of(weir_arena *arena, weir_table *table)
 {
     return weir_key_segment(arena, weir_table_name(table), WEIR_STR(""));
@@ -177,8 +191,8 @@ static bool abort_old(void *self, weir_str key)
     return garbage && old;
 }
 
-/* Parts of objects that were never put together. Not every server, nor every account, may list them:
- * objects are collected all the same. */
+/* Parts of objects that were never put together. Not every server, nor every account, may list
+ * them: objects are collected all the same. */
 static void abort_uploads(weir_collect *c)
 {
     weir_store *store = weir_catalog_store(weir_table_catalog(c->table));

@@ -1,6 +1,9 @@
 /* tests/unit/segments/collect_test.c - dropping by time and collecting garbage, over the memory
  * store and its faults: what is visible is right at each point, what is needed is never deleted,
  * what is not goes in the end. Two processes, a and b. */
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
 #include "log_helper.h"
 #include "weir/collect.h"
 #include "weir/drop.h"
@@ -21,6 +24,7 @@ typedef struct process {
 typedef struct fixture {
     seeded seed;
     weir_store *store;
+    char cache[64]; /* folder of local copies; empty: none */
     process a, b;
 } fixture;
 
@@ -35,6 +39,7 @@ static void open_process(fixture *f, process *p)
     weir_catalog_options options = {.store = f->store,
                                     .clock = &f->seed.clock,
                                     .node = WEIR_STR("host:1"),
+                                    .cache_path = f->cache[0] ? f->cache : NULL,
                                     .wait = pass_time,
                                     .wait_self = &f->seed};
     *p = (process){.catalog = weir_catalog_open(&options, &err)};
@@ -458,6 +463,55 @@ static void two_that_collect_at_once_delete_each_object_once(void **state)
     assert_int_equal(rows_seen(&f->a), 21);
 }
 
+static size_t copies(const char *folder)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        count += e->d_name[0] != '.';
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return count;
+}
+
+static void local_copies_go_with_their_segments(void **state)
+{
+    fixture *f = *state;
+    char command[160], folder[160], path[240];
+    process p;
+    snprintf(f->cache, sizeof(f->cache), "/tmp/weir-collect-XXXXXX");
+    assert_non_null(mkdtemp(f->cache));
+    open_process(f, &p);
+    for (int i = 0; i < 4; i++) {
+        add(f, &p, i * (int64_t)DAY, 1000, 10);
+    }
+    assert_int_equal(rows_seen(&p), 40);
+    weir_log_state *now = weir_table_state(p.table);
+    snprintf(folder, sizeof(folder), "%s/cache/%.*s", f->cache,
+             WEIR_STR_ARG(weir_log_table_id(now)));
+    weir_log_state_unref(now);
+    assert_int_equal(copies(folder), 4);
+    drop(f, &p, 0, 2 * (int64_t)DAY);
+    assert_int_equal(rows_seen(&p), 20);
+    add(f, &p, 5 * (int64_t)DAY, 1000, 1);
+    collect(f, &p, 0);
+    assert_int_equal(copies(folder), 2);
+    weir_catalog_close(p.catalog);
+    snprintf(path, sizeof(path), "%s/%020d-%016x", folder, 1, 9); /* of a process that died */
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(copies(folder), 3);
+    open_process(f, &p);
+    assert_int_equal(copies(folder), 2);
+    assert_int_equal(rows_seen(&p), 21);
+    weir_catalog_close(p.catalog);
+    snprintf(command, sizeof(command), "rm -rf %s", f->cache);
+    assert_int_equal(system(command), 0);
+}
+
 /* A store that dies at the n-th call of a change, done or not. */
 static struct {
     weir_store store;
@@ -714,6 +768,7 @@ int main(void)
         TEST(a_slow_writer_commits_nothing_that_was_deleted),
         TEST(an_open_claim_keeps_the_horizon_back),
         TEST(two_that_collect_at_once_delete_each_object_once),
+        TEST(local_copies_go_with_their_segments),
         cmocka_unit_test(whatever_call_is_the_last_the_next_process_ends_the_work),
         TEST(under_every_fault_what_is_needed_stays_and_the_rest_goes),
     };
