@@ -57,7 +57,8 @@ class Stream:
         while not self.ended.is_set():
             for _ in range(self.rate // 50):
                 i = self.sent
-                self.producer.produce(self.topic, json.dumps({"ts": BEGIN + i % DAYS * DAY + i, "id": "s%d" % i, "kind": "s", "v": 1}).encode())
+                try: self.producer.produce(self.topic, json.dumps({"ts": BEGIN + i % DAYS * DAY + i, "id": "s%d" % i, "kind": "s", "v": 1}).encode())
+                except BufferError: break
                 self.sent = i + 1
             self.producer.poll(0)
             time.sleep(.02)
