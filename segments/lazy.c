@@ -201,13 +201,23 @@ uint64_t weir_lazy_there(weir_lazy *lazy)
 
 /* ---- putting ---- */
 
-/* Into the file; the file must still be the one that is mapped. */
-static bool write_file(const weir_lazy *lazy, uint64_t from, weir_str bytes)
+/* The file that is mapped; -1 when another one is at its path, or none. */
+static int open_file(const weir_lazy *lazy, int flags)
 {
     struct stat st;
-    int fd = open(lazy->options.path, O_WRONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == lazy->inode;
-    errno = ok || fd < 0 ? errno : ESTALE;
+    int fd = open(lazy->options.path, flags | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_ino != lazy->inode)) {
+        close(fd);
+        errno = ESTALE;
+        fd = -1;
+    }
+    return fd;
+}
+
+static bool write_file(const weir_lazy *lazy, uint64_t from, weir_str bytes)
+{
+    int fd = open_file(lazy, O_WRONLY);
+    bool ok = fd >= 0;
     for (size_t at = 0; ok && at < bytes.size;) {
         ssize_t n = pwrite(fd, bytes.at + at, bytes.size - at, (off_t)(from + at));
         ok = n > 0 || (n < 0 && errno == EINTR);
@@ -221,26 +231,46 @@ static bool write_file(const weir_lazy *lazy, uint64_t from, weir_str bytes)
     return ok;
 }
 
-/* The same addresses become memory, with what is there. `putting` is held. */
+/* What is there, into `memory`. By reading the file, not the mapping: a file system may need room
+ * to map a hole, and have none. What is missing in the end is mended as any damage is. Lock held.
+ */
+static void copy_pages(const weir_lazy *lazy, uint8_t *memory, int fd)
+{
+    for (size_t i = 0; i < lazy->page_count; i++) {
+        size_t from = i * WEIR_LAZY_PAGE, left = lazy->options.size - from;
+        size_t size = left < WEIR_LAZY_PAGE ? left : WEIR_LAZY_PAGE;
+        if (fd >= 0 && lazy->pages[i] != ABSENT) { /* there, or put just now */
+            ssize_t got = pread(fd, memory + from, size, (off_t)from);
+            (void)got;
+        } else if (lazy->pages[i] == THERE) {
+            memcpy(memory + from, lazy->at + from, size);
+        }
+    }
+}
+
+/* The same addresses become memory; the file goes, and leaves its room to others. `putting` is
+ * held. */
 static bool move_to_memory(weir_lazy *lazy)
 {
-    uint8_t *memory = map_memory(lazy->options.size);
+    size_t size = lazy->options.size;
+    uint8_t *memory = map_memory(size);
+    int fd = memory == MAP_FAILED ? -1 : open_file(lazy, O_RDONLY);
     if (memory == MAP_FAILED) {
         return false;
     }
     pthread_mutex_lock(&lazy->lock);
-    for (size_t i = 0; i < lazy->page_count; i++) {
-        size_t from = i * WEIR_LAZY_PAGE, left = lazy->options.size - from;
-        if (lazy->pages[i] != ABSENT) { /* or put just now */
-            memcpy(memory + from, lazy->at + from, left < WEIR_LAZY_PAGE ? left : WEIR_LAZY_PAGE);
-        }
-    }
+    copy_pages(lazy, memory, fd);
     pthread_mutex_unlock(&lazy->lock);
-    size_t size = lazy->options.size;
     lazy->in_memory =
         mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, lazy->at) == lazy->at;
     if (!lazy->in_memory) {
         munmap(memory, size);
+    }
+    if (fd >= 0) {
+        close(fd);
+        if (lazy->in_memory) {
+            unlink(lazy->options.path);
+        }
     }
     return lazy->in_memory;
 }
