@@ -16,6 +16,7 @@
 #define MAX_WAITING 10000 /* bodies are kept while they wait */
 #define TICK_MS 50
 #define PLANNERS 2
+#define PLANNERS_REMOTE 8 /* each may wait for footers from a bucket */
 
 const double weir_latency_bounds_ms[15] = {0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 60000};
 
@@ -628,7 +629,8 @@ weir_engine *weir_engine_new(const weir_engine_options *options)
     engine->segments = weir_memo_new(options->segment_cache_bytes, options->clock);
     engine->results = weir_memo_new(options->result_cache_bytes, options->clock);
     engine->sched = weir_sched_new(engine->options.worker_count, engine->options.clock);
-    engine->planners = weir_pool_new("plan", PLANNERS);
+    bool remote = options->catalog && !weir_catalog_store(options->catalog)->ops->map;
+    engine->planners = weir_pool_new("plan", remote ? PLANNERS_REMOTE : PLANNERS);
     if (pthread_create(&engine->ticker, NULL, tick, engine) != 0) {
         weir_die("cannot start the engine's ticker");
     }
