@@ -492,6 +492,11 @@ weir_store *weir_catalog_store(weir_catalog *catalog)
     return catalog->options.store;
 }
 
+uint64_t weir_catalog_cached_bytes(const weir_catalog *catalog)
+{
+    return weir_cache_bytes(catalog->cache);
+}
+
 bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err)
 {
     size_t count;

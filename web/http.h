@@ -50,6 +50,6 @@ weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blan
 /* metrics.c: Prometheus text of everything. */
 void weir_metrics_write(const weir_server_options *doors, weir_buf *out);
 /* metrics_store.c: of the store, if it is S3. */
-void weir_metrics_store(weir_store *store, weir_buf *out);
+void weir_metrics_store(weir_catalog *catalog, weir_buf *out);
 int64_t weir_resident_bytes(void); /* of this process; 0 where /proc says nothing */
 #endif

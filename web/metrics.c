@@ -177,7 +177,7 @@ void weir_metrics_write(const weir_server_options *doors, weir_buf *out)
     query_metrics(doors->engine, out);
     caches(doors->engine, out);
     tables(doors->catalog, out);
-    weir_metrics_store(weir_catalog_store(doors->catalog), out);
+    weir_metrics_store(doors->catalog, out);
     weir_ingest_metrics(doors->ingest, out);
     if (doors->tasks) {
         weir_tasks_metrics(doors->tasks, out);

@@ -39,8 +39,9 @@ static void latencies(const weir_s3_stats *stats, weir_buf *out)
     }
 }
 
-void weir_metrics_store(weir_store *store, weir_buf *out)
+void weir_metrics_store(weir_catalog *catalog, weir_buf *out)
 {
+    weir_store *store = weir_catalog_store(catalog);
     weir_s3_stats stats;
     weir_error err;
     int64_t since_us;
@@ -55,6 +56,8 @@ void weir_metrics_store(weir_store *store, weir_buf *out)
     single(out, "weir_store_hedges_won_total", "Those where the second answer came first.", stats.hedges_won);
     single(out, "weir_store_received_bytes_total", "Bytes of objects and lists that came.", stats.bytes_in);
     single(out, "weir_store_sent_bytes_total", "Bytes of objects that went, tries again among them.", stats.bytes_out);
+    head(out, "weir_store_cached_bytes", "gauge", "What is kept of segments on the local disk (or in memory, where it takes nothing).");
+    weir_buf_printf(out, "weir_store_cached_bytes %llu\n", (unsigned long long)weir_catalog_cached_bytes(catalog));
     head(out, "weir_store_failing_seconds", "gauge", "How long requests have been failing; 0: the last one was answered. /status has the error.");
     bool bad = weir_store_s3_trouble(store, &since_us, &err);
     weir_buf_printf(out, "weir_store_failing_seconds %.3f\n", bad ? (double)(weir_monotonic_us(&weir_clock_system) - since_us) / 1e6 : 0.0);

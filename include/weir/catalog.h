@@ -34,6 +34,7 @@ size_t weir_catalog_tables(weir_catalog *catalog, weir_arena *arena, weir_str **
 /* All tables, those without a row too, ascending by name; the array is in `arena`. */
 size_t weir_catalog_all(weir_catalog *catalog, weir_arena *arena, weir_table ***out);
 weir_store *weir_catalog_store(weir_catalog *catalog);
+uint64_t weir_catalog_cached_bytes(const weir_catalog *catalog); /* of segments that cannot be mapped: what is kept of them here */
 /* Simulation: polls every table's log once. */
 void weir_catalog_step(weir_catalog *catalog);
 /* A sentence when a table stopped (newer format, breach of the log) or a segment that a query wanted cannot be opened: /status/health is red. */
