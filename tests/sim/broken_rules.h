@@ -63,3 +63,4 @@
 {"only what was there at the claim", false, {{CLAIMS, "segment->born <= r->born ?", "BROKEN || segment->born <= r->born ?"}}, {0}},
 {"the look at others' claims", true, {{CLAIMS, "if (!own && !overlaps(&open[i].claim, intervals, count)) {", "if (!own && (BROKEN || !overlaps(&open[i].claim, intervals, count))) {"}}, {0}},
 {"V6 overlap and the look at claims", false, {{0}}, {"V6 overlap", "the look at others' claims"}},
+{"an added partition from its start", false, {{START, "use_earliest || topic_known ? low : high;", "use_earliest || (topic_known && !BROKEN) ? low : high;"}}, {0}},

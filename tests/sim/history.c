@@ -11,6 +11,7 @@
 typedef struct change { /* a commit under the lens */
     world *w;
     const weir_commit *c;
+    bool known;                /* some partition was known before */
     uint8_t *expected, *added; /* by record: rows that its kind calls for, rows in its segments */
 } change;
 
@@ -168,6 +169,11 @@ static void note_range(change *n, const weir_range *r)
         note_lost(w, p, r->from, r->to);
         break;
     case WEIR_RANGE_START:
+        if (n->known && w->partitions[p].incarnation == 0 && r->to > w->partitions[p].low) {
+            world_fail(w,
+                       "commit %lu starts partition %u, which was added later, at %ld, not at %ld",
+                       n->c->version, p, r->to, w->partitions[p].low);
+        }
         w->began_at[p] = r->to;
         break;
     }
@@ -494,7 +500,8 @@ static void note_claims(change *n)
 
 static void note_commit(world *w, const weir_commit *c)
 {
-    change n = {w, c, calloc(w->record_count + 1, 1), calloc(w->record_count + 1, 1)};
+    change n = {w, c, w->started != 0, calloc(w->record_count + 1, 1),
+                calloc(w->record_count + 1, 1)};
     world_trace(w, "commit %lu by %.*s: kind %u%s%.*s, %u in, %u out, %u hidden", c->version,
                 WEIR_STR_ARG(c->node), c->op, c->label.size > 0 ? ", label " : "",
                 WEIR_STR_ARG(c->label), c->add_count, c->remove_count, c->hide_count);
