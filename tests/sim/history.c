@@ -169,7 +169,8 @@ static void note_range(change *n, const weir_range *r)
         note_lost(w, p, r->from, r->to);
         break;
     case WEIR_RANGE_START:
-        if (n->known && w->partitions[p].incarnation == 0 && r->to > w->partitions[p].low) {
+        if (n->known && p >= w->first_partitions && w->partitions[p].incarnation == 0 &&
+            r->to > w->partitions[p].low) {
             world_fail(w,
                        "commit %lu starts partition %u, which was added later, at %ld, not at %ld",
                        n->c->version, p, r->to, w->partitions[p].low);

@@ -10,7 +10,7 @@
 void topic_init(world *w)
 {
     w->records = calloc(RECORDS, sizeof(*w->records));
-    w->partition_count = 1 + world_draw(w, PARTITIONS);
+    w->partition_count = w->first_partitions = 1 + world_draw(w, PARTITIONS);
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         w->partitions[p].base = w->partitions[p].low = w->partitions[p].high =
             w->partitions[p].stable = world_draw(w, 50);

@@ -173,9 +173,9 @@ struct world {
     size_t main_stack_size;
     fiber *current;
     process processes[PROCESSES + 1];
-    partition partitions[PARTITIONS];        /* the newest incarnation */
-    partition old[PARTITIONS][INCARNATIONS]; /* those before it */
-    uint32_t partition_count;
+    partition partitions[PARTITIONS];           /* the newest incarnation */
+    partition old[PARTITIONS][INCARNATIONS];    /* those before it */
+    uint32_t partition_count, first_partitions; /* first: those that were there at the beginning */
     record *records;
     uint32_t record_count;
     uint64_t checked_version;      /* of the log, by history.c */
