@@ -505,6 +505,9 @@ bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err)
     for (size_t i = 0; i < count && ok; i++) {
         pthread_mutex_lock(&tables[i]->lock);
         weir_error trouble = tables[i]->trouble, unreadable = tables[i]->unreadable;
+        if (!weir_frozen_find(tables[i]->current->frozen, weir_str_of(tables[i]->unreadable_id))) {
+            unreadable.code = WEIR_OK; /* it was dropped, or merged with others */
+        }
         pthread_mutex_unlock(&tables[i]->lock);
         if (trouble.code != WEIR_OK) {
             ok = weir_fail(err, trouble.code, "table %.*s is read-only: %s",

@@ -452,8 +452,8 @@ static void rows_that_are_taken_away_go_at_once_whatever_is_held(void **state)
     weir_log_state *now = weir_table_state(b);
     size_t count;
     const weir_segment_state *const *segments = weir_log_segments(now, &count);
-    weir_commit_add_removed(
-        commit, &(weir_removed){.id = segments[0]->added.id, .rev = segments[0]->rev});
+    weir_commit_add_removed(commit,
+                            &(weir_removed){.id = segments[0]->added.id, .rev = segments[0]->rev});
     assert_int_equal(commit_to(b, commit, &rule), WEIR_COMMIT_LANDED);
     weir_log_state_unref(now);
     weir_catalog_step(f->a);
@@ -837,6 +837,28 @@ static void a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone(void 
     weir_arena_free(arena);
 }
 
+static void a_segment_that_could_not_be_opened_is_forgotten_when_it_is_dropped(void **state)
+{
+    fixture *f = *state;
+    weir_table *table = create(f->a);
+    int rule;
+    weir_error err = {0};
+    weir_commit *commit = weir_commit_new(WEIR_OP_LOAD, &f->seed.clock);
+    add_segment(f, table, commit, 0, 10);
+    weir_arena *arena = weir_arena_new();
+    weir_removed removed = {weir_arena_str(arena, commit->add[0].id), 0, 0, 0};
+    weir_str key = weir_key_segment(arena, WEIR_STR("t"), removed.id);
+    assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
+    f->store->ops->remove(f->store, key, &err);
+    weir_view_unref(weir_table_view(table));
+    assert_false(weir_catalog_healthy(f->a, &err));
+    commit = weir_commit_new(WEIR_OP_DROP, &f->seed.clock);
+    weir_commit_add_removed(commit, &removed);
+    assert_int_equal(commit_to(table, commit, &rule), WEIR_COMMIT_LANDED);
+    assert_true(weir_catalog_healthy(f->a, &err));
+    weir_arena_free(arena);
+}
+
 static void a_removed_segment_leaves_the_view_and_a_checkpoint_is_written(void **state)
 {
     fixture *f = *state;
@@ -1155,6 +1177,7 @@ int main(void)
         TEST(a_refresh_beside_a_waiting_commit_ends),
         TEST(a_damaged_log_object_stops_the_table_until_it_is_mended),
         TEST(a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone),
+        TEST(a_segment_that_could_not_be_opened_is_forgotten_when_it_is_dropped),
         TEST(a_removed_segment_leaves_the_view_and_a_checkpoint_is_written),
         TEST(hidden_time_is_not_seen),
         TEST(under_every_fault_each_commit_lands_once),
