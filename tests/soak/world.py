@@ -90,9 +90,12 @@ class Node(weir.Weir):
         """Waits for the first answer of this life that was judged."""
         end = time.time() + seconds
         while time.time() < end and self.first_s is None and self.alive() and not self.world.failure: time.sleep(.02)
-    def serves(self):
-        try: return self.call("GET", "/status/health", timeout=5)[0] == 200
+    def serves(self): # 503: something could not be read when it started; answers go on
+        try: return self.call("GET", "/status/health", timeout=5)[0] in (200, 503)
         except (OSError, http.client.HTTPException): return False
+    def healthy(self):
+        try: return self.call("GET", "/status/health", timeout=5)
+        except (OSError, http.client.HTTPException) as e: return 0, str(e)
     def tail(self, size=3000):
         with open(self.log_path, "rb") as f: return f.read()[-size:].decode("utf-8", "replace")
     def alive(self): return self.process is not None and self.process.poll() is None and self.alive_since > 0
