@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define SAVED_MAX 20 /* bad rows kept of a task, whatever it asks for */
+
 typedef struct work {
-    weir_str spec_json; /* owned */
-    int64_t saved;      /* bad rows that the report shows */
-    weir_rejects *rejects;
+    int64_t saved;         /* bad rows that the report shows */
+    weir_rejects *rejects; /* while it runs */
     _Atomic uint64_t rows; /* until now */
-    bool appends;
     /* Guarded by the tasks' lock. */
     bool ended;
+    weir_buf unparseable; /* JSON; once it has ended */
     weir_load_result result;
 } work;
 
@@ -45,16 +46,14 @@ static bool read_index(weir_task *task, const json_t *json, weir_error *err)
 {
     char *text = json_dumps(json, JSON_COMPACT);
     weir_spec *spec = weir_spec_parse(weir_str_of(text), false, false, err);
+    free(text);
     if (!spec || !check_source(task, spec, err)) {
         weir_spec_unref(spec);
-        free(text);
         return false;
     }
     work *w = weir_calloc(1, sizeof(*w));
-    w->spec_json = weir_str_of(text);
-    w->saved = spec->max_saved_parse_exceptions;
-    w->appends = spec->append_to_existing;
-    w->rejects = w->saved > 0 ? weir_rejects_new(task->tasks->options.clock) : NULL;
+    w->saved =
+        spec->max_saved_parse_exceptions < SAVED_MAX ? spec->max_saved_parse_exceptions : SAVED_MAX;
     task->work = w;
     task->table = weir_arena_str(task->arena, spec->schema->table);
     weir_spec_unref(spec);
@@ -66,7 +65,7 @@ static void done_index(weir_task *task)
     work *w = task->work;
     if (w) {
         weir_rejects_free(w->rejects);
-        free((void *)(uintptr_t)w->spec_json.at);
+        weir_buf_done(&w->unparseable);
         free(w);
     }
 }
@@ -97,10 +96,14 @@ static bool run_index(weir_task *task, weir_error *err)
     weir_tasks *tasks = task->tasks;
     const weir_tasks_options *o = &tasks->options;
     weir_load_result result;
+    weir_rejects *rejects = w->saved > 0 ? weir_rejects_new(o->clock) : NULL;
     uint32_t lanes = o->lanes;
+    pthread_mutex_lock(&tasks->lock);
+    w->rejects = rejects;
+    pthread_mutex_unlock(&tasks->lock);
     weir_load_options options = {.catalog = o->catalog,
                                  .clock = o->clock,
-                                 .spec_json = w->spec_json,
+                                 .spec_json = task->payload, /* stays while it runs */
                                  .work_path = o->work_path,
                                  .input_path = o->input_path,
                                  .label = task->id,
@@ -113,12 +116,17 @@ static bool run_index(weir_task *task, weir_error *err)
                                  .flush = flush,
                                  .progress = see_progress,
                                  .self = task,
-                                 .rejects = w->rejects};
+                                 .rejects = rejects};
     bool ok = weir_load_run(&options, &result, err);
     pthread_mutex_lock(&tasks->lock);
     w->result = result;
     w->ended = true;
+    if (rejects) {
+        weir_rejects_print_saved(rejects, w->saved, &(weir_json){.out = &w->unparseable});
+    }
+    w->rejects = NULL;
     pthread_mutex_unlock(&tasks->lock);
+    weir_rejects_free(rejects);
     if (ok && result.already_done) {
         weir_task_note(task, "a task with this id is committed already");
     } else if (ok) {
@@ -169,9 +177,13 @@ static void put_unparseable(const work *w, weir_json *out)
 {
     weir_json_key(out, WEIR_STR("unparseableEvents"));
     weir_json_begin_object(out);
-    if (w->rejects) {
+    if (w->rejects || w->unparseable.size > 0) {
         weir_json_key(out, WEIR_STR("buildSegments"));
+    }
+    if (w->rejects) {
         weir_rejects_print_saved(w->rejects, w->saved, out);
+    } else if (w->unparseable.size > 0) {
+        weir_json_raw(out, weir_buf_view(&w->unparseable));
     }
     weir_json_end_object(out);
 }

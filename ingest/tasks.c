@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #define LANES 2u
-#define ACTIVE_MAX 100u               /* waiting and running */
-#define KEPT_MAX 1000u                /* in the list */
-#define PAYLOAD_BYTES_MAX (64u << 20) /* of all payloads; ended tasks forget theirs first */
+#define ACTIVE_MAX 100u                       /* waiting and running */
+#define KEPT_MAX 1000u                        /* in the list */
+#define PAYLOAD_BYTES_MAX ((size_t)256 << 20) /* of all payloads; ended tasks forget theirs first  \
+                                               */
 #define LOG_BYTES_MAX 16384u
 #define ID_BYTES_MAX 255u
 
@@ -73,10 +74,10 @@ static void free_task(weir_task *task)
     free(task);
 }
 
-/* Lock held. */
-static void forget_old(weir_tasks *tasks)
+/* Makes room for `more` bytes and for a task. Lock held. */
+static void forget_old(weir_tasks *tasks, size_t more)
 {
-    for (uint32_t i = 0; i < tasks->count && tasks->payload_bytes > PAYLOAD_BYTES_MAX; i++) {
+    for (uint32_t i = 0; i < tasks->count && tasks->payload_bytes + more > PAYLOAD_BYTES_MAX; i++) {
         if (weir_task_is_complete(tasks->list[i])) {
             forget_payload(tasks->list[i]);
         }
@@ -116,7 +117,7 @@ static void end_task(weir_task *task, bool ok, const weir_error *err)
              ok ? "SUCCESS" : "FAILED", ok ? "" : ": ", ok ? "" : task->err.message);
     note_locked(task, sentence);
     weir_log(ok ? WEIR_INFO : WEIR_WARN, "tasks", "%.*s: %s", WEIR_STR_ARG(task->id), sentence);
-    forget_old(tasks);
+    forget_old(tasks, 0);
     pthread_cond_broadcast(&tasks->changed);
 }
 
@@ -308,6 +309,12 @@ static bool add_locked(weir_tasks *tasks, weir_task *task, weir_error *err)
     if (tasks->pending + tasks->running >= ACTIVE_MAX) {
         return weir_fail(err, WEIR_ERR_CAPACITY,
                          "Task queue already contains [%u] tasks. Retry later.", ACTIVE_MAX);
+    }
+    forget_old(tasks, task->payload.size);
+    if (tasks->payload_bytes + task->payload.size > PAYLOAD_BYTES_MAX) {
+        return weir_fail(err, WEIR_ERR_CAPACITY,
+                         "Task queue already holds [%llu] bytes. Retry later.",
+                         (unsigned long long)tasks->payload_bytes);
     }
     if (tasks->count == tasks->capacity) {
         tasks->capacity = tasks->capacity * 2 + 64;

@@ -212,6 +212,32 @@ static void two_run_at_once_others_wait_and_can_be_shut_down(void **state)
     assert_null(strstr(text.at, "\"id\":\"n1\""));
 }
 
+static void a_hundred_wait_and_a_thousand_are_remembered(void **state)
+{
+    place *p = *state;
+    weir_error err;
+    weir_buf out = {0};
+    for (int i = 0; i < 1050; i++) {
+        const char *body =
+            weir_arena_printf(p->arena, "{\"type\":\"noop\",\"id\":\"n%d\",\"runTime\":0}", i).at;
+        while (!post(p, body, &err)) {
+            assert_int_equal(err.code, WEIR_ERR_CAPACITY);
+            usleep(1000);
+        }
+    }
+    wait_for(p, "n1049", "SUCCESS");
+    assert_string_equal(status_of(p, "n0"), "none");
+    assert_string_equal(status_of(p, "n60"), "SUCCESS");
+    weir_tasks_list(p->tasks, &(weir_task_filter){.has_max = true, .max = 2}, &out);
+    weir_str text = kept(p, &out);
+    assert_true(text.size < 1000);
+    for (int i = 0; i < 100; i++) {
+        must_post(p, "{\"type\":\"noop\",\"runTime\":60000}");
+    }
+    assert_false(post(p, "{\"type\":\"noop\"}", &err));
+    assert_int_equal(err.code, WEIR_ERR_CAPACITY);
+}
+
 static void a_task_loads_once_under_its_id_in_this_process_and_the_next(void **state)
 {
     place *p = *state;
@@ -350,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_task_that_cannot_be_read_is_refused_with_its_member),
         TEST(two_run_at_once_others_wait_and_can_be_shut_down),
+        TEST(a_hundred_wait_and_a_thousand_are_remembered),
         TEST(a_task_loads_once_under_its_id_in_this_process_and_the_next),
         TEST(a_task_without_rows_is_known_after_a_restart_too),
         TEST(a_task_that_was_lost_with_its_process_failed_and_may_be_posted_again),
