@@ -11,6 +11,10 @@
 
 #define PAGE 1000     /* keys per step */
 #define DELETIONS 100 /* per step: each is a request */
+/* Between moves of the horizon for objects in no state: doubled each time, as it may be a writer
+ * that is under way, slower than the grace, whose objects must be put again each time. */
+#define FIRST_WAIT_US 1000000
+#define LONGEST_WAIT_US 3600000000
 
 void weir_collect_note(weir_collect_memory *memory, weir_table *table, const weir_clock *clock,
                        int64_t grace_ms)
@@ -215,11 +219,25 @@ static void abort_uploads(weir_collect *c)
 
 /* Whether the horizon is to move now: at the run's start if it frees what was removed, at its end
  * if the run met garbage that is not old enough for the present one. Once a run. */
-static bool must_move(const weir_collect *c, const weir_log_state *state, uint64_t horizon)
+static bool must_move(weir_collect *c, const weir_log_state *state, uint64_t horizon)
 {
+    weir_collect_memory *m = c->memory;
     bool begins = c->after[0] == 0 && !c->listed, ends = c->listed && c->aborted;
-    return !c->moved && horizon > weir_log_horizon(state) &&
-           ((begins && frees_removed(state, horizon)) || (ends && c->worth));
+    if (c->moved || horizon <= weir_log_horizon(state)) {
+        return false;
+    }
+    if (begins) {
+        return frees_removed(state, horizon);
+    }
+    int64_t now_us = weir_monotonic_us(c->clock);
+    bool move = ends && c->worth && now_us >= m->next_us;
+    if (move) {
+        m->wait_us = m->wait_us == 0                    ? FIRST_WAIT_US
+                     : m->wait_us * 2 < LONGEST_WAIT_US ? m->wait_us * 2
+                                                        : LONGEST_WAIT_US;
+        m->next_us = now_us + m->wait_us;
+    }
+    return move;
 }
 
 bool weir_collect_step(weir_collect *c, bool *done, weir_error *err)
@@ -240,6 +258,9 @@ bool weir_collect_step(weir_collect *c, bool *done, weir_error *err)
     if (!c->aborted && !empty) {
         abort_uploads(c);
         return true;
+    }
+    if (!c->worth && !c->moved) {
+        c->memory->wait_us = c->memory->next_us = 0;
     }
     *done = true;
     return true;

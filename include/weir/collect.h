@@ -14,6 +14,7 @@ typedef struct weir_collect_memory { /* which version this process had folded wh
         uint64_t version;
         int64_t at_us; /* monotonic */
     } seen[WEIR_COLLECT_SEEN]; /* ascending in both */
+    int64_t wait_us, next_us; /* after the horizon was moved for objects that nobody committed: not again for so long */
 } weir_collect_memory;
 
 typedef struct weir_collect { /* one run over a table; zeroed at first, then the caller's four are set */
