@@ -38,6 +38,7 @@ typedef struct pending { /* what came between records: told one by one */
 typedef struct kafka_source {
     weir_event_source base;
     weir_kafka_topics *topics;
+    bool many;                        /* topics: by a pattern */
     int64_t discover_ms, discover_us; /* every; monotonic: not before */
     json_t *properties;
     rd_kafka_t *consumer;
@@ -119,7 +120,7 @@ typedef struct last_topic {
 
 static int32_t number_of(kafka_source *k, const rd_kafka_message_t *message, last_topic *last)
 {
-    if (!weir_kafka_topics_many(k->topics)) {
+    if (!k->many) {
         return message->partition;
     }
     if (message->rkt != last->handle) {
@@ -185,9 +186,8 @@ static void take_rebalance(kafka_source *k, rd_kafka_event_t *event, weir_source
     }
     bool assign = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if (assign) {
-        uint32_t all = weir_kafka_topics_many(k->topics)
-                           ? weir_kafka_topics_partitions(k->topics)
-                           : weir_kafka_partitions(k->consumer, text_of(k), QUERY_MS);
+        uint32_t all = k->many ? weir_kafka_topics_partitions(k->topics)
+                               : weir_kafka_partitions(k->consumer, text_of(k), QUERY_MS);
         k->member_count = all > count ? 2 : 1;
     }
     out->kind = (uint8_t)(assign                                  ? WEIR_SOURCE_ASSIGNED
@@ -347,7 +347,7 @@ static void kafka_poll(weir_event_source *source, int wait_ms, bool take_records
     drop_messages(k);
     *out = (weir_source_event){.kind = WEIR_SOURCE_NOTHING};
     bool data = take_records && k->assigned_count > 0;
-    if (weir_kafka_topics_many(k->topics)) {
+    if (k->many) {
         discover(k);
     }
     if (take_pending(k, out) || take_control(k, data ? 0 : wait_ms, out) || take_pending(k, out)) {
@@ -430,6 +430,12 @@ static bool kafka_give(weir_event_source *source, weir_error *err)
 
 /* Questions. */
 
+static bool is_absent(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
 static bool kafka_watermarks(weir_event_source *source, int32_t number, int64_t *low, int64_t *high,
                              weir_error *err)
 {
@@ -439,7 +445,7 @@ static bool kafka_watermarks(weir_event_source *source, int32_t number, int64_t 
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(k->consumer, topic, partition, low, high, QUERY_MS);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           weir_fail(err, WEIR_ERR_KAFKA,
+           weir_fail(err, is_absent(code) ? WEIR_ERR_NOT_FOUND : WEIR_ERR_KAFKA,
                      "topic '%s', partition %d: its offsets cannot be asked for: %s", topic,
                      (int)partition, rd_kafka_err2str(code));
 }
@@ -774,6 +780,7 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     kafka_source *k = weir_calloc(1, sizeof(*k));
     k->base.ops = &kafka_ops;
     k->topics = topics;
+    k->many = options->is_pattern;
     k->discover_ms = weir_kafka_metadata_ms(conf);
     k->properties = json_deep_copy(options->consumer_properties);
     k->member_count = 1;

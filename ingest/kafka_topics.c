@@ -57,11 +57,6 @@ void weir_kafka_topics_free(weir_kafka_topics *t)
     }
 }
 
-bool weir_kafka_topics_many(const weir_kafka_topics *t)
-{
-    return t->pattern != NULL;
-}
-
 const char *weir_kafka_topics_text(const weir_kafka_topics *t)
 {
     return t->text.at;

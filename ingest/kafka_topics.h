@@ -9,7 +9,6 @@ typedef struct weir_kafka_topics weir_kafka_topics;
 /* NULL: the pattern is no regular expression. */
 weir_kafka_topics *weir_kafka_topics_new(weir_str topic, bool is_pattern, weir_error *err);
 void weir_kafka_topics_free(weir_kafka_topics *topics);
-bool weir_kafka_topics_many(const weir_kafka_topics *topics); /* a pattern */
 const char *weir_kafka_topics_text(const weir_kafka_topics *topics); /* the topic or the pattern, for errors and lists of one */
 
 /* With one topic the partition's own number; with a pattern they count as they are first seen. -1: not of these topics. */

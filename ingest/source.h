@@ -45,7 +45,7 @@ typedef struct weir_event_source_ops {
     /* The whole assignment anew; each partition begins at its offset. */
     bool (*assign)(weir_event_source *source, const int32_t *partitions, const int64_t *offsets, uint32_t count, weir_error *err);
     bool (*give)(weir_event_source *source, weir_error *err); /* after REVOKED or LOST: unassign */
-    bool (*watermarks)(weir_event_source *source, int32_t partition, int64_t *low, int64_t *high, weir_error *err); /* asks the broker; high: read_committed end */
+    bool (*watermarks)(weir_event_source *source, int32_t partition, int64_t *low, int64_t *high, weir_error *err); /* asks the broker; high: read_committed end. NOT_FOUND: there is no such topic or partition */
     bool (*watermarks_known)(weir_event_source *source, int32_t partition, int64_t *low, int64_t *high); /* as last seen, no I/O */
     /* The record at an offset or the first after it, by itself (anchors). False without err set: none within the wait. */
     bool (*read_one)(weir_event_source *source, int32_t partition, int64_t offset, weir_record *out, weir_error *err);

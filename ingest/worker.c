@@ -14,6 +14,7 @@
 #define SEAL_AGE_EMPTY_MS 600000 /* records were read, but no rows kept */
 #define REVOKE_MS 3000
 #define REOPEN_MS 2000
+#define LOOK_MS 5000     /* for topics that were away */
 #define START_WAIT_MS 10 /* a start is many steps */
 #define OUT_OF_RANGE_MS                                                                            \
     5000 /* the other partitions wait no longer for a store that does not answer */
@@ -540,9 +541,23 @@ static void check_held(weir_worker *w)
     }
 }
 
+static void look_for_absent(weir_worker *w)
+{
+    bool absent = false;
+    for (uint32_t i = 0; i < w->source_count; i++) {
+        absent = absent || w->sources[i].absent;
+    }
+    if (absent && now_us(w) - w->looked_us >= LOOK_MS * 1000) {
+        weir_worker_start(w);
+    }
+}
+
 static void step_running(weir_worker *w)
 {
     check_held(w);
+    if (w->phase == WEIR_WORKER_RUNNING) {
+        look_for_absent(w);
+    }
     if (w->phase == WEIR_WORKER_RUNNING && must_seal(w) && weir_worker_is_handed_off(w)) {
         weir_worker_seal(w, true);
     }

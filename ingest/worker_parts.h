@@ -23,6 +23,7 @@ typedef struct weir_worker_source { /* a partition that is assigned to us */
     weir_source_key key; /* its name in the log; borrowed from the spec and the event source */
     bool ready;          /* position is known and committed */
     bool stopped;        /* topic changed: not read any more */
+    bool absent;         /* stopped because the broker does not know it: looked for again */
     bool reset;          /* a reset is wanted, to */
     int64_t reset_to;
     bool committing;     /* epoch and position hold once the commit under way has landed */
@@ -64,6 +65,7 @@ struct weir_worker {
     int64_t retry_us;     /* not before: opening, deciding after a failure */
     int64_t deadline_us;  /* of REVOKING */
     int64_t checked_us;   /* sources still held */
+    int64_t looked_us;    /* for what is absent */
     weir_worker_source *sources;
     uint32_t source_count;
     weir_start_job *start;

@@ -227,6 +227,19 @@ static bool decide_one(weir_worker *w, weir_worker_source *s, const weir_log_sta
     return decide_known(w, s, known, commit, err);
 }
 
+/* Of many topics one may be away: the others do not wait for it. */
+static bool set_aside(weir_worker *w, weir_worker_source *s, const weir_error *err)
+{
+    if (err->code != WEIR_ERR_NOT_FOUND || !w->spec->topic_is_pattern) {
+        return false;
+    }
+    weir_worker_problem(w, err, false);
+    snprintf(s->problem, sizeof(s->problem), "%.250s", err->message);
+    s->stopped = s->absent = true;
+    w->looked_us = weir_monotonic_us(w->options.clock);
+    return true;
+}
+
 /* All of them; then either all are ready, or there is something to commit first. */
 static void decide(weir_worker *w)
 {
@@ -238,7 +251,8 @@ static void decide(weir_worker *w)
         weir_commit_new(w->reset ? WEIR_OP_RESET : WEIR_OP_START, w->options.clock);
     ok = !w->reset || weir_worker_reset_decide(w, state, commit, &err);
     for (uint32_t i = 0; ok && i < w->source_count; i++) {
-        ok = decide_one(w, &w->sources[i], state, topic_known, commit, &err);
+        ok = decide_one(w, &w->sources[i], state, topic_known, commit, &err) ||
+             set_aside(w, &w->sources[i], &err);
     }
     weir_log_state_unref(state);
     if (!ok) {
@@ -299,7 +313,8 @@ void weir_worker_start(weir_worker *w)
     for (uint32_t i = 0; i < w->source_count; i++) {
         weir_worker_source *s = &w->sources[i];
         s->ready = s->in_generation = false;
-        s->stopped = s->stopped && !s->reset;
+        s->stopped = s->stopped && !s->reset && !s->absent;
+        s->absent = false;
     }
     w->phase = WEIR_WORKER_FOLDING;
     w->retry_us = 0;

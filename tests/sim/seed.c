@@ -133,6 +133,20 @@ static void use_longer_grace(world *w)
     world_trace(w, "all begin again with a grace of an hour");
 }
 
+static bool has_live_rows(const world *w)
+{
+    for (const process *proc = w->processes; proc < w->processes + PROCESSES; proc++) {
+        weir_table_stats stats = {0};
+        if (proc->table) {
+            weir_table_stats_get(proc->table, &stats);
+        }
+        if (stats.live_segments > 1 || stats.live_rows > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void calm_down(world *w)
 {
     chaos_calm(w);
@@ -154,8 +168,10 @@ static void calm_down(world *w)
             w, "long after the faults ended record %ld (partition %d, offset %ld) is in no commit",
             (long)(r - w->records), r->partition, r->offset);
     }
-    for (int64_t until = w->now_us + 12000000 /* longer than a hand-off rests */;
-         w->now_us < until && !w->failed;) {
+    int64_t settled_us =
+        w->now_us; /* a reset that ended late makes rows that were committed live again */
+    while (!w->failed && (w->now_us < settled_us + 12000000 /* longer than a hand-off rests */ ||
+                          (has_live_rows(w) && w->now_us < settled_us + 60000000))) {
         step(w);
     }
     for (process *proc = w->processes; proc < w->processes + PROCESSES && !w->failed; proc++) {

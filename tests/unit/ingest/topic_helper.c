@@ -22,7 +22,7 @@ struct topic {
     partition partitions[PARTITIONS_MAX];
     int32_t partition_count;
     uint32_t opened;
-    bool unreachable;
+    bool unreachable, absent[PARTITIONS_MAX];
     const char *const *names;
     uint8_t pending; /* weir_source_event_kind of the group; NOTHING: none */
 };
@@ -112,6 +112,13 @@ void topic_assign(topic *t)
 void topic_name_each(topic *t, const char *const *names)
 {
     t->names = names;
+}
+
+void topic_absent(topic *t, int32_t number, bool yes)
+{
+    pthread_mutex_lock(&t->lock);
+    t->absent[number] = yes;
+    pthread_mutex_unlock(&t->lock);
 }
 
 void topic_grow(topic *t, int32_t partitions)
@@ -252,8 +259,11 @@ static bool source_watermarks(weir_event_source *self, int32_t number, int64_t *
     pthread_mutex_lock(&t->lock);
     *low = t->partitions[number].low;
     *high = t->partitions[number].high;
-    bool reached = !t->unreachable;
+    bool reached = !t->unreachable, absent = t->absent[number];
     pthread_mutex_unlock(&t->lock);
+    if (absent) {
+        return weir_fail(err, WEIR_ERR_NOT_FOUND, "there is no such topic");
+    }
     return reached || weir_fail(err, WEIR_ERR_KAFKA, "the broker does not answer");
 }
 

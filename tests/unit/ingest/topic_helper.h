@@ -15,6 +15,7 @@ void topic_remake(topic *t);                                 /* deleted and made
 /* The consumer group gives or takes all partitions; told at the next poll. */
 void topic_assign(topic *t);
 void topic_name_each(topic *t, const char *const *names); /* each partition is partition 0 of a topic of its own; before it is opened */
+void topic_absent(topic *t, int32_t partition, bool yes); /* the broker does not know it */
 void topic_grow(topic *t, int32_t partitions); /* more of them, all assigned anew */
 void topic_revoke(topic *t);
 void topic_lose(topic *t);

@@ -370,6 +370,30 @@ static void a_pattern_keeps_an_offset_for_each_topic(void **state)
     assert_int_equal(count_rows(w), 36);
 }
 
+static void of_many_topics_one_that_is_away_does_not_stop_the_others(void **state)
+{
+    static const char *const names[] = {"top-a", "top-b"};
+    world *w = *state;
+    weir_arena *arena = weir_arena_new();
+    topic_name_each(w->topic, names);
+    topic_absent(w->topic, 1, true);
+    put_events(w, 0, 10);
+    put_events(w, 1, 20);
+    start(w, matching, false);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), 10);
+    weir_worker_status status = status_of(w, arena);
+    assert_string_equal(status.phase, "running");
+    assert_false(status.partitions[0].stopped);
+    assert_true(status.partitions[1].stopped);
+    topic_absent(w->topic, 1, false);
+    steps(w, 300); /* six seconds: it is looked for */
+    assert_int_equal(count_rows(w), 30);
+    status = status_of(w, arena);
+    assert_false(status.partitions[1].stopped);
+    weir_arena_free(arena);
+}
+
 static void retention_past_the_offset_is_a_gap_with_its_size(void **state)
 {
     world *w = *state;
@@ -431,6 +455,43 @@ static void a_topic_made_anew_stops_its_sources_until_a_reset(void **state)
     steps(w, 20);
     assert_int_equal(count_rows(w), 300);
     weir_arena_free(arena);
+}
+
+static void
+a_topic_made_anew_between_two_assignments_is_told_though_rows_were_not_committed(void **state)
+{
+    world *w = *state;
+    weir_arena *arena = weir_arena_new();
+    put_events(w, 0, 100);
+    start(w, earliest, true);
+    for (int i = 0; i < 20; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    flush(w);
+    put_events(w, 0, 40);
+    steps(w, 5);
+    assert_int_equal(count_rows(w), 140);
+    topic_lose(w->topic);
+    steps(w, 2);
+    topic_remake(w->topic);
+    put_events(w, 0, 300); /* longer */
+    topic_assign(w->topic);
+    for (int i = 0; i < 400; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    assert_int_equal(count_rows(w), 140);
+    assert_int_equal(next_of(w, "top"), 140); /* what was read of the old one is committed */
+    weir_worker_status status = status_of(w, arena);
+    assert_true(status.partitions[0].stopped);
+    weir_arena_free(arena);
+    assert_string_equal(reset_to(w, 0, -1), "");
+    for (int i = 0; i < 20; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 1);
+    }
+    assert_int_equal(count_rows(w), 440);
 }
 
 static void a_shorter_topic_is_reset_automatically_when_the_spec_says_so(void **state)
@@ -755,6 +816,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(offsets_without_records_are_passed_and_the_lag_reaches_zero,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_pattern_keeps_an_offset_for_each_topic, begin, end),
+        cmocka_unit_test_setup_teardown(of_many_topics_one_that_is_away_does_not_stop_the_others,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_topic_made_anew_between_two_assignments_is_told_though_rows_were_not_committed, begin,
+            end),
         cmocka_unit_test_setup_teardown(retention_past_the_offset_is_a_gap_with_its_size, begin,
                                         end),
         cmocka_unit_test_setup_teardown(retention_that_overtakes_a_running_source_is_a_gap_too,
