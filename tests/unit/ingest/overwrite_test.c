@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@
 typedef struct shaky {
     weir_store base;
     weir_store *inner;
-    uint32_t calls, crash_at; /* 0: never */
+    _Atomic uint32_t calls;
+    uint32_t crash_at; /* 0: never */
     bool lands;
     _Atomic bool down;
     void (*meanwhile)(void *self); /* once, at the next upload */
@@ -33,8 +35,8 @@ typedef struct shaky {
 /* False: no answer; *effect: though it happens. */
 static bool pass(shaky *s, bool *effect)
 {
-    s->calls++;
-    bool now = s->crash_at > 0 && s->calls == s->crash_at;
+    uint32_t call = atomic_fetch_add(&s->calls, 1) + 1;
+    bool now = s->crash_at > 0 && call == s->crash_at;
     *effect = !s->down && (!now || s->lands);
     s->down = s->down || now;
     return !s->down;
