@@ -31,6 +31,8 @@ bool weir_pred_chunk(weir_pred *pred, weir_lane *lane, const struct weir_block *
 /* Same over the n rows that `get` reads. */
 bool weir_pred_rows(weir_pred *pred, weir_lane *lane, weir_port_get *get, void *self, uint32_t n, const weir_sel *in, weir_sel *out);
 bool weir_pred_uses(const weir_pred *pred, uint32_t slot);
+/* Zones of numbers alone, which a footer has, say that no row of the chunk is selected. After weir_scan_prepare. */
+bool weir_pred_excludes(const weir_pred *pred, const struct weir_scan *scan, uint32_t seg, uint32_t chunk);
 
 /* A bound ROWS node. */
 typedef struct weir_scan_seg {

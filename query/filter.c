@@ -427,6 +427,32 @@ static bool string_leaf(weir_pred *pred, weir_lane *lane, const weir_block *chun
 
 /* Leaves over numbers. */
 
+typedef enum verdict { NONE, ALL, OPEN } verdict;
+
+/* What the zone alone says of a chunk's rows. */
+static verdict judge_zone(const weir_pred *pred, const weir_column *col, const weir_zone *zone, uint32_t rows)
+{
+    bool null_wanted = pred->leaf->null_number == pred->want;
+    bool is_long = col->type.kind == WEIR_LONG;
+    bool ranged = is_long                           ? pred->long_range
+                  : col->type.kind == WEIR_DOUBLE ? pred->double_range
+                                                    : pred->float_range;
+    if (zone->null_count >= rows) {
+        return null_wanted ? ALL : NONE;
+    }
+    if (ranged && zone->has_range && !zone->has_nan) {
+        int64_t lo = is_long ? pred->lo : col->type.kind == WEIR_DOUBLE ? pred->dlo : pred->flo;
+        int64_t hi = is_long ? pred->hi : col->type.kind == WEIR_DOUBLE ? pred->dhi : pred->fhi;
+        int64_t min = is_long ? zone->min.l : weir_double_rank(zone->min.d);
+        int64_t max = is_long ? zone->max.l : weir_double_rank(zone->max.d);
+        bool inside = min >= lo && max <= hi, outside = max < lo || min > hi;
+        if ((inside || outside) && (zone->null_count == 0 || (inside != pred->negated) == null_wanted)) {
+            return inside != pred->negated ? ALL : NONE;
+        }
+    }
+    return OPEN;
+}
+
 static bool number_leaf(weir_pred *pred, weir_lane *lane, const weir_block *chunk,
                         const weir_sel *in, const weir_column *col, weir_sel *out)
 {
@@ -434,25 +460,12 @@ static bool number_leaf(weir_pred *pred, weir_lane *lane, const weir_block *chun
     bool known = col->ops->zone(col, chunk->chunk, &zone);
     bool null_wanted = pred->leaf->null_number == pred->want;
     bool is_long = col->type.kind == WEIR_LONG;
-    bool ranged = is_long                           ? pred->long_range
-                  : col->type.kind == WEIR_DOUBLE ? pred->double_range
-                                                    : pred->float_range;
-    if (known && zone.null_count >= chunk->info.row_count) {
-        *out = all_or_none(in, null_wanted);
+    verdict told = known ? judge_zone(pred, col, &zone, chunk->info.row_count) : OPEN;
+    if (told != OPEN) {
+        *out = all_or_none(in, told == ALL);
         return true;
     }
-    if (known && ranged && zone.has_range && !zone.has_nan) {
-        int64_t lo = is_long ? pred->lo : col->type.kind == WEIR_DOUBLE ? pred->dlo : pred->flo;
-        int64_t hi = is_long ? pred->hi : col->type.kind == WEIR_DOUBLE ? pred->dhi : pred->fhi;
-        int64_t min = is_long ? zone.min.l : weir_double_rank(zone.min.d);
-        int64_t max = is_long ? zone.max.l : weir_double_rank(zone.max.d);
-        bool inside = min >= lo && max <= hi, outside = max < lo || min > hi;
-        if ((inside || outside) && (zone.null_count == 0 || (inside != pred->negated) == null_wanted)) {
-            *out = all_or_none(in, inside != pred->negated);
-            return true;
-        }
-    }
-    bool range = is_long && ranged && !pred->negated && pred->lo <= pred->hi && col->ops->range &&
+    bool range = is_long && pred->long_range && !pred->negated && pred->lo <= pred->hi && col->ops->range &&
                  (!null_wanted || (known && zone.null_count == 0));
     return scan(pred, lane, chunk, in, range, pred->lo, pred->hi, out);
 }
@@ -602,6 +615,30 @@ bool weir_pred_chunk(weir_pred *pred, weir_lane *lane, const weir_block *chunk, 
                      weir_sel *out)
 {
     return eval(pred, lane, &(where){.chunk = chunk}, in, out);
+}
+
+bool weir_pred_excludes(const weir_pred *pred, const weir_scan *scan, uint32_t seg, uint32_t chunk)
+{
+    weir_chunk_info info;
+    weir_zone zone = {0};
+    const weir_rows *rows = scan->segs[seg].rows;
+    uint32_t excluded = 0;
+    for (uint32_t i = 0; i < pred->child_count; i++) {
+        excluded += weir_pred_excludes(pred->children[i], scan, seg, chunk);
+    }
+    if (pred->kind == WEIR_FILTER_AND || pred->kind == WEIR_FILTER_OR) {
+        return pred->kind == WEIR_FILTER_AND ? excluded > 0 : excluded == pred->child_count;
+    }
+    if (pred->kind != WEIR_FILTER_LEAF || pred->port || pred->slot == WEIR_NO_ID) {
+        return false;
+    }
+    const weir_column *col = scan->segs[seg].columns[pred->slot];
+    if (!col || !weir_type_is_number(col->type) || col->type.kind != scan->names.types[pred->slot].kind ||
+        !col->ops->zone(col, chunk, &zone)) {
+        return false;
+    }
+    rows->ops->chunk(rows, chunk, &info);
+    return judge_zone(pred, col, &zone, info.row_count) == NONE;
 }
 
 bool weir_pred_rows(weir_pred *pred, weir_lane *lane, weir_port_get *get, void *self, uint32_t n,

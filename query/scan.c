@@ -418,6 +418,11 @@ void weir_cursor_skip_chunk(weir_cursor *cursor)
     cursor->next_row = cursor->block.info.row_count;
 }
 
+static bool is_excluded(const weir_scan *scan, uint32_t s, uint32_t chunk)
+{
+    return scan->filter && weir_pred_excludes(scan->filter, scan, s, chunk);
+}
+
 /* All that will be read of a segment, at once: in few and large gets. */
 static weir_ready prepare(weir_scan *scan, uint32_t s, uint32_t chunk, weir_wake wake,
                           weir_error *err)
@@ -427,10 +432,17 @@ static weir_ready prepare(weir_scan *scan, uint32_t s, uint32_t chunk, weir_wake
         atomic_load_explicit(&seg->prepared, memory_order_acquire)) {
         return WEIR_READY;
     }
-    weir_need need = {seg->first, seg->end - seg->first, scan->names.count, scan->names.names};
-    if (scan->by_chunk) {
-        need.chunk = chunk;
-        need.count = 1;
+    uint32_t first = scan->by_chunk ? chunk : seg->first,
+             end = scan->by_chunk ? chunk + 1 : seg->end;
+    while (first < end && is_excluded(scan, s, first)) {
+        first++;
+    }
+    while (first < end && is_excluded(scan, s, end - 1)) {
+        end--;
+    }
+    weir_need need = {first, end - first, scan->names.count, scan->names.names};
+    if (first == end) {
+        return WEIR_READY;
     }
     weir_ready ready = seg->rows->ops->prepare(seg->rows, &need, wake, err);
     if (ready == WEIR_READY && !scan->by_chunk) {
@@ -462,6 +474,10 @@ static weir_cursor_state enter_chunk(weir_cursor *cursor, weir_wake wake)
     }
     weir_scratch_rewind(&lane->scratch, cursor->slice_mark);
     uint32_t chunk = cursor->slice.chunk + cursor->chunk_at;
+    if (seg->rows->ops->prepare && is_excluded(scan, cursor->slice.seg, chunk)) {
+        cursor->chunk_at++; /* its bytes were not fetched */
+        return WEIR_CURSOR_END;
+    }
     switch (prepare(scan, cursor->slice.seg, chunk, wake, &lane->err)) {
     case WEIR_READY:
         break;

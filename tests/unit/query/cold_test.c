@@ -242,6 +242,25 @@ static void a_query_that_waits_for_a_store_ends_at_its_deadline(void **state)
     weir_buf_done(&out);
 }
 
+static void chunks_that_zones_exclude_are_not_fetched(void **state)
+{
+    fixture *f = *state;
+    weir_buf out = {0};
+    f->store.hangs = true;
+    assert_int_equal(ask(f,
+                         "{\"queryType\":\"timeseries\",\"dataSource\":\"t\",\"intervals\":\"2000/"
+                         "2100\",\"granularity\":\"all\","
+                         "\"filter\":{\"type\":\"bound\",\"dimension\":\"v\",\"lower\":\"100\","
+                         "\"ordering\":\"numeric\"},"
+                         "\"aggregations\":[{\"type\":\"count\",\"name\":\"n\"}]}",
+                         &out),
+                     200);
+    assert_non_null(strstr(out.at, "\"n\":0"));
+    assert_int_equal(f->store.waiting, 0);
+    f->store.hangs = false;
+    weir_buf_done(&out);
+}
+
 static void a_fetch_that_comes_after_the_query_and_its_engine_wakes_nobody(void **state)
 {
     fixture *f = *state;
@@ -267,6 +286,7 @@ int main(void)
             a_segment_that_the_log_still_has_and_the_store_has_not_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(a_query_that_waits_for_a_store_ends_at_its_deadline, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(chunks_that_zones_exclude_are_not_fetched, begin, end),
         cmocka_unit_test_setup_teardown(
             a_fetch_that_comes_after_the_query_and_its_engine_wakes_nobody, begin, end),
     };

@@ -433,6 +433,27 @@ static void a_second_process_fetches_nothing(void **state)
     }
 }
 
+static void an_own_file_is_taken_over_and_nothing_is_fetched(void **state)
+{
+    fixture *f = *state;
+    char path[100];
+    add_hours(f, 1, ROWS, 1);
+    snprintf(path, sizeof(path), "%s/own", f->folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(f->segments[0].at, 1, f->segments[0].size, file), f->segments[0].size);
+    fclose(file);
+    weir_table_adopt_file(table_of(f), f->ids[0], path);
+    assert_int_not_equal(access(path, F_OK), 0);
+    f->store.gets = 0;
+    weir_view *view = weir_table_view(table_of(f));
+    all_is_right(f, view);
+    weir_view_unref(view);
+    assert_int_equal(f->store.gets, 0);
+    assert_in_range(weir_catalog_cached_bytes(f->catalog), f->segments[0].size,
+                    f->segments[0].size + 8192);
+}
+
 static void a_small_segment_comes_whole_with_its_footer(void **state)
 {
     fixture *f = *state;
@@ -687,6 +708,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_not_prepared_is_fetched_by_who_reads_it, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_second_process_fetches_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(an_own_file_is_taken_over_and_nothing_is_fetched, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_small_segment_comes_whole_with_its_footer, begin, end),
         cmocka_unit_test_setup_teardown(a_view_opens_the_segments_of_its_time_alone, begin, end),
         cmocka_unit_test_setup_teardown(the_cache_stays_within_its_bound_and_answers_stay_right,
