@@ -550,7 +550,15 @@ static uint32_t kafka_members(weir_event_source *source)
 /* Open and close. */
 
 #define CLOSE_WAIT_S 2
-#define LEAVE_MS 300 /* measured: enough for librdkafka to stop the partitions and say so */
+#define GOODBYE_TURNS 40 /* of 50 ms */
+
+static bool is_member(kafka_source *k)
+{
+    char *id = rd_kafka_memberid(k->consumer);
+    bool member = id && id[0];
+    rd_kafka_mem_free(k->consumer, id);
+    return member;
+}
 
 /* Leaves the group, also as a static member, so that others take over at once. */
 static void leave_group(kafka_source *k)
@@ -563,10 +571,14 @@ static void leave_group(kafka_source *k)
             break;
         }
     }
-    /* The goodbye is said once the partitions have stopped; a consumer that is being closed says
-     * none if it is a static member. */
+    /* The goodbye is said once the partitions have stopped, and the member's id is forgotten then;
+     * a consumer that is being closed says none if it is a static member, and the others would wait
+     * for its session's end. */
     weir_source_event ignored = {0};
-    take_control(k, LEAVE_MS, &ignored);
+    for (int i = 0; i < GOODBYE_TURNS && is_member(k); i++) {
+        take_control(k, 50, &ignored);
+    }
+    take_control(k, 100, &ignored); /* on its way */
 }
 
 typedef struct ending {
