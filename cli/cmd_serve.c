@@ -6,6 +6,7 @@
 #include "weir/config.h"
 #include "weir/log.h"
 #include "weir/server.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -266,8 +267,18 @@ static void wait_for_signal(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* Live rows come and go by hundreds of megabytes, on threads that come and go: what they leave must not stay with us. glibc would raise its threshold
+ * for mmap up to 32 MiB, and keep a heap for each thread. */
+static void setup_malloc(void)
+{
+    mallopt(M_ARENA_MAX, 4);
+    mallopt(M_MMAP_THRESHOLD, 512 << 10);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 int weir_cmd_serve(int argc, char **argv)
 {
+    setup_malloc();
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help();

@@ -245,14 +245,17 @@ size_t weir_page_pooled_bytes(void)
     return atomic_load_explicit(&pool.bytes, memory_order_relaxed);
 }
 
-void weir_page_trim(void)
+void weir_page_trim_to(size_t most_bytes)
 {
-    for (uint32_t c = 0; c <= SMALL_CLASSES; c++) {
+    for (uint32_t c = SMALL_CLASSES + 1; c-- > 0;) {
+        free_page *page = NULL;
         pthread_mutex_lock(&pool.lock);
-        free_page *page = pool.lists[c];
-        pool.lists[c] = NULL;
-        for (free_page *p = page; p; p = p->next) {
-            atomic_fetch_sub_explicit(&pool.bytes, p->size_bytes, memory_order_relaxed);
+        while (pool.lists[c] && weir_page_pooled_bytes() > most_bytes) {
+            free_page *first = pool.lists[c];
+            pool.lists[c] = first->next;
+            first->next = page;
+            page = first;
+            atomic_fetch_sub_explicit(&pool.bytes, page->size_bytes, memory_order_relaxed);
         }
         pthread_mutex_unlock(&pool.lock);
         while (page) {
@@ -263,6 +266,11 @@ void weir_page_trim(void)
             page = next;
         }
     }
+}
+
+void weir_page_trim(void)
+{
+    weir_page_trim_to(0);
 }
 
 typedef struct weir_scratch_page {
@@ -283,6 +291,14 @@ static size_t room(const scratch_page *page)
 static scratch_page *next_page(weir_scratch *s, size_t size_bytes)
 {
     scratch_page **link = s->current ? &s->current->next : &s->first;
+    while (*link && room(*link) < size_bytes && (*link)->size_bytes >= HUGE_BYTES) {
+        scratch_page *small = *link; /* nothing in it: a larger one takes its place */
+        *link = small->next;
+        size_t gone = small->size_bytes;
+        WEIR_UNPOISON(small, gone);
+        munmap(small, gone);
+        weir_budget_give(s->budget, gone);
+    }
     if (!*link || room(*link) < size_bytes) {
         size_t size = s->current ? s->current->size_bytes * 4 : SCRATCH_FIRST_BYTES;
         size = size > HUGE_BYTES ? HUGE_BYTES : size;

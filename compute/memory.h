@@ -38,6 +38,7 @@ void *weir_page_take(size_t *size_bytes);
 void weir_page_give(void *page, size_t size_bytes);
 size_t weir_page_pooled_bytes(void);
 void weir_page_trim(void); /* gives pooled pages back to the system */
+void weir_page_trim_to(size_t most_bytes); /* those beyond that, large ones first */
 
 /* A bump allocator of one worker for the life of a block: take freely, rewind to a mark. Never fails (budget is forced). */
 typedef struct weir_scratch {

@@ -5,6 +5,7 @@
 #include "ingest/segment_file.h"
 #include "ingest/upload.h"
 #include "weir/log.h"
+#include <malloc.h>
 #include <stdlib.h>
 
 #define BUCKETS                                                                                    \
@@ -223,6 +224,10 @@ static void commit_now(weir_handoff *h, int64_t *wait_ms)
             weir_upload_adopt(h->options.table, &h->uploads[i]);
         }
         atomic_fetch_add(&h->options.stats->handoffs, 1);
+        weir_generation_unref(
+            h->gen); /* here, as it takes its time and the ingest thread has none */
+        h->gen = NULL;
+        malloc_trim(0);
         finish(h, WEIR_HANDOFF_COMMITTED);
         return;
     case WEIR_COMMIT_INVALID:

@@ -1,6 +1,7 @@
 /* ingest/segment_file.c - see ingest/segment_file.h. No fsync: the store makes its own copy
  * durable, and a crash begins anew from the topic. */
 #include "ingest/segment_file.h"
+#include "compute/memory.h"
 #include "weir/clock.h"
 #include "weir/hash.h"
 #include <errno.h>
@@ -85,8 +86,10 @@ bool weir_segment_file_write_with(weir_realtime *rt, const weir_freeze_part *par
     s->between = between;
     s->self = self;
     s->used = 0;
+    size_t warm_bytes = weir_page_pooled_bytes();
     bool ok = weir_realtime_freeze(rt, part, (weir_file){s, append}, thorough, info, err) &&
               flush(s, err);
+    weir_page_trim_to(warm_bytes); /* a freeze takes much, and the next one is far */
     free(s);
     if (close(fd) != 0 && ok) {
         ok = weir_fail(err, WEIR_ERR_STORE, "cannot write %s: %s", at, strerror(errno));
