@@ -267,7 +267,7 @@ static void put_errors(weir_supervisor *s, const weir_supervisor_condition *cond
     if (condition->has_problem) {
         put_error(out, condition->problem.message, now_ms);
     }
-    if (store_fails(s, &err)) {
+    if (!condition->has_problem && store_fails(s, &err)) {
         put_error(out, err.message, now_ms);
     }
     weir_gap_figures gaps = count_gaps(s);

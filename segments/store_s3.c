@@ -77,8 +77,8 @@ static void perform_once(s3_store *s, weir_s3_kind kind, const weir_s3_request *
     weir_arena *arena = weir_arena_new();
     weir_s3_perform(s->http, request, out, reply);
     weir_s3_count(&s->counts, kind, reply, out ? out->size - before : 0, request->body.size,
-                  weir_arena_printf(arena, "%s %.*s/%.*s", request->method,
-                                    WEIR_STR_ARG(s->base.name), WEIR_STR_ARG(request->key)));
+                  weir_arena_printf(arena, "store %.*s: %s %.*s", WEIR_STR_ARG(s->base.name),
+                                    request->method, WEIR_STR_ARG(request->key)));
     weir_arena_free(arena);
 }
 
