@@ -316,6 +316,18 @@ static weir_view *live_part(weir_arena *arena, const weir_view *view)
     return part;
 }
 
+/* A process that could not read a table's log must not answer as if it were empty. */
+static bool are_known(const weir_answer *answer, weir_error *err)
+{
+    const weir_native_query *native = answer->native;
+    bool ok = true;
+    for (uint32_t i = 0; i < native->table_count && ok; i++) {
+        weir_table *table = weir_catalog_table(answer->engine->options.catalog, native->tables[i]);
+        ok = !table || weir_table_is_known(table, err);
+    }
+    return ok;
+}
+
 static void take_views(weir_answer *answer)
 {
     const weir_native_query *native = answer->native;
@@ -465,7 +477,7 @@ static bool plan_query(weir_answer *answer, weir_error *err)
     if (answer->query_id.size == 0) {
         draw_query_id(answer);
     }
-    if (!answer->native || !weir_ctl_check(&answer->ctl, err) || !take_lane(answer, err)) {
+    if (!answer->native || !weir_ctl_check(&answer->ctl, err) || !take_lane(answer, err) || !are_known(answer, err)) {
         return false;
     }
     take_views(answer);

@@ -219,9 +219,13 @@ static bool find_new_table(weir_catalog *catalog, weir_str name, weir_error *err
         }
         return ok;
     }
-    weir_table *table = add_table(catalog, weir_table_new(catalog, state));
+    weir_table *table = weir_table_new(catalog, state);
+    table->in_part = !ok;
+    table->trouble = ok ? table->trouble : why;
+    add_table(catalog, table);
     if (!ok) {
-        weir_table_set_trouble(table, &why);
+        weir_log(WEIR_ERROR, "catalog", "table %.*s is read-only: %s", WEIR_STR_ARG(name),
+                 why.message);
     }
     return true;
 }
@@ -495,6 +499,16 @@ weir_store *weir_catalog_store(weir_catalog *catalog)
 uint64_t weir_catalog_cached_bytes(const weir_catalog *catalog)
 {
     return weir_cache_bytes(catalog->cache);
+}
+
+bool weir_table_is_known(weir_table *table, weir_error *err)
+{
+    pthread_mutex_lock(&table->lock);
+    weir_error why = table->trouble;
+    bool known = !table->in_part;
+    pthread_mutex_unlock(&table->lock);
+    return known || weir_fail(err, why.code, "table %.*s cannot be read: %s",
+                              WEIR_STR_ARG(table->name), why.message);
 }
 
 bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err)

@@ -68,6 +68,7 @@ void weir_table_set_trouble(weir_table *table, const weir_error *err)
     pthread_mutex_lock(&table->lock);
     bool was = table->trouble.code != WEIR_OK;
     table->trouble = err ? *err : (weir_error){0};
+    table->in_part = table->in_part && err;
     pthread_mutex_unlock(&table->lock);
     if (err && !was) {
         weir_log(WEIR_ERROR, "catalog", "table %.*s is read-only: %s", WEIR_STR_ARG(table->name),

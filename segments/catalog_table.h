@@ -84,12 +84,13 @@ struct weir_table {
     weir_catalog *catalog;
     weir_str name;
     pthread_mutex_t opening; /* guards `opened` of its segments, where they may be closed again */
-    pthread_mutex_t lock; /* guards current, held, busy, trouble, unreadable */
+    pthread_mutex_t lock; /* guards current, held, busy, trouble, in_part, unreadable */
     published *current;
     published *held;  /* what queries see until `current` shows as much; NULL: current. catalog_hold.c */
     int64_t held_us;
     bool busy;
     weir_error trouble;    /* code WEIR_OK: none */
+    bool in_part;          /* the log was never read to its end: `trouble` says why */
     weir_error unreadable; /* why a segment cannot be opened, until it can */
     char unreadable_id[80];
     /* Of the turn's holder: */

@@ -23,7 +23,7 @@ typedef struct weir_catalog_options {
     void *wait_self;
 } weir_catalog_options;
 /* Probes the store (if `threads`), lists the tables and folds their logs. A table whose log is damaged is there as of the version before, read-only
- * (weir_catalog_healthy names it); only a store that does not answer fails. */
+ * (weir_catalog_healthy names it, weir_table_is_known is false); only a store that does not answer fails. */
 weir_catalog *weir_catalog_open(const weir_catalog_options *options, weir_error *err);
 void weir_catalog_close(weir_catalog *catalog); /* ends its threads */
 weir_table *weir_catalog_table(weir_catalog *catalog, weir_str name);    /* NULL: unknown. Lives as long as the catalog */
@@ -39,6 +39,9 @@ uint64_t weir_catalog_cached_bytes(const weir_catalog *catalog); /* of segments 
 void weir_catalog_step(weir_catalog *catalog);
 /* A sentence when a table stopped (newer format, breach of the log) or a segment that a query wanted cannot be opened: /status/health is red. */
 bool weir_catalog_healthy(weir_catalog *catalog, weir_error *err);
+/* False: since this process began the log could not be read to its end, so nobody here knows what the table holds: queries of it fail with `err`, which
+ * names the object. A process that had read it goes on with what it knows. */
+bool weir_table_is_known(weir_table *table, weir_error *err);
 
 weir_str weir_table_name(const weir_table *table);
 weir_catalog *weir_table_catalog(weir_table *table);

@@ -801,10 +801,15 @@ static void a_damaged_log_object_stops_the_table_until_it_is_mended(void **state
     weir_catalog *late = open_catalog(f); /* a process that starts now has the version before too */
     assert_int_equal(version_of(table_of(late)), 2);
     assert_false(weir_catalog_healthy(late, &err));
-    weir_catalog_close(late);
+    assert_true(weir_table_is_known(table, &err)); /* and says nothing of what it has not read */
+    assert_false(weir_table_is_known(table_of(late), &err));
+    assert_non_null(strstr(err.message, "t/log/00000000000000000003.json"));
     weir_arena *arena = weir_arena_new();
     f->store->ops->remove(f->store, weir_key_log(arena, WEIR_STR("t"), 3), &err);
     weir_arena_free(arena);
+    refresh(table_of(late));
+    assert_true(weir_table_is_known(table_of(late), &err));
+    weir_catalog_close(late);
     refresh(table);
     assert_true(weir_catalog_healthy(f->a, &err));
 }
