@@ -75,7 +75,9 @@ static void hit_topic(world *w)
         topic_remake(w);
     }
     if (w->rules.rebalances && w->partition_count < PARTITIONS && world_chance(w, 200)) {
+        history_read(w, UINT64_MAX);
         w->partition_count++; /* the next rebalance deals it out */
+        w->first_partitions += w->started == 0;
     }
 }
 

@@ -166,11 +166,11 @@ static void note_range(change *n, const weir_range *r)
         w->anchor_at[p] = -1;
         w->began_at[p] = r->to;
         w->reset_at[p] = n->c->version;
-        note_lost(w, p, r->from, r->to);
+        note_lost(w, p, 0, r->to); /* who asked for it wants none of those */
         break;
     case WEIR_RANGE_START:
-        if (n->known && p >= w->first_partitions && w->partitions[p].incarnation == 0 &&
-            r->to > w->partitions[p].low) {
+        if (n->known && n->c->op != WEIR_OP_RESET && p >= w->first_partitions &&
+            w->partitions[p].incarnation == 0 && r->to > w->partitions[p].low) {
             world_fail(w,
                        "commit %lu starts partition %u, which was added later, at %ld, not at %ld",
                        n->c->version, p, r->to, w->partitions[p].low);
