@@ -77,8 +77,9 @@ class Node(weir.Weir):
                 self.first_s, self.expected, self.counts, self.life, self.alive_since = None, True, {}, self.life + 1, 0.0
             log.close()
             floor = self.world.committed_rows() # what the log holds before the first answer
-            while time.time() - begun < 90 and self.process.poll() is None and not self.serves(): time.sleep(.05)
+            while time.time() - begun < 90 and self.process.poll() is None and not self.serves() and not self.world.ended: time.sleep(.05)
             if self.process.poll() is None and time.time() - begun < 90: break
+            if self.world.ended: return
             if self.process.poll() is None: self.kill(); raise RuntimeError("%s does not serve after 90 s\n%s" % (self.name, self.tail()))
             if self.process.returncode != 1 or time.time() - begun > 90: raise RuntimeError("%s ended with %d while it started\n%s" % (self.name, self.process.returncode, self.tail()))
             self.exits += 1
@@ -205,6 +206,9 @@ class World:
         if self.failure is None: self.failure = (self.at(), why)
     def close(self):
         self.ended = True
+        self.fail("ended") # faults that are under way end soon: none may start a server that nobody stops
+        end = time.time() + 20
+        for t in self.fire.threads: t.join(max(0, end - time.time()))
         for n in (self.a, self.b):
             if n.process and n.process.poll() is None: n.process.kill(); n.process.wait()
         if self.writers and self.writers.process.poll() is None: self.writers.process.kill(); self.writers.process.wait()
