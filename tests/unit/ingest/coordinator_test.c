@@ -31,8 +31,8 @@ static uint64_t next_random(void *self)
 
 static struct { /* what the duties below saw */
     char trace[400];
-    int runs, ended, failures_wanted;
-    _Atomic int endless_ended;
+    int runs, failures_wanted;
+    _Atomic int ended, endless_steps, endless_ended;
     int kept_seen;
 } seen;
 
@@ -63,6 +63,7 @@ static weir_duty_step step_endless(weir_duty_run *run, weir_error *err)
 {
     (void)err;
     run->wait_ms = 1;
+    seen.endless_steps++;
     return WEIR_DUTY_MORE;
 }
 static void end_endless(weir_duty_run *run)
@@ -193,7 +194,7 @@ static void test_the_thread_ends_at_once(void **state)
     static const weir_duty *const duties[] = {&endless, &words, NULL};
     begin(&w, tables);
     weir_coordinator *c = coordinator_of(&w, duties, true);
-    for (int i = 0; i < 2000 && seen.ended == 0; i++) {
+    for (int i = 0; i < 5000 && (seen.ended == 0 || seen.endless_steps == 0); i++) {
         weir_coordinator_hurry(c, "words", NULL);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
