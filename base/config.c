@@ -40,6 +40,7 @@ static const setting settings[] = {
     {"auto_compaction", AT(auto_compaction), TEXT, "on", "on; off: only tables with a compaction config are compacted"},
     {"coordinator_pace", AT(coordinator_pace), NUMBER, "60", "percent of one core that duties may take"},
     {"coordinator_memory_bytes", AT(coordinator_memory_bytes), SIZE, "0", "memory of a duty's work (compaction); 0: an eighth of the machine's"},
+    {"store_wait_ms", AT(store_wait_ms), NUMBER, "30000", "how long a start waits for a store that does not answer"},
     {"gc_grace_ms", AT(gc_grace_ms), NUMBER, "3600000", "how long a segment that was dropped or replaced stays in the store, for queries that still read it"},
     {"task_input_path", AT(task_input_path), TEXT, "", "folder in which tasks may read files (inputSource local); empty: none"},
     {"log_level", AT(log_level), TEXT, "info", "debug, info, warn or error"},

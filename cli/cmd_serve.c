@@ -16,6 +16,7 @@
 typedef struct service {
     weir_arena *arena;
     weir_config config;
+    int64_t store_wait_until_us; /* 0: the store has not failed yet */
     weir_data_dir data;
     weir_catalog *catalog;
     weir_engine *engine;
@@ -87,6 +88,23 @@ static bool check_words(const weir_config *config, weir_error *err)
     return weir_engine_lanes_check(weir_str_of(config->query_lanes), err) || weir_fail_in(err, "query_lanes");
 }
 
+/* After a failure of the store at the start: true when it is worth another try, a second later. A store that restarts as we do must not end us, what it
+ * refuses should be said at once. */
+static bool wait_for_store(service *s, weir_error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    int64_t now_us = weir_monotonic_us(&weir_clock_system);
+    s->store_wait_until_us = s->store_wait_until_us ? s->store_wait_until_us : now_us + s->config.store_wait_ms * 1000;
+    if (err->code != WEIR_ERR_STORE || now_us >= s->store_wait_until_us) {
+        return false;
+    }
+    weir_log(WEIR_WARN, "serve", "%s; trying again for %d s", err->message, (int)((s->store_wait_until_us - now_us) / 1000000));
+    return sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = 500000000}) < 0 || weir_fail(err, WEIR_ERR_CANCELLED, "ended before the store answered");
+}
+
 static bool start_storage(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
@@ -96,15 +114,20 @@ static bool start_storage(service *s, weir_error *err)
     weir_catalog_options options = {.store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node),
                                     .work_path = s->data.work_path, .cache_path = s->data.cache_path,
                                     .cache_bytes = (size_t)s->config.store_cache_bytes, .threads = true};
-    s->catalog = weir_catalog_open(&options, err);
+    do {
+        s->catalog = weir_catalog_open(&options, err);
+    } while (!s->catalog && wait_for_store(s, err));
     return s->catalog != NULL;
 }
 
 static bool start_service(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
-    s->lookups = weir_lookups_open(&(weir_lookups_options){
-        .store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node), .memory_bytes = (size_t)s->config.lookup_memory_bytes}, err);
+    weir_lookups_options lookups = {
+        .store = s->data.store, .clock = &weir_clock_system, .node = weir_str_of(node), .memory_bytes = (size_t)s->config.lookup_memory_bytes};
+    do {
+        s->lookups = weir_lookups_open(&lookups, err);
+    } while (!s->lookups && wait_for_store(s, err));
     if (!s->lookups) {
         return false;
     }

@@ -139,10 +139,16 @@ static void let_views_go(weir_answer *answer)
     answer->view_count = 0;
 }
 
+/* Bytes that are not there, are damaged, or that the store does not give. */
+static bool is_unread(const weir_error *err)
+{
+    return err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_REFUSED || err->code == WEIR_ERR_CORRUPT;
+}
+
 /* The end of every query, good or bad: bytes to the web, figures, memory back. The engine's reference is the last thing it touches. */
 static void end(weir_answer *answer, const weir_error *err)
 {
-    if (err && (err->code == WEIR_ERR_CORRUPT || err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_INTERNAL)) {
+    if (err && (is_unread(err) || err->code == WEIR_ERR_INTERNAL)) {
         weir_log(WEIR_ERROR, "query", "%.*s: %s", WEIR_STR_ARG(answer->query_id), err->message);
     }
     leave_lane(answer);
@@ -194,7 +200,7 @@ static void again_job(void *self)
 /* A segment may be gone since the view was taken, and its object with it (PROTOCOL.md, section 4). */
 static void finish(weir_answer *answer, const weir_error *err)
 {
-    bool unread = err && (err->code == WEIR_ERR_STORE || err->code == WEIR_ERR_CORRUPT) && answer->view_count > 0;
+    bool unread = err && is_unread(err) && answer->view_count > 0;
     if (!unread || !weir_answer_may_start_again(answer)) {
         end(answer, err);
         return;

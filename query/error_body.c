@@ -28,6 +28,7 @@ static const char *category_of(weir_err code)
     case WEIR_ERR_ARGUMENT:
     case WEIR_ERR_CORRUPT:
     case WEIR_ERR_STORE:
+    case WEIR_ERR_REFUSED:
     case WEIR_ERR_KAFKA:
     case WEIR_ERR_INTERNAL:
         return "RUNTIME_FAILURE";

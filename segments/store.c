@@ -40,12 +40,12 @@ bool weir_store_probe(weir_store *store, const weir_clock *clock, weir_error *er
         }
         if (first == WEIR_PUT_DONE && second == WEIR_PUT_DONE) {
             return weir_fail(
-                err, WEIR_ERR_STORE,
+                err, WEIR_ERR_REFUSED,
                 "store %.*s lets two writers put one name: weir cannot commit safely there",
                 WEIR_STR_ARG(store->name));
         }
     }
-    return weir_fail(err, WEIR_ERR_STORE,
+    return weir_fail(err, why.code == WEIR_ERR_REFUSED ? WEIR_ERR_REFUSED : WEIR_ERR_STORE,
                      "store %.*s cannot be probed (first put %s, second put %s): %s",
                      WEIR_STR_ARG(store->name), put_word(first), put_word(second), why.message);
 }

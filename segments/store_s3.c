@@ -63,8 +63,9 @@ static void sleep_ms(const s3_store *s, uint64_t ms)
 static bool fail(const s3_store *s, weir_error *err, const char *what, weir_str key,
                  const weir_s3_reply *reply)
 {
-    return weir_fail(err, WEIR_ERR_STORE, "store %.*s: %s %.*s: %ld %s", WEIR_STR_ARG(s->base.name),
-                     what, WEIR_STR_ARG(key), reply->status,
+    weir_err code = may_pass(reply) ? WEIR_ERR_STORE : WEIR_ERR_REFUSED;
+    return weir_fail(err, code, "store %.*s: %s %.*s: %ld %s", WEIR_STR_ARG(s->base.name), what,
+                     WEIR_STR_ARG(key), reply->status,
                      reply->problem[0] ? reply->problem
                      : reply->status   ? "without a reason"
                                        : "no answer");

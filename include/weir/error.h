@@ -25,6 +25,7 @@
     X(UNSUPPORTED, 501, "Unsupported operation", "org.apache.druid.query.QueryUnsupportedException")   \
     X(CORRUPT, 500, "Unknown exception", "org.apache.druid.java.util.common.ISE")                      \
     X(STORE, 500, "Unknown exception", "java.io.IOException")                                          \
+    X(REFUSED, 500, "Unknown exception", "java.nio.file.AccessDeniedException")                         \
     X(KAFKA, 500, "Unknown exception", "org.apache.kafka.common.KafkaException")                       \
     X(INTERNAL, 500, "Unknown exception", "java.lang.IllegalStateException")
 
