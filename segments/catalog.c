@@ -153,8 +153,8 @@ static weir_table **copy_tables(weir_catalog *catalog, size_t *count)
     }
 }
 
-/* The table's segment, if it is open and no view holds it. */
-static opened *take_unheld(weir_table *table, weir_str id)
+/* The table's segment, if it is open and (unless `held`) no view holds it. */
+static opened *take_opened(weir_table *table, weir_str id, bool held)
 {
     published *p = weir_published_of(table);
     opened *o = NULL;
@@ -162,7 +162,7 @@ static opened *take_unheld(weir_table *table, weir_str id)
     if (f) {
         pthread_mutex_lock(&table->opening);
         o = atomic_load(&f->opened);
-        if (o && atomic_load(&o->refs) == 1) {
+        if (o && (held || atomic_load(&o->refs) == 1)) {
             atomic_store(&f->opened, NULL);
         } else {
             o = NULL;
@@ -173,7 +173,7 @@ static opened *take_unheld(weir_table *table, weir_str id)
     return o;
 }
 
-void weir_catalog_close_segment(void *self, weir_str table_id, weir_str id)
+void weir_catalog_close_segment(void *self, weir_str table_id, weir_str id, bool held)
 {
     weir_catalog *catalog = self;
     size_t count;
@@ -181,7 +181,7 @@ void weir_catalog_close_segment(void *self, weir_str table_id, weir_str id)
     for (size_t i = 0; i < count; i++) {
         weir_log_state *state = weir_table_state(tables[i]);
         if (weir_str_eq(weir_log_table_id(state), table_id)) {
-            weir_opened_unref(take_unheld(tables[i], id));
+            weir_opened_unref(take_opened(tables[i], id, held));
         }
         weir_log_state_unref(state);
     }

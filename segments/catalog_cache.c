@@ -154,16 +154,23 @@ static void forget(struct weir_cache *cache, cached *file)
     free(file);
 }
 
+static void close_opened(struct weir_cache *cache, const cached *file, bool held)
+{
+    if (cache->options.close) {
+        const char *slash = strchr(file->name, '/');
+        weir_str table_id = {file->name, (size_t)(slash - file->name)};
+        cache->options.close(cache->options.self, table_id, weir_str_of(slash + 1), held);
+    }
+}
+
 /* Throws the file out, unless something still needs it. */
 static void evict(struct weir_cache *cache, cached *file)
 {
     pthread_mutex_lock(&cache->lock);
     bool is_open = file->alive > 0;
     pthread_mutex_unlock(&cache->lock);
-    if (is_open && cache->options.close) {
-        const char *slash = strchr(file->name, '/');
-        weir_str table_id = {file->name, (size_t)(slash - file->name)};
-        cache->options.close(cache->options.self, table_id, weir_str_of(slash + 1));
+    if (is_open) {
+        close_opened(cache, file, false);
     }
     pthread_mutex_lock(&cache->lock);
     if (file->alive == 0) {
@@ -244,15 +251,53 @@ static bool make_room(void *self, uint64_t bytes)
     return atomic_load(&cache->bytes) < had;
 }
 
+static bool take_memory(struct weir_cache *cache, uint64_t bytes)
+{
+    uint64_t limit = cache->options.limit_bytes / MEMORY_SHARE,
+             before = atomic_fetch_add(&cache->memory_bytes, bytes);
+    bool ok = before + bytes <= limit;
+    if (!ok) {
+        atomic_fetch_sub(&cache->memory_bytes, bytes);
+    }
+    return ok;
+}
+
+/* What is in memory is left to those who hold it: who needs it next begins with the disk again,
+ * which may have room by now. */
+static void leave_memory(struct weir_cache *cache)
+{
+    pthread_mutex_lock(&cache->evicting);
+    pthread_mutex_lock(&cache->lock);
+    size_t count = 0;
+    cached **files = weir_alloc((cache->count + 1) * sizeof(cached *));
+    for (size_t i = 0; i < cache->count; i++) {
+        cached *file = cache->files[i];
+        bool left = !file->lazy && file->alive > 0; /* before, while somebody opened it */
+        if (left || (file->lazy && weir_lazy_in_memory(file->lazy))) {
+            file->lazy = NULL; /* the next one to open it makes a new file */
+            files[count++] = file;
+        }
+    }
+    pthread_mutex_unlock(&cache->lock);
+    for (size_t i = 0; i < count; i++) {
+        close_opened(cache, files[i], true);
+    }
+    pthread_mutex_unlock(&cache->evicting);
+    free(files);
+}
+
 static bool use_memory(void *self, int64_t bytes)
 {
     struct weir_cache *cache = ((cached *)self)->cache;
-    uint64_t limit = cache->options.limit_bytes / MEMORY_SHARE;
-    bool ok = bytes <= 0 || atomic_load(&cache->memory_bytes) + (uint64_t)bytes <= limit;
-    if (ok) {
-        atomic_fetch_add(&cache->memory_bytes, (uint64_t)bytes);
+    if (bytes <= 0) {
+        atomic_fetch_sub(&cache->memory_bytes, (uint64_t)-bytes);
+        return true;
     }
-    return ok;
+    if (take_memory(cache, (uint64_t)bytes)) {
+        return true;
+    }
+    leave_memory(cache);
+    return take_memory(cache, (uint64_t)bytes);
 }
 
 static void grown(void *self, int64_t bytes)

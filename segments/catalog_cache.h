@@ -12,8 +12,8 @@ typedef struct weir_cache_options {
     const weir_clock *clock; /* borrowed */
     const char *path;        /* NULL: memory */
     uint64_t limit_bytes;    /* 0: 16 GiB */
-    /* Lets go of the opened segment, if no query holds it. */
-    void (*close)(void *self, weir_str table_id, weir_str id);
+    /* Lets go of the opened segment; of one that a query holds only if `held`. */
+    void (*close)(void *self, weir_str table_id, weir_str id, bool held);
     void *self;
 } weir_cache_options;
 

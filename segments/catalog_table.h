@@ -54,7 +54,8 @@ struct weir_generation {
     uint64_t holder;
     _Atomic uint32_t sources; /* added so far, published or about to be */
     weir_arena *arena;        /* of the sources' keys: ingest thread only */
-    _Atomic int64_t reached[WEIR_REALTIME_SOURCES]; /* how far each source's rows go, while it grows */
+    _Atomic int64_t
+        reached[WEIR_REALTIME_SOURCES]; /* how far each source's rows go, while it grows */
 };
 
 /* A generation as published. Immutable. */
@@ -84,9 +85,10 @@ struct weir_table {
     weir_catalog *catalog;
     weir_str name;
     pthread_mutex_t opening; /* guards `opened` of its segments, where they may be closed again */
-    pthread_mutex_t lock; /* guards current, held, busy, trouble, in_part, unreadable */
+    pthread_mutex_t lock;    /* guards current, held, busy, trouble, in_part, unreadable */
     published *current;
-    published *held;  /* what queries see until `current` shows as much; NULL: current. catalog_hold.c */
+    published
+        *held; /* what queries see until `current` shows as much; NULL: current. catalog_hold.c */
     int64_t held_us;
     bool busy;
     weir_error trouble;    /* code WEIR_OK: none */
@@ -137,7 +139,8 @@ published *weir_published_copy(const published *old, uint32_t more_gens);
 void weir_published_mask(published *p);
 /* catalog_hold.c */
 published *weir_published_shown(weir_table *table); /* what a query sees: a reference */
-/* Whether `old` is to be shown on after the fold of `commit`; whether nothing may be held after it. */
+/* Whether `old` is to be shown on after the fold of `commit`; whether nothing may be held after it.
+ */
 bool weir_hold_wanted(const published *old, const published *next, const weir_commit *commit,
                       bool own);
 bool weir_hold_forbidden(const weir_commit *commit);
@@ -151,8 +154,9 @@ void weir_opened_unref(opened *o);
  * cannot map; NULL: it cannot be opened, errs[i] says why. */
 void weir_frozen_open(weir_table *table, const published *p, frozen *const *list, size_t count,
                       opened **out, weir_error *errs);
-/* Lets go of the opened segment, unless a view holds it. For the cache. */
-void weir_catalog_close_segment(void *catalog, weir_str table_id, weir_str id);
+/* Lets go of the opened segment; of one that a view holds (it keeps it) only if `held`. For the
+ * cache. */
+void weir_catalog_close_segment(void *catalog, weir_str table_id, weir_str id, bool held);
 /* The bucket of the schema's segmentGranularity where the rows lie in one, else their hull. */
 weir_interval weir_bucket_of(const weir_schema *schema, int64_t from_ms, int64_t to_ms);
 /* Druid's form: table_start_end_version. */

@@ -158,6 +158,11 @@ bool weir_lazy_try_ref(weir_lazy *lazy)
     return refs > 0;
 }
 
+bool weir_lazy_in_memory(const weir_lazy *lazy)
+{
+    return atomic_load(&lazy->memory_bytes) > 0;
+}
+
 void *weir_lazy_self(const weir_lazy *lazy)
 {
     return lazy->options.self;

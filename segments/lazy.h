@@ -41,6 +41,8 @@ weir_lazy *weir_lazy_ref(weir_lazy *lazy);
 bool weir_lazy_try_ref(
     weir_lazy *lazy);                  /* false: it is being freed (`closed` was not called yet) */
 void weir_lazy_unref(weir_lazy *lazy); /* the file stays */
+bool weir_lazy_in_memory(
+    const weir_lazy *lazy); /* although the disk should have it, which was full */
 void *weir_lazy_self(const weir_lazy *lazy);
 /* For a segment; holds a reference. */
 weir_bytes weir_lazy_bytes(weir_lazy *lazy);
