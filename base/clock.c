@@ -31,3 +31,13 @@ static uint64_t random_bits(void *self)
 }
 
 const weir_clock weir_clock_system = {0, wall_ms, monotonic_us, random_bits};
+
+struct timespec weir_deadline(clockid_t clock, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(clock, &until);
+    int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
+    until.tv_sec += ms / 1000 + ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    return until;
+}

@@ -252,11 +252,7 @@ bool weir_coordinator_hurry(weir_coordinator *c, const char *duty, weir_table *t
 
 static void rest(weir_coordinator *c, int64_t ms, bool idle)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = weir_deadline(CLOCK_MONOTONIC, ms);
     pthread_mutex_lock(&c->lock);
     while (!c->stopping && !(idle && c->hurried) &&
            pthread_cond_timedwait(&c->wake, &c->lock, &until) != ETIMEDOUT) {

@@ -303,11 +303,7 @@ static void report(load *l, uint64_t total)
 /* Waits a little, or until the last worker ends; false: it has. */
 static bool wait_running(load *l)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 100000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = weir_deadline(CLOCK_REALTIME, 100);
     pthread_mutex_lock(&l->lock);
     int code = 0;
     while (l->running > 0 && code == 0) {

@@ -57,12 +57,7 @@ static void sleep_ms(const weir_load_commit *lc, int64_t ms)
 static bool wait_for_end(weir_load_commit *lc)
 {
     int64_t ms = lc->options->renew_ms > 0 ? lc->options->renew_ms : RENEW_MS;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = weir_deadline(CLOCK_REALTIME, ms);
     pthread_mutex_lock(&lc->lock);
     int code = 0;
     while (!lc->ending && code == 0) {

@@ -241,12 +241,7 @@ bool weir_supervisor_start(weir_supervisor *s, weir_error *err)
 /* Waits until the thread ends; false: not within the time. */
 static bool wait_ended(weir_supervisor *s, int64_t wait_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = weir_deadline(CLOCK_REALTIME, wait_ms);
     pthread_mutex_lock(&s->lock);
     int code = 0;
     while (s->worker && !s->ended && code == 0) {

@@ -164,11 +164,7 @@ static void *run(void *self)
     pthread_setname_np(pthread_self(), "supervisors");
     pthread_mutex_lock(&ingest->lock);
     while (!ingest->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += SYNC_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = weir_deadline(CLOCK_MONOTONIC, SYNC_MS);
         if (pthread_cond_timedwait(&ingest->sync_stop, &ingest->lock, &until) == ETIMEDOUT &&
             !ingest->stopping) {
             pthread_mutex_unlock(&ingest->lock);

@@ -591,11 +591,7 @@ static void *tick(void *self)
     weir_engine *engine = self;
     pthread_mutex_lock(&engine->lock);
     while (!engine->ending || engine->active || engine->first_waiting) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TICK_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = weir_deadline(CLOCK_REALTIME, TICK_MS);
         pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
         int64_t now = weir_monotonic_us(engine->options.clock);
         for (weir_answer *a = engine->active; a; a = a->after) {

@@ -329,11 +329,7 @@ static void *poll(void *self)
     pthread_setname_np(pthread_self(), "weir-poll");
     pthread_mutex_lock(&catalog->lock);
     while (!catalog->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += every_ms % 1000 * 1000000;
-        until.tv_sec += every_ms / 1000 + until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = weir_deadline(CLOCK_MONOTONIC, every_ms);
         if (pthread_cond_timedwait(&catalog->stop, &catalog->lock, &until) == ETIMEDOUT &&
             !catalog->stopping) {
             pthread_mutex_unlock(&catalog->lock);

@@ -3,6 +3,7 @@
 #ifndef WEIR_CLOCK_H
 #define WEIR_CLOCK_H
 #include <stdint.h>
+#include <time.h>
 
 typedef struct weir_clock {
     void *self;
@@ -12,6 +13,9 @@ typedef struct weir_clock {
 } weir_clock;
 
 extern const weir_clock weir_clock_system; /* any thread; random from getrandom */
+
+/* So many ms from now on CLOCK_REALTIME or CLOCK_MONOTONIC, for pthread_cond_timedwait. */
+struct timespec weir_deadline(clockid_t clock, int64_t ms);
 
 static inline int64_t weir_wall_ms(const weir_clock *clock)
 {
