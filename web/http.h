@@ -33,6 +33,8 @@ const weir_route *weir_route_find(weir_call *call);
 void weir_reply_error(weir_call *call, const weir_error *err);
 /* As the coordinator's older APIs do: {"error": sentence}, no body where there is no sentence. */
 void weir_reply_sentence(weir_call *call, const weir_error *err);
+/* An interval of a path or parameter, in which `_` may stand for the slash; false: answered with the sentence, `code` says the status. */
+bool weir_call_interval(weir_call *call, weir_str text, weir_err code, weir_interval *out);
 /* ok: the body is in call->out; else the error's. */
 void weir_reply(weir_call *call, bool ok, const weir_error *err);
 /* Value of ?name=..., decoded; false: absent. An empty value for `?name`. */

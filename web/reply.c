@@ -90,3 +90,18 @@ bool weir_call_is_json(const weir_call *call)
     weir_str type = weir_str_trim((weir_str){given.at, end ? (size_t)(end - given.at) : given.size});
     return type.size == 0 || weir_str_eq_nocase(type, WEIR_STR("application/json"));
 }
+
+bool weir_call_interval(weir_call *call, weir_str text, weir_err code, weir_interval *out)
+{
+    weir_error err = {0};
+    char *copy = weir_arena_text(call->arena, text);
+    for (size_t i = 0; i < text.size; i++) {
+        copy[i] = copy[i] == '_' ? '/' : copy[i];
+    }
+    if (!weir_interval_parse((weir_str){copy, text.size}, out, &err)) {
+        err.code = code;
+        weir_reply_sentence(call, &err);
+        return false;
+    }
+    return true;
+}

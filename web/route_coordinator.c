@@ -44,22 +44,6 @@ static void no_server(weir_call *call)
     weir_reply_sentence(call, &err);
 }
 
-/* "a/b", in paths "a_b". */
-static bool read_interval(weir_call *call, weir_str text, weir_interval *out)
-{
-    weir_error err = {0};
-    char *copy = weir_arena_text(call->arena, text);
-    for (size_t i = 0; i < text.size; i++) {
-        copy[i] = copy[i] == '_' ? '/' : copy[i];
-    }
-    if (!weir_interval_parse((weir_str){copy, text.size}, out, &err)) {
-        err.code = WEIR_ERR_BAD_REQUEST;
-        weir_reply_sentence(call, &err);
-        return false;
-    }
-    return true;
-}
-
 void weir_route_inventory(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
@@ -90,7 +74,8 @@ void weir_route_inventory_intervals(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
     weir_interval within;
-    if (call->arg2.size == 0 || read_interval(call, call->arg2, &within)) {
+    if (call->arg2.size == 0 ||
+        weir_call_interval(call, call->arg2, WEIR_ERR_BAD_REQUEST, &within)) {
         found_or_nothing(call,
                          weir_inventory_intervals(&inv, call->arg, call->arg2.size ? &within : NULL,
                                                   detail_of(call), &call->out));
@@ -116,7 +101,7 @@ void weir_route_inventory_load(weir_call *call)
         call->status = 400;
         weir_buf_text(&call->out, "Invalid request. forceMetadataRefresh must be specified");
     } else if (!weir_call_param(call, "interval", &interval) ||
-               read_interval(call, interval, &within)) {
+               weir_call_interval(call, interval, WEIR_ERR_BAD_REQUEST, &within)) {
         found_or_nothing(
             call, weir_inventory_load(&inv, call->arg, &within, detail_of(call), &call->out));
     }
@@ -126,7 +111,7 @@ void weir_route_all_intervals(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
     weir_interval within;
-    if (call->arg.size == 0 || read_interval(call, call->arg, &within)) {
+    if (call->arg.size == 0 || weir_call_interval(call, call->arg, WEIR_ERR_BAD_REQUEST, &within)) {
         weir_inventory_all_intervals(&inv, call->arg.size ? &within : NULL, detail_of(call),
                                      &call->out);
     }
@@ -197,7 +182,8 @@ void weir_route_candidates(weir_call *call)
     while (left.size > 0 && count < MAX_NAMES) {
         const char *comma = memchr(left.at, ',', left.size);
         size_t size = comma ? (size_t)(comma - left.at) : left.size;
-        if (!read_interval(call, weir_str_trim((weir_str){left.at, size}), &intervals[count++])) {
+        if (!weir_call_interval(call, weir_str_trim((weir_str){left.at, size}),
+                                WEIR_ERR_BAD_REQUEST, &intervals[count++])) {
             return;
         }
         size += comma != NULL;

@@ -57,28 +57,13 @@ static void reply_changed_one(weir_call *call, bool ok, bool changed, const weir
     }
 }
 
-/* "a/b", in paths "a_b". */
-static bool read_interval(weir_call *call, weir_str text, weir_interval *out)
-{
-    weir_error err = {0};
-    char *copy = weir_arena_text(call->arena, text);
-    for (size_t i = 0; i < text.size; i++) {
-        copy[i] = copy[i] == '_' ? '/' : copy[i];
-    }
-    if (!weir_interval_parse((weir_str){copy, text.size}, out, &err)) {
-        err.code = WEIR_ERR_BAD_REQUEST;
-        weir_reply_sentence(call, &err);
-        return false;
-    }
-    return true;
-}
-
 /* Deletes what is unused, which here happens by itself once the grace is over. */
 static void kill_unused(weir_call *call, weir_str interval)
 {
     weir_interval ignored;
     weir_table *table = weir_catalog_table(call->doors->catalog, call->arg);
-    if (read_interval(call, interval, &ignored) && table && call->doors->coordinator) {
+    if (weir_call_interval(call, interval, WEIR_ERR_BAD_REQUEST, &ignored) && table &&
+        call->doors->coordinator) {
         weir_coordinator_hurry(call->doors->coordinator, "collect", table);
     }
 }

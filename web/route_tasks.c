@@ -94,23 +94,13 @@ void weir_route_tasks_shutdown_all(weir_call *call)
     found_or_404(call, weir_tasks_shutdown_all(tasks_of(call), call->arg, &call->out));
 }
 
-/* "a_b" in parameters. */
 static bool read_created(weir_call *call, weir_task_filter *filter)
 {
     weir_str text;
-    weir_error err = {0};
     if (!weir_call_param(call, "createdTimeInterval", &text)) {
         return true;
     }
-    char *copy = weir_arena_text(call->arena, text);
-    for (size_t i = 0; i < text.size; i++) {
-        copy[i] = copy[i] == '_' ? '/' : copy[i];
-    }
-    filter->has_created = weir_interval_parse((weir_str){copy, text.size}, &filter->created, &err);
-    if (!filter->has_created) {
-        err.code = WEIR_ERR_ARGUMENT;
-        weir_reply_sentence(call, &err);
-    }
+    filter->has_created = weir_call_interval(call, text, WEIR_ERR_ARGUMENT, &filter->created);
     return filter->has_created;
 }
 
