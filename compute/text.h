@@ -18,6 +18,7 @@ bool weir_time_parse_iso_like(weir_str text, bool blank_separates, int64_t *out_
 bool weir_interval_parse(weir_str text, weir_interval *out, weir_error *err);
 /* "2015-09-12T00:46:58.771Z"; years outside 0..9999 as Joda prints them. Returns the length. */
 size_t weir_time_print(char out[40], int64_t ms);
+void weir_json_member_time(weir_json *json, const char *key, int64_t ms); /* as text */
 /* With the zone's offset ("2024-03-11T00:00:00.000-04:00"), "Z" for zero offset of UTC. */
 struct weir_zone_rules;
 size_t weir_time_print_zone(char out[40], int64_t ms, const struct weir_zone_rules *zone);

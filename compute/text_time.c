@@ -359,6 +359,12 @@ size_t weir_print_offset(char *out, int32_t offset_ms, bool colons)
     return n;
 }
 
+void weir_json_member_time(weir_json *json, const char *key, int64_t ms)
+{
+    char text[40];
+    weir_json_member_str(json, key, (weir_str){text, weir_time_print(text, ms)});
+}
+
 size_t weir_time_print_zone(char out[40], int64_t ms, const weir_zone_rules *zone)
 {
     int32_t offset = zone ? weir_zone_offset_ms(zone, ms) : 0;

@@ -198,12 +198,6 @@ static int64_t total_lag(const weir_worker_status *status)
     return lag;
 }
 
-static void put_time(weir_json *out, const char *name, int64_t ms)
-{
-    char text[40];
-    weir_json_member_str(out, name, (weir_str){text, weir_time_print(text, ms)});
-}
-
 static void put_task(weir_supervisor *s, const weir_spec *spec, const weir_worker_status *status,
                      weir_json *out)
 {
@@ -214,7 +208,7 @@ static void put_task(weir_supervisor *s, const weir_spec *spec, const weir_worke
     weir_json_str(out, weir_buf_view(&id));
     weir_buf_done(&id);
     put_figures(out, "startingOffsets", spec, status, figure_start);
-    put_time(out, "startTime", s->started_ms);
+    weir_json_member_time(out, "startTime", s->started_ms);
     weir_json_member_long(out, "remainingSeconds", spec->task_duration_ms / 1000);
     weir_json_member_text(out, "type", "ACTIVE");
     put_figures(out, "currentOffsets", spec, status, figure_position);
@@ -242,7 +236,7 @@ static weir_gap_figures count_gaps(weir_supervisor *s)
 static void put_error(weir_json *out, const char *message, int64_t now_ms)
 {
     weir_json_begin_object(out);
-    put_time(out, "timestamp", now_ms);
+    weir_json_member_time(out, "timestamp", now_ms);
     weir_json_member_text(out, "exceptionClass", "org.apache.druid.java.util.common.ISE");
     weir_json_member_text(out, "message", message);
     weir_json_member_bool(out, "streamException", true);
@@ -314,7 +308,7 @@ static void put_payload(weir_supervisor *s, const weir_spec *spec,
     put_figures(out, "latestOffsets", spec, status, figure_latest);
     put_figures(out, "minimumLag", spec, status, figure_lag);
     weir_json_member_long(out, "aggregateLag", total_lag(status));
-    put_time(out, "offsetsLastUpdated", weir_wall_ms(s->ingest->options.clock));
+    weir_json_member_time(out, "offsetsLastUpdated", weir_wall_ms(s->ingest->options.clock));
     weir_json_member_bool(out, "suspended", condition->suspended);
     weir_json_member_bool(out, "healthy", condition->healthy);
     weir_json_member_text(out, "state", condition->state);
@@ -337,7 +331,7 @@ bool weir_supervisor_status(weir_ingest *ingest, weir_str id, weir_buf *out, wei
         weir_supervisor_condition_get(s, arena, &condition);
         weir_json_begin_object(&json);
         weir_json_member_str(&json, "id", s->id);
-        put_time(&json, "generationTime", weir_wall_ms(ingest->options.clock));
+        weir_json_member_time(&json, "generationTime", weir_wall_ms(ingest->options.clock));
         weir_json_key(&json, WEIR_STR("payload"));
         put_payload(s, spec, &condition, &json);
         weir_json_end_object(&json);

@@ -19,12 +19,6 @@ typedef struct shown {                     /* a row of the list, wherever it com
 
 /* Rows. */
 
-static void put_time(weir_json *out, const char *name, int64_t ms)
-{
-    char text[40];
-    weir_json_member_str(out, name, (weir_str){text, weir_time_print(text, ms)});
-}
-
 static void put_location(weir_json *out, weir_str node)
 {
     const char *colon = node.size ? memrchr(node.at, ':', node.size) : NULL;
@@ -63,8 +57,8 @@ static void put_row(weir_json *out, const shown *s)
     weir_json_member_str(out, "id", s->id);
     weir_json_member_str(out, "groupId", s->group);
     weir_json_member_str(out, "type", s->type);
-    put_time(out, "createdTime", s->created_ms);
-    put_time(out, "queueInsertionTime", s->queued_ms);
+    weir_json_member_time(out, "createdTime", s->created_ms);
+    weir_json_member_time(out, "queueInsertionTime", s->queued_ms);
     weir_json_member_text(out, "statusCode", s->status);
     weir_json_member_text(out, "status", s->status);
     weir_json_member_text(out, "runnerStatusCode", s->runner);
@@ -501,7 +495,7 @@ void weir_tasks_workers(weir_tasks *tasks, weir_buf *out)
     weir_json_member_long(&json, "currParallelIndexCapacityUsed", 0);
     put_running(tasks, "availabilityGroups", &json);
     put_running(tasks, "runningTasks", &json);
-    put_time(&json, "lastCompletedTaskTime", tasks->completed_ms);
+    weir_json_member_time(&json, "lastCompletedTaskTime", tasks->completed_ms);
     weir_json_member_null(&json, "blacklistedUntil");
     weir_json_end_object(&json);
     weir_json_end_array(&json);

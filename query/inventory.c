@@ -170,12 +170,6 @@ static weir_str interval_text(char text[82], weir_interval interval)
     return (weir_str){text, n + weir_time_print(text + n, interval.end_ms)};
 }
 
-static void put_time(weir_json *json, const char *key, int64_t ms)
-{
-    char text[40];
-    weir_json_member_str(json, key, (weir_str){text, weir_time_print(text, ms)});
-}
-
 /* Names with a comma between them, as Druid keeps them. */
 static void put_columns(weir_json *json, const char *key, const weir_rows *rows, bool metrics)
 {
@@ -282,8 +276,8 @@ static void put_properties(weir_json *json, const listing *l)
     weir_json_member_long(json, "count", count);
     weir_json_member_long(json, "size", size);
     weir_json_member_long(json, "replicatedSize", size);
-    put_time(json, "minTime", hull.start_ms);
-    put_time(json, "maxTime", hull.end_ms);
+    weir_json_member_time(json, "minTime", hull.start_ms);
+    weir_json_member_time(json, "maxTime", hull.end_ms);
     weir_json_end_object(json);
     weir_json_end_object(json);
 }
