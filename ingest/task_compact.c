@@ -151,37 +151,18 @@ static bool run_compact(weir_task *task, weir_error *err)
 static void report_compact(weir_task *task, weir_json *out)
 {
     const work *w = task->work;
-    bool failed = task->state == WEIR_TASK_FAILED;
-    weir_json_key(out, WEIR_STR("ingestionStatsAndErrors"));
-    weir_json_begin_object(out);
-    weir_json_member_text(out, "type", "ingestionStatsAndErrors");
-    weir_json_member_str(out, "taskId", task->id);
-    weir_json_key(out, WEIR_STR("payload"));
-    weir_json_begin_object(out);
-    weir_json_member_text(out, "ingestionState",
-                          task->state == WEIR_TASK_SUCCESS ? "COMPLETED" : "BUILD_SEGMENTS");
+    weir_task_report_begin(task, out);
     weir_json_key(out, WEIR_STR("unparseableEvents"));
     weir_json_begin_object(out);
     weir_json_end_object(out);
     weir_json_key(out, WEIR_STR("rowStats"));
     weir_json_begin_object(out);
-    weir_json_key(out, WEIR_STR("buildSegments"));
-    weir_json_begin_object(out);
-    weir_json_member_long(out, "processed", (int64_t)w->result.rows_in);
-    weir_json_member_long(out, "processedBytes", 0);
-    weir_json_member_long(out, "processedWithError", 0);
-    weir_json_member_long(out, "thrownAway", 0);
-    weir_json_member_long(out, "unparseable", 0);
+    weir_task_report_counts(out, "buildSegments", &(weir_counts){.kept = w->result.rows_in}, 0);
     weir_json_end_object(out);
-    weir_json_end_object(out);
-    weir_json_member_text(out, "errorMsg", failed ? task->err.message : NULL);
-    weir_json_member_bool(out, "segmentAvailabilityConfirmed", !failed);
-    weir_json_member_long(out, "segmentAvailabilityWaitTimeMs", 0);
-    weir_json_member_null(out, "recordsProcessed");
+    weir_task_report_outcome(task, task->state != WEIR_TASK_FAILED, out);
     weir_json_member_long(out, "segmentsRead", w->result.segments_in);
     weir_json_member_long(out, "segmentsPublished", w->result.segments_out);
-    weir_json_end_object(out);
-    weir_json_end_object(out);
+    weir_task_report_end(out);
 }
 
 const weir_task_type weir_task_compact = {

@@ -139,35 +139,22 @@ static bool run_index(weir_task *task, weir_error *err)
     return ok;
 }
 
-static void put_counts(weir_json *out, const char *name, const weir_load_result *r)
-{
-    weir_json_key(out, weir_str_of(name));
-    weir_json_begin_object(out);
-    uint64_t whole = r->counts.kept > r->with_error ? r->counts.kept - r->with_error : 0;
-    weir_json_member_long(out, "processed", (int64_t)whole);
-    weir_json_member_long(out, "processedBytes", (int64_t)r->counts.bytes);
-    weir_json_member_long(out, "processedWithError", (int64_t)r->with_error);
-    weir_json_member_long(out, "thrownAway", (int64_t)r->counts.thrown_away);
-    weir_json_member_long(out, "unparseable", (int64_t)r->counts.unparseable);
-    weir_json_end_object(out);
-}
-
 static void put_row_stats(const weir_task *task, weir_json *out)
 {
     const work *w = task->work;
-    weir_load_result none = {0}, now = {.counts = {.kept = w->rows}};
+    weir_counts none = {0}, now = {.kept = w->rows};
     weir_json_key(out, WEIR_STR("rowStats"));
     weir_json_begin_object(out);
     if (w->ended) {
-        put_counts(out, "determinePartitions", &none);
-        put_counts(out, "buildSegments", &w->result);
+        weir_task_report_counts(out, "determinePartitions", &none, 0);
+        weir_task_report_counts(out, "buildSegments", &w->result.counts, w->result.with_error);
     } else {
         weir_json_key(out, WEIR_STR("movingAverages"));
         weir_json_begin_object(out);
         weir_json_end_object(out);
         weir_json_key(out, WEIR_STR("totals"));
         weir_json_begin_object(out);
-        put_counts(out, "buildSegments", &now);
+        weir_task_report_counts(out, "buildSegments", &now, 0);
         weir_json_end_object(out);
     }
     weir_json_end_object(out);
@@ -191,29 +178,15 @@ static void put_unparseable(const work *w, weir_json *out)
 static void report_index(weir_task *task, weir_json *out)
 {
     const work *w = task->work;
-    bool failed = task->state == WEIR_TASK_FAILED;
-    weir_json_key(out, WEIR_STR("ingestionStatsAndErrors"));
-    weir_json_begin_object(out);
-    weir_json_member_text(out, "type", "ingestionStatsAndErrors");
-    weir_json_member_str(out, "taskId", task->id);
-    weir_json_key(out, WEIR_STR("payload"));
-    weir_json_begin_object(out);
-    weir_json_member_text(out, "ingestionState",
-                          task->state == WEIR_TASK_PENDING             ? "NOT_STARTED"
-                          : failed || task->state == WEIR_TASK_RUNNING ? "BUILD_SEGMENTS"
-                                                                       : "COMPLETED");
+    bool there = task->state == WEIR_TASK_SUCCESS; /* a commit is visible at once */
+    weir_task_report_begin(task, out);
     put_unparseable(w, out);
     put_row_stats(task, out);
-    weir_json_member_text(out, "errorMsg", failed ? task->err.message : NULL);
-    bool there = task->state == WEIR_TASK_SUCCESS; /* a commit is visible at once */
-    weir_json_member_bool(out, "segmentAvailabilityConfirmed", there);
-    weir_json_member_long(out, "segmentAvailabilityWaitTimeMs", 0);
-    weir_json_member_null(out, "recordsProcessed");
+    weir_task_report_outcome(task, there, out);
     if (there) {
         weir_json_member_long(out, "segmentsPublished", (int64_t)w->result.segments);
     }
-    weir_json_end_object(out);
-    weir_json_end_object(out);
+    weir_task_report_end(out);
 }
 
 #define TYPE(text)                                                                                 \

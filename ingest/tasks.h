@@ -55,6 +55,12 @@ bool weir_task_is_complete(const weir_task *task);
 /* A line into the task's log; not with the lock held. */
 void weir_task_note(weir_task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* task_report.c: a report is begun, has the type's own members, the outcome, perhaps more, and is ended. It is not asked for while the task is pending. */
+void weir_task_report_begin(const weir_task *task, weir_json *out);
+void weir_task_report_counts(weir_json *out, const char *name, const weir_counts *counts, uint64_t with_error); /* kept: those with errors too */
+void weir_task_report_outcome(const weir_task *task, bool available, weir_json *out); /* available: its segments answer queries */
+void weir_task_report_end(weir_json *out);
+
 /* What the table logs know of a task that is not (or no longer) this process's. */
 typedef struct weir_task_trace {
     weir_str table;
