@@ -9,11 +9,6 @@
 
 #define HISTORY 50u /* entries kept */
 
-#define CLUSTER                                                                                    \
-    "\"compactionTaskSlotRatio\":0.1,\"maxCompactionTaskSlots\":2147483647,"                       \
-    "\"compactionPolicy\":{\"type\":\"newestSegmentFirst\",\"priorityDatasource\":null},"          \
-    "\"useSupervisors\":false,\"engine\":\"native\""
-
 static weir_log_state *state_of(const weir_compactions *c, weir_str name)
 {
     weir_table *table = weir_catalog_table(c->catalog, name);
@@ -29,14 +24,13 @@ static weir_str config_text(const weir_compactions *c, weir_str name, weir_arena
     return text;
 }
 
-bool weir_compactions_list(const weir_compactions *c, weir_buf *out, weir_error *err)
+void weir_compactions_configs(const weir_compactions *c, weir_buf *out)
 {
     weir_arena *arena = weir_arena_new();
     weir_table **tables;
     size_t count = weir_catalog_all(c->catalog, arena, &tables);
     bool any = false;
-    (void)err;
-    weir_buf_text(out, "{\"compactionConfigs\":[");
+    weir_buf_byte(out, '[');
     for (size_t i = 0; i < count; i++) {
         weir_str text = config_text(c, weir_table_name(tables[i]), arena);
         if (text.size > 0) {
@@ -45,9 +39,22 @@ bool weir_compactions_list(const weir_compactions *c, weir_buf *out, weir_error 
             any = true;
         }
     }
-    weir_buf_text(out, "]," CLUSTER "}");
+    weir_buf_byte(out, ']');
     weir_arena_free(arena);
-    return true;
+}
+
+bool weir_compactions_list(const weir_compactions *c, weir_buf *out, weir_error *err)
+{
+    weir_buf cluster = {0};
+    bool ok = weir_compactions_cluster(c, &cluster, err);
+    if (ok) {
+        weir_buf_text(out, "{\"compactionConfigs\":");
+        weir_compactions_configs(c, out);
+        weir_buf_byte(out, ',');
+        weir_buf_str(out, (weir_str){cluster.at + 1, cluster.size - 1}); /* its members and end */
+    }
+    weir_buf_done(&cluster);
+    return ok;
 }
 
 static bool fail_unset(weir_str table, weir_error *err)
@@ -65,7 +72,7 @@ bool weir_compactions_get(const weir_compactions *c, weir_str table, weir_buf *o
     return text.size > 0 || fail_unset(table, err);
 }
 
-static void print_entry(const weir_compactions *c, weir_str config,
+static void print_entry(const weir_compactions *c, weir_str cluster, weir_str config,
                         const weir_compaction_author *by, weir_buf *out)
 {
     weir_json json = {.out = out};
@@ -73,7 +80,7 @@ static void print_entry(const weir_compactions *c, weir_str config,
     weir_str now = {time, weir_time_print(time, weir_wall_ms(c->clock))};
     weir_json_begin_object(&json);
     weir_json_key(&json, WEIR_STR("globalConfig"));
-    weir_json_raw(&json, WEIR_STR("{" CLUSTER "}"));
+    weir_json_raw(&json, cluster);
     weir_json_key(&json, WEIR_STR("compactionConfig"));
     weir_json_raw(&json, config);
     weir_json_key(&json, WEIR_STR("auditInfo"));
@@ -105,15 +112,17 @@ static json_t *history_of(const weir_compactions *c, weir_str table)
 static bool note_change(const weir_compactions *c, weir_table *table, weir_str config,
                         const weir_compaction_author *by, weir_error *err)
 {
-    weir_buf entry = {0};
-    print_entry(c, config, by, &entry);
+    weir_buf entry = {0}, cluster = {0};
+    bool ok = weir_compactions_cluster(c, &cluster, err);
+    print_entry(c, ok ? weir_buf_view(&cluster) : WEIR_STR("{}"), config, by, &entry);
+    weir_buf_done(&cluster);
     json_t *list = history_of(c, weir_table_name(table));
     json_array_append_new(list, json_loadb(entry.at, entry.size, 0, NULL));
     while (json_array_size(list) > HISTORY) {
         json_array_remove(list, 0);
     }
     char *text = json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    bool ok = weir_table_config_put(table, "compactionHistory", weir_str_of(text), c->clock, err);
+    ok = ok && weir_table_config_put(table, "compactionHistory", weir_str_of(text), c->clock, err);
     free(text);
     json_decref(list);
     weir_buf_done(&entry);
@@ -131,14 +140,23 @@ static bool put(const weir_compactions *c, weir_table *table, weir_str config,
     return ok;
 }
 
-bool weir_compactions_set(const weir_compactions *c, weir_str json,
+static bool is_of(weir_str table, const weir_compaction_config *config, weir_error *err)
+{
+    return table.size == 0 || weir_str_eq(table, config->table) ||
+           weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                     "DataSource in spec[%.*s] does not match DataSource in path[%.*s]",
+                     WEIR_STR_ARG(config->table), WEIR_STR_ARG(table));
+}
+
+bool weir_compactions_set(const weir_compactions *c, weir_str named, weir_str json,
                           const weir_compaction_author *by, weir_error *err)
 {
     weir_arena *arena = weir_arena_new();
     weir_compaction_config config;
     weir_buf printed = {0};
     bool ok = json.size > 0 || weir_fail(err, WEIR_ERR_BAD_REQUEST, "the body is empty");
-    ok = ok && weir_compaction_config_read(json, arena, &config, &printed, err);
+    ok = ok && weir_compaction_config_read(json, arena, &config, &printed, err) &&
+         is_of(named, &config, err);
     weir_table *table = ok ? weir_catalog_table_create(c->catalog, config.table, err) : NULL;
     ok = table && put(c, table, weir_buf_view(&printed), by, err);
     weir_buf_done(&printed);

@@ -2,6 +2,7 @@
  * tables: a listing is taken, kept for the answer, and written. */
 #include "weir/inventory.h"
 #include "weir/query.h"
+#include <jansson.h>
 #include <stdlib.h>
 
 #define BINARY_VERSION 9 /* of Druid's segments; clients expect a number */
@@ -388,6 +389,65 @@ bool weir_inventory_segments(const weir_inventory *inv, weir_str name, bool publ
     return found;
 }
 
+static bool touches(const segment *s, const weir_interval *interval)
+{
+    return s->rows->interval.start_ms < interval->end_ms &&
+           s->rows->interval.end_ms > interval->start_ms;
+}
+
+/* Segments that overlap none of the intervals go. */
+static void keep_touching(listing *l, const weir_interval *intervals, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        bool wanted = false;
+        for (size_t k = 0; k < count && !wanted; k++) {
+            wanted = touches(&l->at[i], &intervals[k]);
+        }
+        if (wanted) {
+            l->at[kept++] = l->at[i];
+        }
+    }
+    l->count = kept;
+}
+
+/* Into `arena`; how many, -1: they are no list of intervals. */
+static ptrdiff_t read_intervals(weir_str text, weir_arena *arena, weir_interval **out,
+                                weir_error *err)
+{
+    json_error_t why;
+    json_t *list = text.size ? json_loadb(text.at, text.size, 0, &why) : NULL;
+    size_t count = json_array_size(list);
+    bool ok = json_is_array(list) ||
+              weir_fail(err, WEIR_ERR_BAD_REQUEST, "the body must be a JSON list of intervals%s%s",
+                        list || !text.size ? "" : ": ", list || !text.size ? "" : why.text);
+    *out = WEIR_ARENA_ARRAY(arena, weir_interval, count + 1);
+    for (size_t i = 0; i < count && ok; i++) {
+        const char *one = json_string_value(json_array_get(list, i));
+        ok = one ? weir_interval_parse(weir_str_of(one), *out + i, err) || weir_fail_in(err, "[%zu]", i)
+                 : weir_fail(err, WEIR_ERR_BAD_REQUEST, "[%zu]: an interval is wanted", i);
+    }
+    json_decref(list);
+    return ok ? (ptrdiff_t)count : -1;
+}
+
+bool weir_inventory_segments_in(const weir_inventory *inv, weir_str name, weir_str intervals,
+                                weir_detail detail, weir_buf *out, weir_error *err)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, true);
+    weir_interval *wanted;
+    ptrdiff_t count = read_intervals(intervals, l.arena, &wanted, err);
+    if (count >= 0) {
+        keep_touching(&l, wanted, (size_t)count);
+        put_segments(&json, &l, detail);
+    } else {
+        err->code = WEIR_ERR_BAD_REQUEST;
+    }
+    drop(&l);
+    return count >= 0;
+}
+
 bool weir_inventory_segment(const weir_inventory *inv, weir_str name, bool published, weir_str id,
                             weir_buf *out)
 {
@@ -587,6 +647,93 @@ void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
     drop(&l);
 }
 
+void weir_inventory_served(const weir_inventory *inv, weir_str name, weir_interval within,
+                           weir_buf *out)
+{
+    weir_json json = {.out = out};
+    listing l = list_named(inv, name, false);
+    keep_touching(&l, &within, 1);
+    weir_json_begin_array(&json);
+    for (size_t i = 0; i < l.count; i++) {
+        weir_json_begin_object(&json);
+        weir_json_key(&json, WEIR_STR("segment"));
+        put_segment(&json, &l.at[i]);
+        weir_json_key(&json, WEIR_STR("servers"));
+        weir_json_begin_array(&json);
+        weir_json_begin_object(&json);
+        weir_json_member_str(&json, "name", inv->node);
+        put_server_members(&json, inv);
+        weir_json_end_object(&json);
+        weir_json_end_array(&json);
+        weir_json_end_object(&json);
+    }
+    weir_json_end_array(&json);
+    drop(&l);
+}
+
+/* The one tier that there is. */
+
+void weir_inventory_tiers(const weir_inventory *inv, bool simple, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    if (!simple) {
+        weir_buf_text(out, "[\"" WEIR_DATA_TIER "\"]");
+        return;
+    }
+    listing l = list_all(inv, false);
+    weir_json_begin_object(&json);
+    weir_json_key(&json, WEIR_STR(WEIR_DATA_TIER));
+    weir_json_begin_object(&json);
+    weir_json_member_long(&json, "currSize", (int64_t)size_of(&l, 0, l.count));
+    weir_json_member_long(&json, "maxSize", 0);
+    weir_json_end_object(&json);
+    weir_json_end_object(&json);
+    drop(&l);
+}
+
+/* {table: {interval: {"size", "count"}}} of what is listed. */
+static void put_intervals_by_table(weir_json *json, const weir_inventory *inv, const weir_str *names,
+                                   size_t count)
+{
+    weir_json_begin_object(json);
+    for (size_t t = 0; t < count; t++) {
+        listing l = list_named(inv, names[t], false);
+        sort_newest(&l);
+        if (l.count > 0) {
+            weir_json_key(json, names[t]);
+            weir_json_begin_object(json);
+        }
+        for (size_t i = 0, end; i < l.count; i = end) {
+            end = run_end(&l, i, false);
+            put_interval(json, inv, &l, i, end, WEIR_DETAIL_SIMPLE);
+        }
+        if (l.count > 0) {
+            weir_json_end_object(json);
+        }
+        drop(&l);
+    }
+    weir_json_end_object(json);
+}
+
+void weir_inventory_tier(const weir_inventory *inv, weir_str tier, bool simple, weir_buf *out)
+{
+    weir_json json = {.out = out};
+    weir_arena *arena = weir_arena_new();
+    weir_str *names;
+    size_t count = weir_catalog_tables(inv->catalog, arena, &names);
+    count = weir_str_eq_nocase(tier, WEIR_STR(WEIR_DATA_TIER)) ? count : 0;
+    if (simple) {
+        put_intervals_by_table(&json, inv, names, count);
+    } else {
+        weir_json_begin_array(&json);
+        for (size_t i = 0; i < count; i++) {
+            weir_json_str(&json, names[i]);
+        }
+        weir_json_end_array(&json);
+    }
+    weir_arena_free(arena);
+}
+
 static void put_server(weir_json *json, const weir_inventory *inv, const listing *l,
                        weir_detail detail)
 {
@@ -661,24 +808,14 @@ static void put_load(weir_json *json, const listing *l, size_t from, size_t end,
     }
 }
 
-static bool touches(const segment *s, const weir_interval *interval)
-{
-    return s->rows->interval.start_ms < interval->end_ms &&
-           s->rows->interval.end_ms > interval->start_ms;
-}
-
 bool weir_inventory_load(const weir_inventory *inv, weir_str name, const weir_interval *within,
                          weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
     listing l = name.at ? list_named(inv, name, true) : list_all(inv, true);
-    size_t kept = 0;
-    for (size_t i = 0; within && i < l.count; i++) {
-        if (touches(&l.at[i], within)) {
-            l.at[kept++] = l.at[i];
-        }
+    if (within) {
+        keep_touching(&l, within, 1);
     }
-    l.count = within ? kept : l.count;
     bool found = !name.at || l.count > 0;
     if (found) {
         weir_json_begin_object(&json);

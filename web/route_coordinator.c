@@ -82,6 +82,15 @@ void weir_route_inventory_intervals(weir_call *call)
     }
 }
 
+void weir_route_inventory_served(weir_call *call)
+{
+    weir_inventory inv = inventory_of(call);
+    weir_interval within;
+    if (read_interval(call, call->arg2, &within)) {
+        weir_inventory_served(&inv, call->arg, within, &call->out);
+    }
+}
+
 void weir_route_inventory_tiers(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
@@ -131,7 +140,24 @@ void weir_route_metadata_datasources(weir_call *call)
 /* What is said of a segment goes with it. */
 void weir_route_metadata_unused(weir_call *call)
 {
-    weir_buf_text(&call->out, "[]");
+    weir_str text;
+    weir_interval ignored;
+    if (!weir_call_param(call, "interval", &text) || read_interval(call, text, &ignored)) {
+        weir_buf_text(&call->out, "[]");
+    }
+}
+
+/* The body: a list of intervals. */
+void weir_route_metadata_segments_in(weir_call *call)
+{
+    weir_inventory inv = inventory_of(call);
+    weir_error err = {0};
+    if (!weir_call_is_json(call)) {
+        call->status = 415;
+    } else if (!weir_inventory_segments_in(&inv, call->arg, call->body, detail_of(call), &call->out,
+                                           &err)) {
+        weir_reply_sentence(call, &err);
+    }
 }
 
 void weir_route_metadata_datasource(weir_call *call)
@@ -207,7 +233,8 @@ void weir_route_load_queue(weir_call *call)
     weir_json_begin_object(&json);
     weir_json_key(&json, call->doors->node);
     weir_json_raw(&json, simple ? WEIR_STR("{\"segmentsToLoad\":0,\"segmentsToDrop\":0,"
-                                           "\"segmentsToLoadSize\":0,\"segmentsToDropSize\":0}")
+                                           "\"segmentsToLoadSize\":0,\"segmentsToDropSize\":0,"
+                                           "\"expectedLoadTimeMillis\":0}")
                                 : WEIR_STR("{\"segmentsToLoad\":[],\"segmentsToDrop\":[]}"));
     weir_json_end_object(&json);
 }
@@ -237,7 +264,14 @@ void weir_route_server_segments(weir_call *call)
 
 void weir_route_data_tiers(weir_call *call)
 {
-    weir_buf_text(&call->out, "[\"" WEIR_DATA_TIER "\"]");
+    weir_inventory inv = inventory_of(call);
+    weir_inventory_tiers(&inv, has(call, "simple"), &call->out);
+}
+
+void weir_route_data_tier(weir_call *call)
+{
+    weir_inventory inv = inventory_of(call);
+    weir_inventory_tier(&inv, call->arg, has(call, "simple"), &call->out);
 }
 
 void weir_route_leader(weir_call *call)

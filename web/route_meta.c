@@ -45,6 +45,11 @@ void weir_route_loadstatus(weir_call *call)
     weir_buf_text(&call->out, "{\"inventoryInitialized\":true}");
 }
 
+void weir_route_cachestatus(weir_call *call)
+{
+    weir_buf_text(&call->out, "{\"cacheInitialized\":true}");
+}
+
 void weir_route_readiness(weir_call *call)
 {
     weir_error err;

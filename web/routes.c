@@ -6,6 +6,7 @@
 #define COORDINATOR "/druid/coordinator/v1"
 #define INDEXER "/druid/indexer/v1"
 #define LOOKUPS "/druid/coordinator/v1/lookups"
+#define COMPACTION "/druid/indexer/v1/compaction"
 #define OVERLORD_SOURCES "/druid/indexer/v1/datasources"
 
 static const weir_route routes[] = {
@@ -18,6 +19,7 @@ static const weir_route routes[] = {
     {"GET", "/druid/v2/datasources/*/candidates", SLOW, weir_route_candidates},
     {"GET", "/druid/broker/v1/loadstatus", QUICK, weir_route_loadstatus},
     {"GET", "/druid/broker/v1/readiness", QUICK, weir_route_readiness},
+    {"GET", "/druid/historical/v1/loadstatus", QUICK, weir_route_cachestatus},
     {"GET", "/druid/historical/v1/readiness", QUICK, weir_route_readiness},
 
     {"POST", "/druid/indexer/v1/supervisor", SLOW, weir_route_supervisor_post},
@@ -68,6 +70,8 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/datasources/*/segments/*", SLOW, weir_route_inventory_segment},
     {"GET", COORDINATOR "/datasources/*/intervals", SLOW, weir_route_inventory_intervals},
     {"GET", COORDINATOR "/datasources/*/intervals/*", SLOW, weir_route_inventory_intervals},
+    {"GET", COORDINATOR "/datasources/*/intervals/*/serverview", SLOW, weir_route_inventory_served},
+    {"GET", COORDINATOR "/datasources/*/unusedSegments", QUICK, weir_route_metadata_unused},
     {"GET", COORDINATOR "/datasources/*/tiers", SLOW, weir_route_inventory_tiers},
     {"GET", COORDINATOR "/datasources/*/loadstatus", SLOW, weir_route_inventory_load},
     {"DELETE", COORDINATOR "/datasources/*", SLOW, weir_route_drop_all},
@@ -88,6 +92,7 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/metadata/datasources", SLOW, weir_route_metadata_datasources},
     {"GET", COORDINATOR "/metadata/datasources/*", SLOW, weir_route_metadata_datasource},
     {"GET", COORDINATOR "/metadata/datasources/*/segments", SLOW, weir_route_metadata_segments},
+    {"POST", COORDINATOR "/metadata/datasources/*/segments", SLOW, weir_route_metadata_segments_in},
     {"GET", COORDINATOR "/metadata/datasources/*/segments/*", SLOW, weir_route_metadata_segment},
     {"GET", COORDINATOR "/metadata/datasources/*/unusedSegments", QUICK, weir_route_metadata_unused},
     {"GET", COORDINATOR "/metadata/segments", SLOW, weir_route_metadata_all_segments},
@@ -96,7 +101,8 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/servers", SLOW, weir_route_servers},
     {"GET", COORDINATOR "/servers/*", SLOW, weir_route_server},
     {"GET", COORDINATOR "/servers/*/segments", SLOW, weir_route_server_segments},
-    {"GET", COORDINATOR "/tiers", QUICK, weir_route_data_tiers},
+    {"GET", COORDINATOR "/tiers", SLOW, weir_route_data_tiers},
+    {"GET", COORDINATOR "/tiers/*", SLOW, weir_route_data_tier},
     {"GET", COORDINATOR "/leader", QUICK, weir_route_leader},
     {"GET", COORDINATOR "/isLeader", QUICK, weir_route_is_leader},
     {"GET", "/druid/indexer/v1/leader", QUICK, weir_route_leader},
@@ -107,15 +113,30 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/rules/*", SLOW, weir_route_rules_of},
     {"POST", COORDINATOR "/rules/*", SLOW, weir_route_rules_post},
     {"GET", COORDINATOR "/rules/*/history", SLOW, weir_route_rules_history_of},
-    {"GET", COORDINATOR "/config/compaction", QUICK, weir_route_compactions},
+    {"GET", COORDINATOR "/config/compaction", SLOW, weir_route_compactions},
     {"POST", COORDINATOR "/config/compaction", SLOW, weir_route_compaction_post},
-    {"POST", COORDINATOR "/config/compaction/taskslots", QUICK, weir_route_compaction_slots},
-    {"POST", COORDINATOR "/config/compaction/cluster", QUICK, weir_route_compaction_slots},
+    {"POST", COORDINATOR "/config/compaction/taskslots", SLOW, weir_route_compaction_slots},
+    {"GET", COORDINATOR "/config/compaction/cluster", SLOW, weir_route_compaction_cluster},
+    {"POST", COORDINATOR "/config/compaction/cluster", SLOW, weir_route_compaction_cluster_post},
     {"GET", COORDINATOR "/config/compaction/*", QUICK, weir_route_compaction},
     {"DELETE", COORDINATOR "/config/compaction/*", SLOW, weir_route_compaction_delete},
     {"GET", COORDINATOR "/config/compaction/*/history", QUICK, weir_route_compaction_history},
     {"GET", COORDINATOR "/compaction/status", SLOW, weir_route_compaction_status},
     {"GET", COORDINATOR "/compaction/progress", SLOW, weir_route_compaction_progress},
+    {"POST", COORDINATOR "/compaction/simulate", QUICK, weir_route_compaction_simulate},
+    {"GET", COMPACTION "/isSupervisorEnabled", QUICK, weir_route_compaction_supervised},
+    {"GET", COMPACTION "/config/cluster", SLOW, weir_route_compaction_cluster},
+    {"POST", COMPACTION "/config/cluster", SLOW, weir_route_compaction_cluster_post},
+    {"GET", COMPACTION "/config/datasources", SLOW, weir_route_compaction_configs},
+    {"GET", COMPACTION "/config/datasources/*", QUICK, weir_route_compaction},
+    {"POST", COMPACTION "/config/datasources/*", SLOW, weir_route_compaction_post},
+    {"DELETE", COMPACTION "/config/datasources/*", SLOW, weir_route_compaction_delete},
+    {"GET", COMPACTION "/config/datasources/*/history", QUICK, weir_route_compaction_history},
+    {"GET", COMPACTION "/status", SLOW, weir_route_compaction_status},
+    {"GET", COMPACTION "/status/datasources", SLOW, weir_route_compaction_status},
+    {"GET", COMPACTION "/status/datasources/*", SLOW, weir_route_compaction_status_of},
+    {"GET", COMPACTION "/progress", SLOW, weir_route_compaction_progress},
+    {"POST", COMPACTION "/simulate", QUICK, weir_route_compaction_simulate},
 
     {"GET", LOOKUPS "/config", QUICK, weir_route_lookup_tiers},
     {"POST", LOOKUPS "/config", SLOW, weir_route_lookups_post},

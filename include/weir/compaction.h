@@ -4,22 +4,29 @@
 #ifndef WEIR_COMPACTION_H
 #define WEIR_COMPACTION_H
 #include "weir/coordinator.h"
+#include "weir/settings.h"
 
 typedef struct weir_compactions { /* borrowed */
     weir_catalog *catalog;
     const weir_clock *clock;
     weir_coordinator *coordinator; /* is told of changes; may be NULL */
+    weir_settings *settings;       /* where the cluster's config is; NULL: Druid's default */
 } weir_compactions;
 typedef struct weir_compaction_author { /* for the history */
     weir_str author, comment, ip;
 } weir_compaction_author;
 /* Each writes a JSON body where it has one. Errors: BAD_REQUEST names the member, UNSUPPORTED what weir does not do, NOT_FOUND. */
 bool weir_compactions_list(const weir_compactions *c, weir_buf *out, weir_error *err);
+void weir_compactions_configs(const weir_compactions *c, weir_buf *out); /* the list alone */
 bool weir_compactions_get(const weir_compactions *c, weir_str table, weir_buf *out, weir_error *err);
-bool weir_compactions_set(const weir_compactions *c, weir_str json, const weir_compaction_author *by, weir_error *err);
+/* `table` may be empty: the config names it. */
+bool weir_compactions_set(const weir_compactions *c, weir_str table, weir_str json, const weir_compaction_author *by, weir_error *err);
 bool weir_compactions_remove(const weir_compactions *c, weir_str table, const weir_compaction_author *by, weir_error *err);
 /* Newest first; `count` 0: all; `within` NULL: any time. */
 bool weir_compactions_history(const weir_compactions *c, weir_str table, const weir_interval *within, uint32_t count, weir_buf *out, weir_error *err);
+/* Druid's config of the whole cluster; of what is posted, what is absent stays as it was. Task slots are kept and shown, without effect. */
+bool weir_compactions_cluster(const weir_compactions *c, weir_buf *out, weir_error *err);
+bool weir_compactions_cluster_set(const weir_compactions *c, weir_str json, weir_error *err);
 /* An empty name: of all tables. */
 bool weir_compactions_status(const weir_compactions *c, weir_str table, weir_buf *out, weir_error *err);
 bool weir_compactions_progress(const weir_compactions *c, weir_str table, weir_buf *out, weir_error *err);

@@ -27,6 +27,10 @@ bool weir_inventory_segments(const weir_inventory *inv, weir_str name, bool publ
                              weir_detail detail, weir_buf *out);
 bool weir_inventory_segment(const weir_inventory *inv, weir_str name, bool published, weir_str id,
                             weir_buf *out);
+/* Published segments that overlap one of a JSON list of intervals; of an unknown name there are
+ * none. False: it is no such list. */
+bool weir_inventory_segments_in(const weir_inventory *inv, weir_str name, weir_str intervals,
+                                weir_detail detail, weir_buf *out, weir_error *err);
 /* All published segments of the `count` data sources (0: all); overshadowed: with what is known of
  * each besides. */
 void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *names, size_t count,
@@ -41,6 +45,13 @@ void weir_inventory_all_intervals(const weir_inventory *inv, const weir_interval
 /* Who would be asked for rows of these intervals. An unknown name has no candidates. */
 void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
                                const weir_interval *intervals, size_t count, weir_buf *out);
+/* Segments that overlap the interval, whole, and who has them. */
+void weir_inventory_served(const weir_inventory *inv, weir_str name, weir_interval within,
+                           weir_buf *out);
+/* The tiers; simple: how large they are. */
+void weir_inventory_tiers(const weir_inventory *inv, bool simple, weir_buf *out);
+/* Names of the data sources of a tier; simple: {name: {interval: {"size", "count"}}}. */
+void weir_inventory_tier(const weir_inventory *inv, weir_str tier, bool simple, weir_buf *out);
 /* How much of what is published can be read: NAMES per cent, SIMPLE segments that cannot, FULL the
  * same by tier. name.at NULL: of each data source; `within` with a name; false then also when it
  * has no segments there. */

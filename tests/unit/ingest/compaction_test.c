@@ -593,8 +593,8 @@ static void little_memory_means_fewer_inputs(void **state)
 static void set_config(world *w, const char *json)
 {
     weir_error err = {0};
-    weir_compactions c = {w->catalog, &w->clock, NULL};
-    if (!weir_compactions_set(&c, weir_str_of(json),
+    weir_compactions c = {.catalog = w->catalog, .clock = &w->clock};
+    if (!weir_compactions_set(&c, (weir_str){0}, weir_str_of(json),
                               &(weir_compaction_author){.author = WEIR_STR("me")}, &err)) {
         fail_msg("%s", err.message);
     }
@@ -699,7 +699,7 @@ static void the_newest_time_is_skipped_as_the_config_says(void **state)
     assert_int_equal(now.segments, 6 + 2);
     weir_buf out = {0};
     weir_error err = {0};
-    weir_compactions all = {w.catalog, &w.clock, NULL};
+    weir_compactions all = {.catalog = w.catalog, .clock = &w.clock};
     assert_true(weir_compactions_status(&all, WEIR_STR("t"), &out, &err));
     weir_buf_byte(&out, 0);
     assert_non_null(strstr(out.at, "\"segmentCountAwaitingCompaction\":0,\"segmentCountCompacted\":"
