@@ -148,7 +148,7 @@ static bool read_filter(filter *f, weir_str json, bool *payload, weir_error *err
     *payload = true;
     f->root = json.size ? json_loadb(json.at, json.size, JSON_DECODE_ANY, &why) : NULL;
     if (json.size && !f->root) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s", why.text);
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "the body is no JSON: %s", why.text);
     }
     if (f->root && !json_is_null(f->root) && !read_members(f, err)) {
         err->code = WEIR_ERR_BAD_REQUEST;

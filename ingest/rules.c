@@ -170,7 +170,7 @@ bool weir_rules_parse(weir_str text, weir_arena *arena, weir_rules *out, weir_er
     json_t *root = json_loadb(text.size ? text.at : "", text.size, 0, &why);
     weir_buf printed = {0};
     bool ok = root ? read_list(root, arena, out, &printed, err)
-                   : weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s", why.text);
+                   : weir_fail(err, WEIR_ERR_BAD_REQUEST, "the body is no JSON list: %s", why.text);
     weir_buf_done(&printed);
     json_decref(root);
     return ok;

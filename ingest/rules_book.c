@@ -174,6 +174,9 @@ bool weir_rules_set(const weir_retention *r, weir_str name, weir_str json,
     weir_arena *arena = weir_arena_new();
     weir_rules rules;
     bool ok = weir_rules_parse(json, arena, &rules, err);
+    if (ok && is_default(name) && rules.count == 0) {
+        ok = weir_fail(err, WEIR_ERR_BAD_REQUEST, "Cluster-level rules cannot be empty.");
+    }
     if (ok) {
         change c = {rules.json, author, weir_wall_ms(r->clock)};
         ok = is_default(name) ? set_default(r, &c, err) : set_table(r, name, &c, arena, err);

@@ -115,7 +115,7 @@ weir_supervisor *weir_supervisor_find(weir_ingest *ingest, weir_str id, weir_err
     }
     pthread_mutex_unlock(&ingest->lock);
     if (!found) {
-        weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist", WEIR_STR_ARG(id));
+        weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist", WEIR_STR_ARG(id));
     }
     return found;
 }
@@ -400,11 +400,11 @@ bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out
 static bool suspend_now(weir_supervisor *s, bool suspend, weir_error *err)
 {
     if (s->terminated) {
-        return weir_fail(err, WEIR_ERR_NOT_FOUND, "supervisor [%.*s] does not exist",
+        return weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist",
                          WEIR_STR_ARG(s->id));
     }
     if (s->suspended == suspend && (suspend || s->worker)) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "supervisor [%.*s] is already %s",
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "[%.*s] is already %s",
                          WEIR_STR_ARG(s->id), suspend ? "suspended" : "running");
     }
     if (!stop_worker(s, err) || !commit_spec(s, s->table, s->spec->text, suspend, err)) {
