@@ -86,7 +86,7 @@ void weir_route_inventory_served(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
     weir_interval within;
-    if (read_interval(call, call->arg2, &within)) {
+    if (weir_call_interval(call, call->arg2, WEIR_ERR_BAD_REQUEST, &within)) {
         weir_inventory_served(&inv, call->arg, within, &call->out);
     }
 }
@@ -142,7 +142,8 @@ void weir_route_metadata_unused(weir_call *call)
 {
     weir_str text;
     weir_interval ignored;
-    if (!weir_call_param(call, "interval", &text) || read_interval(call, text, &ignored)) {
+    if (!weir_call_param(call, "interval", &text) ||
+        weir_call_interval(call, text, WEIR_ERR_BAD_REQUEST, &ignored)) {
         weir_buf_text(&call->out, "[]");
     }
 }
