@@ -12,6 +12,8 @@
 #define LONGEST_WAIT_MS 1000
 #define TRIES_WITHOUT_GIVE_UP 25
 #define DAMAGED_TRIES 4
+#define FIRST_RELOAD_MS 200
+#define LONGEST_RELOAD_MS 30000
 #define TURN_WAIT_MS 1000 /* of a refresh */
 #define TURN_STEP_MS 5
 #define TURN_WITHOUT_GIVE_UP_MS 20000
@@ -90,9 +92,39 @@ static weir_get get_twice(weir_table *table, uint64_t version, weir_commit **out
     return got;
 }
 
+/* A log that was not read to its end when this process began is read again from its newest
+ * checkpoint: one by one its commits would take long, and only the list tells a lost one from the
+ * end. It is asked for less and less often. */
+static bool reload(weir_table *table, weir_error *err)
+{
+    const weir_catalog *catalog = table->catalog;
+    weir_log_state *state = NULL;
+    if (weir_monotonic_us(catalog->options.clock) < table->reload_at_us) {
+        return weir_table_is_known(table, err);
+    }
+    bool ok =
+        weir_log_load_part(catalog->options.store, catalog->fetcher, table->name, &state, err);
+    if (ok) {
+        weir_table_jump(table, state);
+        weir_table_set_trouble(table, NULL);
+    } else {
+        table->reload_wait_ms = table->reload_wait_ms == 0 ? FIRST_RELOAD_MS
+                                : table->reload_wait_ms * 2 > LONGEST_RELOAD_MS
+                                    ? LONGEST_RELOAD_MS
+                                    : table->reload_wait_ms * 2;
+        table->reload_at_us =
+            weir_monotonic_us(catalog->options.clock) + table->reload_wait_ms * 1000;
+    }
+    weir_log_state_unref(state);
+    return ok;
+}
+
 bool weir_table_fold_to_end(weir_table *table, weir_error *err)
 {
     weir_error why = {0};
+    if (!weir_table_is_known(table, &why) && !reload(table, err)) {
+        return false;
+    }
     for (;;) {
         weir_log_state *state = weir_table_state(table), *next = NULL;
         weir_commit *commit = NULL;

@@ -452,3 +452,13 @@ void weir_table_fold(weir_table *table, const weir_commit *commit, weir_log_stat
         weir_table_sweep_cache(table, next);
     }
 }
+
+void weir_table_jump(weir_table *table, weir_log_state *next)
+{
+    published *now = weir_published_of(table);
+    fold f = {.next = next, .frozen = frozen_list_next(now->frozen, next)};
+    change(table, build_fold, &f, NULL, false);
+    frozen_list_unref(f.frozen);
+    weir_published_unref(now);
+    weir_table_sweep_cache(table, next);
+}

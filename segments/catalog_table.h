@@ -99,6 +99,7 @@ struct weir_table {
     weir_str *own_txns; /* of commits of this process whose fold is to come */
     size_t own_count;
     pending_put pending;
+    int64_t reload_at_us, reload_wait_ms; /* while in_part: not before */
     _Atomic uint64_t commits, commit_retries;
 };
 
@@ -131,6 +132,8 @@ void weir_table_change(weir_table *table, published *(*build)(const published *o
 /* Moves the state to `next` (one commit further): own ranges drop the generations that they cover,
  * others mask. Holder of the turn. */
 void weir_table_fold(weir_table *table, const weir_commit *commit, weir_log_state *next, bool own);
+/* The same over many commits, none of them of this process. Holder of the turn. */
+void weir_table_jump(weir_table *table, weir_log_state *next);
 gen_state *weir_gen_state_copy(const gen_state *old, uint32_t more_sources);
 void weir_gen_state_unref(gen_state *g);
 published *weir_published_copy(const published *old, uint32_t more_gens);

@@ -814,6 +814,45 @@ static void a_damaged_log_object_stops_the_table_until_it_is_mended(void **state
     assert_true(weir_catalog_healthy(f->a, &err));
 }
 
+static void a_log_object_that_is_lost_is_not_the_end_of_the_log(void **state)
+{
+    fixture *f = *state;
+    weir_table *table = create(f->a);
+    weir_error err = {0};
+    weir_buf bytes = {0};
+    int rule;
+    start(f, table, 0, 0);
+    start(f, table, 1, 0);
+    weir_arena *arena = weir_arena_new();
+    weir_str lost = weir_key_log(arena, WEIR_STR("t"), 2);
+    assert_int_equal(version_of(table), 3);
+    assert_int_equal(f->store->ops->get(f->store, lost, 0, 0, &bytes, &err), WEIR_GET_FOUND);
+    f->store->ops->remove(f->store, lost, &err);
+    weir_catalog *late = open_catalog(f);
+    for (int i = 0; i < 3; i++) {
+        assert_false(weir_table_is_known(table_of(late), &err));
+        assert_non_null(strstr(err.message, "t/log/00000000000000000002.json"));
+        assert_false(weir_table_refresh(table_of(late), &err));
+        assert_non_null(strstr(err.message, "t/log/00000000000000000002.json"));
+        f->seed.now_us += 60000000;
+    }
+    assert_int_equal(
+        commit_to(table_of(late), weir_commit_new(WEIR_OP_CONFIG, &f->seed.clock), &rule),
+        WEIR_COMMIT_GIVEN_UP);
+    assert_int_equal(f->store->ops->get(f->store, lost, 0, 0, &bytes, &err), WEIR_GET_NONE);
+    f->seed.now_us += 60000000;
+    assert_int_equal(f->store->ops->put(f->store, lost, weir_buf_view(&bytes), &err),
+                     WEIR_PUT_DONE);
+    refresh(table_of(late)); /* all of it at once */
+    assert_true(weir_table_is_known(table_of(late), &err));
+    assert_true(weir_catalog_healthy(late, &err));
+    assert_int_equal(version_of(table_of(late)), 3);
+    assert_int_equal(next_of(table_of(late), 1), 0);
+    weir_catalog_close(late);
+    weir_buf_done(&bytes);
+    weir_arena_free(arena);
+}
+
 static void a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone(void **state)
 {
     fixture *f = *state;
@@ -1181,6 +1220,7 @@ int main(void)
         TEST(a_segment_damaged_on_its_way_is_fetched_again),
         TEST(a_refresh_beside_a_waiting_commit_ends),
         TEST(a_damaged_log_object_stops_the_table_until_it_is_mended),
+        TEST(a_log_object_that_is_lost_is_not_the_end_of_the_log),
         TEST(a_segment_that_cannot_be_opened_is_a_problem_of_its_rows_alone),
         TEST(a_segment_that_could_not_be_opened_is_forgotten_when_it_is_dropped),
         TEST(a_removed_segment_leaves_the_view_and_a_checkpoint_is_written),
