@@ -181,7 +181,8 @@ static void step_run(weir_coordinator *c, lane *l)
     int64_t before_us = now_us(c);
     l->run.wait_ms = l->run.rested_us = 0;
     l->run.worked_us = before_us;
-    weir_duty_step how = c->stopping ? WEIR_DUTY_FAILED : l->duty->step(&l->run, &err);
+    bool known = weir_table_is_known(l->run.table, &err); /* else what it holds is of long ago */
+    weir_duty_step how = c->stopping || !known ? WEIR_DUTY_FAILED : l->duty->step(&l->run, &err);
     int64_t after_us = now_us(c);
     atomic_fetch_add(&l->stats.busy_us, (uint64_t)(after_us - before_us - l->run.rested_us));
     l->next_us = after_us + l->run.wait_ms * 1000 + rest_us(c, after_us - l->run.worked_us);
