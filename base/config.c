@@ -161,7 +161,8 @@ bool weir_config_read(const char *path, weir_arena *arena, weir_config *config, 
     json_error_t why;
     json_t *root = json_load_file(path, 0, &why);
     if (!root) {
-        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "config %s, line %d: %s", path, why.line, why.text);
+        return why.line < 0 ? weir_fail(err, WEIR_ERR_BAD_REQUEST, "config %s: %s", path, why.text)
+                            : weir_fail(err, WEIR_ERR_BAD_REQUEST, "config %s, line %d: %s", path, why.line, why.text);
     }
     bool ok = json_is_object(root) || weir_fail(err, WEIR_ERR_BAD_REQUEST, "an object is wanted");
     const char *key;

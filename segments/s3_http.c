@@ -356,12 +356,17 @@ static void set_options(CURL *h)
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
-/* "<Code>X</Code>" of an error body. */
-static void find_code(weir_buf *body, char *out, size_t room)
+/* X of "<name>X</name>" in an error body, which ends with a zero. */
+static void find_element(const weir_buf *body, const char *name, char *out, size_t room)
 {
-    weir_buf_byte(body, 0);
-    const char *from = strstr(body->at, "<Code>"), *to = from ? strstr(from, "</Code>") : NULL;
-    snprintf(out, room, "%.*s", to ? (int)(to - from - 6) : 0, from ? from + 6 : "");
+    char begin[32], end[32];
+    size_t tag = (size_t)snprintf(begin, sizeof(begin), "<%s>", name);
+    snprintf(end, sizeof(end), "</%s>", name);
+    const char *from = strstr(body->at, begin), *to = from ? strstr(from, end) : NULL;
+    snprintf(out, room, "%.*s", to ? (int)(to - from - (ptrdiff_t)tag) : 0, from ? from + tag : "");
+    for (char *c = out; *c; c++) { /* outside bytes, on their way to a log */
+        *c = (unsigned char)*c < ' ' ? ' ' : *c;
+    }
 }
 
 static bool never_sent(CURLcode code)
@@ -382,7 +387,9 @@ static void finish(transfer *t, CURLcode code)
     reply->length = length > 0 ? (uint64_t)length : 0;
     if (code == CURLE_OK) {
         reply->end = WEIR_S3_ANSWERED;
-        find_code(&t->error, reply->problem, sizeof(reply->problem));
+        weir_buf_byte(&t->error, 0);
+        find_element(&t->error, "Code", reply->problem, sizeof(reply->problem));
+        find_element(&t->error, "Message", reply->said, sizeof(reply->said));
         return;
     }
     reply->sent = !never_sent(code);

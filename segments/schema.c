@@ -497,10 +497,10 @@ static bool parse_all(parse *p, const json_t *data_schema)
     if (!weir_member_text(&top, "dataSource", &table, p->err)) {
         return false;
     }
-    if (table.size == 0 || table.size > 200 || memchr(table.at, '/', table.size) ||
+    if (table.size == 0 || table.size > 80 || memchr(table.at, '/', table.size) ||
         table.at[0] == '.') {
         return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
-                         "dataSchema.dataSource must be a name of 1 to 200 bytes without '/' that "
+                         "dataSchema.dataSource must be a name of 1 to 80 bytes without '/' that "
                          "begins with no dot");
     }
     p->schema->table = weir_arena_str(p->arena, table);

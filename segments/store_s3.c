@@ -64,11 +64,16 @@ static bool fail(const s3_store *s, weir_error *err, const char *what, weir_str 
                  const weir_s3_reply *reply)
 {
     weir_err code = may_pass(reply) ? WEIR_ERR_STORE : WEIR_ERR_REFUSED;
-    return weir_fail(err, code, "store %.*s: %s %.*s: %ld %s", WEIR_STR_ARG(s->base.name), what,
-                     WEIR_STR_ARG(key), reply->status,
+    char status[24] = "";
+    if (reply->status) {
+        snprintf(status, sizeof(status), "%ld ", reply->status);
+    }
+    return weir_fail(err, code, "store %.*s: %s %.*s: %s%s%s%s", WEIR_STR_ARG(s->base.name), what,
+                     WEIR_STR_ARG(key), status,
                      reply->problem[0] ? reply->problem
                      : reply->status   ? "without a reason"
-                                       : "no answer");
+                                       : "no answer",
+                     reply->said[0] ? ": " : "", reply->said);
 }
 
 static void perform_once(s3_store *s, weir_s3_kind kind, const weir_s3_request *request,

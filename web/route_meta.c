@@ -45,6 +45,14 @@ void weir_route_loadstatus(weir_call *call)
     weir_buf_text(&call->out, "{\"inventoryInitialized\":true}");
 }
 
+/* What Druid documents and weir leaves out (README's table of differences). */
+void weir_route_unsupported(weir_call *call)
+{
+    weir_error err = {0};
+    weir_fail(&err, WEIR_ERR_UNSUPPORTED, "%.*s %.*s is not supported", WEIR_STR_ARG(call->method), WEIR_STR_ARG(call->path));
+    weir_reply_error(call, &err);
+}
+
 void weir_route_cachestatus(weir_call *call)
 {
     weir_buf_text(&call->out, "{\"cacheInitialized\":true}");

@@ -11,6 +11,11 @@
 
 static const weir_route routes[] = {
     {"POST", "/druid/v2", WEIR_ROUTE_QUERY, NULL},
+    {"POST", "/druid/v2/sql", QUICK, weir_route_unsupported},
+    {"POST", "/druid/v2/sql/task", QUICK, weir_route_unsupported},
+    {"POST", "/druid/v2/sql/statements", QUICK, weir_route_unsupported},
+    {"POST", "/druid/v2/sql/avatica", QUICK, weir_route_unsupported},
+    {"POST", "/druid/v2/sql/avatica-protobuf", QUICK, weir_route_unsupported},
     {"DELETE", "/druid/v2/*", QUICK, weir_route_cancel},
     {"GET", "/druid/v2/datasources", QUICK, weir_route_datasources},
     {"GET", "/druid/v2/datasources/*", QUICK, weir_route_datasource},
@@ -61,6 +66,10 @@ static const weir_route routes[] = {
     {"POST", INDEXER "/taskStatus", QUICK, weir_route_task_statuses},
     {"POST", INDEXER "/lockedIntervals", QUICK, weir_route_tasks_locked},
     {"POST", INDEXER "/lockedIntervals/v2", QUICK, weir_route_tasks_locked},
+    {"GET", INDEXER "/worker", QUICK, weir_route_unsupported},
+    {"POST", INDEXER "/worker", QUICK, weir_route_unsupported},
+    {"GET", INDEXER "/worker/history", QUICK, weir_route_unsupported},
+    {"POST", INDEXER "/sampler", QUICK, weir_route_unsupported},
     {"GET", INDEXER "/workers", QUICK, weir_route_workers},
     {"GET", INDEXER "/totalWorkerCapacity", QUICK, weir_route_worker_capacity},
 
@@ -103,6 +112,9 @@ static const weir_route routes[] = {
     {"GET", COORDINATOR "/servers/*/segments", SLOW, weir_route_server_segments},
     {"GET", COORDINATOR "/tiers", SLOW, weir_route_data_tiers},
     {"GET", COORDINATOR "/tiers/*", SLOW, weir_route_data_tier},
+    {"GET", COORDINATOR "/config", QUICK, weir_route_unsupported},
+    {"POST", COORDINATOR "/config", QUICK, weir_route_unsupported},
+    {"GET", COORDINATOR "/config/history", QUICK, weir_route_unsupported},
     {"GET", COORDINATOR "/leader", QUICK, weir_route_leader},
     {"GET", COORDINATOR "/isLeader", QUICK, weir_route_is_leader},
     {"GET", "/druid/indexer/v1/leader", QUICK, weir_route_leader},

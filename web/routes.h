@@ -12,6 +12,7 @@ void weir_route_datasource_metrics(weir_call *call);
 void weir_route_loadstatus(weir_call *call);
 void weir_route_cachestatus(weir_call *call);
 void weir_route_readiness(weir_call *call);
+void weir_route_unsupported(weir_call *call);
 void weir_route_status(weir_call *call);
 void weir_route_health(weir_call *call);
 void weir_route_properties(weir_call *call);

@@ -254,8 +254,12 @@ static bool open_listener(weir_str listen_at, uint16_t *port, int *out, weir_err
     const char *colon = listen_at.size ? memrchr(listen_at.at, ':', listen_at.size) : NULL;
     size_t host_size = colon ? (size_t)(colon - listen_at.at) : 0;
     size_t port_size = colon ? listen_at.size - host_size - 1 : 0;
+    int64_t number = 0;
     if (!colon || host_size >= sizeof(host) || port_size == 0 || port_size >= sizeof(service)) {
         return weir_fail(err, WEIR_ERR_BAD_REQUEST, "listen: '%.*s' is not HOST:PORT", WEIR_STR_ARG(listen_at));
+    }
+    if (!weir_str_to_long((weir_str){colon + 1, port_size}, &number) || number < 0 || number > UINT16_MAX) {
+        return weir_fail(err, WEIR_ERR_BAD_REQUEST, "listen: '%.*s': the port must be a number between 0 and 65535", WEIR_STR_ARG(listen_at));
     }
     bool brackets = host_size > 1 && listen_at.at[0] == '[' && listen_at.at[host_size - 1] == ']';
     snprintf(host, sizeof(host), "%.*s", (int)(host_size - (brackets ? 2 : 0)), listen_at.at + brackets);
