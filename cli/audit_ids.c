@@ -175,13 +175,29 @@ static bool read_answer(weir_audit_ids *ids, weir_str answer, weir_error *err)
         } else if (json_is_integer(id)) {
             snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(id));
             put(&ids->table, weir_str_of(number), n);
-        } /* null: rows without an id */
+        }
+        bool known = json_is_string(id) || json_is_integer(id) || json_is_null(id);
+        bool counted = json_is_integer(json_array_get(row, 1));
         ids->figures.rows += n;
+        ids->figures.without += json_is_null(id) ? n : 0;
         at += where.position;
         at += at < end && *at == ',';
         json_decref(row);
+        if (!known) {
+            return weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                             "column '%.*s' has values that are neither strings nor longs: they "
+                             "are no ids",
+                             WEIR_STR_ARG(ids->column));
+        }
+        if (!counted) {
+            return weir_fail(err, WEIR_ERR_BAD_REQUEST,
+                             "column '%.*s' has no values: it counts no events",
+                             WEIR_STR_ARG(ids->metric));
+        }
     }
-    return true;
+    return ids->figures.rows == 0 || ids->figures.rows > ids->figures.without ||
+           weir_fail(err, WEIR_ERR_BAD_REQUEST, "no row has a value in column '%.*s'",
+                     WEIR_STR_ARG(ids->column));
 }
 
 static bool read_table(weir_audit_ids *ids, weir_str table, const weir_data_dir *data,

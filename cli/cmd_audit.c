@@ -3,8 +3,11 @@
 #include "cli/audit_ids.h"
 #include "cli/cli.h"
 #include "weir/log.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: weir audit TABLE [--data DIR] [--store S3URL] [--s3-... VALUE] [FLAG...]\n"
@@ -104,6 +107,7 @@ static void print_json(const weir_audit *a, const weir_audit_ids *ids, weir_buf 
     if (ids) {
         weir_audit_ids_figures f = weir_audit_ids_figures_get(ids);
         weir_json_member_long(&json, "rows", (int64_t)f.rows);
+        weir_json_member_long(&json, "rowsWithoutId", (int64_t)f.without);
         weir_json_member_long(&json, "distinctIds", (int64_t)f.distinct);
         weir_json_member_long(&json, "distinctIdsInTopics", (int64_t)f.in_topics);
     }
@@ -170,9 +174,10 @@ static void print_text(const weir_audit *a, const weir_audit_ids *ids, weir_buf 
         (unsigned long long)a->unreferenced);
     if (ids) {
         weir_audit_ids_figures f = weir_audit_ids_figures_get(ids);
-        weir_buf_printf(out, "  %llu rows, %llu distinct ids, %llu of them in the topics\n",
-                        (unsigned long long)f.rows, (unsigned long long)f.distinct,
-                        (unsigned long long)f.in_topics);
+        weir_buf_printf(
+            out, "  %llu rows, %llu of them without an id, %llu distinct ids; %llu in the topics\n",
+            (unsigned long long)f.rows, (unsigned long long)f.without,
+            (unsigned long long)f.distinct, (unsigned long long)f.in_topics);
     }
     if (a->source_count > 0) {
         weir_buf_printf(out, "\n  %-28s %4s %5s %12s %12s %12s %12s %10s %10s %12s\n", "topic",
@@ -233,7 +238,9 @@ static int run(const options *o, const weir_config *config)
         o->ids ? weir_audit_ids_new(weir_str_of(o->ids), weir_str_of(o->count ? o->count : ""))
                : NULL;
     int code = 2;
-    if (weir_data_dir_open(config, arena, &data, &err)) {
+    if (!config->store[0] && access(config->data, F_OK) != 0) { /* opening would make it */
+        weir_fail(&err, WEIR_ERR_NOT_FOUND, "%s: %s", config->data, strerror(errno));
+    } else if (weir_data_dir_open(config, arena, &data, &err)) {
         if (look(o, &data, &audit, ids, &err)) {
             weir_buf out = {0};
             if (o->json) {
@@ -293,6 +300,9 @@ int weir_cmd_audit(int argc, char **argv)
                 return 2;
             }
             i++;
+        } else if (text) {
+            fprintf(stderr, "weir audit: %s needs a value\n", name);
+            return 2;
         } else if (name[0] == '-' || o.table) {
             fprintf(stderr, "weir audit: '%s' is not understood\n%s", name, help);
             return 2;
