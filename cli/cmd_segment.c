@@ -9,21 +9,24 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: weir segment FILE [--chunks] [--verify] [--json]\n"
-    "  Describes a segment's file: rows, times, and per column its type, encodings, values, and "
+    "usage: weir segment FILE... [--chunks] [--verify] [--json]\n"
+    "  Describes segments' files: rows, times, and per column its type, encodings, values, and "
     "bytes by part.\n"
     "  --chunks   every chunk of every column: encoding, place, bytes, range, nulls\n"
     "  --verify   checks every checksum, decodes every value, compares zones and indexes with the "
     "values\n"
-    "  --json     as one JSON object\n";
+    "  --json     as one JSON object each\n";
 
 typedef struct options {
-    const char *path;
+    const char *path; /* the one at hand */
+    char **paths;     /* taken out of argv */
+    int count;
     bool chunks, verify, json;
 } options;
 
 static bool parse_options(int argc, char **argv, options *out)
 {
+    out->paths = argv;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--chunks") == 0) {
             out->chunks = true;
@@ -31,17 +34,17 @@ static bool parse_options(int argc, char **argv, options *out)
             out->verify = true;
         } else if (strcmp(argv[i], "--json") == 0) {
             out->json = true;
-        } else if (argv[i][0] == '-' || out->path) {
+        } else if (argv[i][0] == '-') {
             fprintf(stderr, "weir segment: what is '%s'?\n%s", argv[i], help);
             return false;
         } else {
-            out->path = argv[i];
+            out->paths[out->count++] = argv[i];
         }
     }
-    if (out->path == NULL) {
+    if (out->count == 0) {
         fputs(help, stderr);
     }
-    return out->path != NULL;
+    return out->count > 0;
 }
 
 static long long number(const json_t *object, const char *key)
@@ -175,26 +178,18 @@ static bool describe(weir_segment *seg, const options *o, weir_error *err)
     return ok;
 }
 
-int weir_cmd_segment(int argc, char **argv)
+static bool look_at(const options *o)
 {
-    options o = {0};
     weir_error err = {0};
     weir_bytes bytes;
     weir_segment *seg = NULL;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        fputs(help, stdout);
-        return 0;
-    }
-    if (!parse_options(argc, argv, &o)) {
-        return 2;
-    }
-    bool ok = weir_bytes_map(o.path, &bytes, &err) &&
-              weir_segment_open(o.path, bytes, &seg, &err) && describe(seg, &o, &err);
-    if (ok && o.verify) {
+    bool ok = weir_bytes_map(o->path, &bytes, &err) &&
+              weir_segment_open(o->path, bytes, &seg, &err) && describe(seg, o, &err);
+    if (ok && o->verify) {
         ok = weir_segment_verify(seg, &err);
         if (ok) {
-            fputs(o.json ? "" : "\n", stdout);
-            fprintf(o.json ? stderr : stdout,
+            fputs(o->json ? "" : "\n", stdout);
+            fprintf(o->json ? stderr : stdout,
                     "  verified: every checksum, every value, every zone and index\n");
         }
     }
@@ -202,6 +197,25 @@ int weir_cmd_segment(int argc, char **argv)
     if (!ok) {
         fflush(stdout);
         fprintf(stderr, "weir segment: %s\n", err.message);
+    }
+    return ok;
+}
+
+int weir_cmd_segment(int argc, char **argv)
+{
+    options o = {0};
+    bool ok = true;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (!parse_options(argc, argv, &o)) {
+        return 2;
+    }
+    for (int i = 0; i < o.count; i++) { /* a damaged one does not hide the others */
+        o.path = o.paths[i];
+        fputs(i > 0 && !o.json ? "\n" : "", stdout);
+        ok = look_at(&o) && ok;
     }
     return ok ? 0 : 1;
 }

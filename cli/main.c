@@ -13,7 +13,7 @@ static const struct {
     {"query", "[--url URL] [--format table|json|csv|tsv] [JSON | @FILE | -]", "asks a server a native query", weir_cmd_query},
     {"load", "--data DIR --spec SPEC [FILE...]", "loads files of JSON lines into a store", weir_cmd_load},
     {"audit", "TABLE [--data DIR] [--deep] [--read-topics] [--ids COLUMN]", "compares a table's log, segments, rows and topics", weir_cmd_audit},
-    {"segment", "FILE [--chunks] [--verify] [--json]", "describes and verifies a segment file", weir_cmd_segment},
+    {"segment", "FILE... [--chunks] [--verify] [--json]", "describes and verifies segments' files", weir_cmd_segment},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 
