@@ -424,7 +424,7 @@ bool weir_supervisor_suspend(weir_ingest *ingest, weir_str id, bool suspend, wei
     pthread_mutex_lock(&s->change);
     bool ok = suspend_now(s, suspend, err);
     if (ok) {
-        weir_buf_str(out, s->spec->text);
+        weir_supervisor_put_spec(s->spec->text, s->suspended, out);
     }
     pthread_mutex_unlock(&s->change);
     weir_supervisor_unref(s);

@@ -83,7 +83,10 @@ static void put_version(const version *v, weir_json *out)
         weir_json_member_bool(out, "suspended", false);
         weir_json_end_object(out);
     } else {
-        weir_json_raw(out, v->spec);
+        weir_buf spec = {0};
+        weir_supervisor_put_spec(v->spec, v->suspended, &spec);
+        weir_json_raw(out, weir_buf_view(&spec));
+        weir_buf_done(&spec);
     }
     weir_json_member_str(out, "version", (weir_str){time, weir_time_print(time, v->at_ms)});
     weir_json_end_object(out);

@@ -3,7 +3,9 @@
 #include "ingest/gaps.h"
 #include "ingest/supervisor.h"
 #include "weir/store_s3.h"
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const states[][2] = {/* phase of the worker -> state, detailedState */
                                         {"connecting", "PENDING"}, {"starting", "RUNNING"},
@@ -69,6 +71,16 @@ void weir_supervisor_condition_get(weir_supervisor *s, weir_arena *arena,
     out->healthy = strcmp(out->state, "UNHEALTHY_SUPERVISOR") != 0;
 }
 
+void weir_supervisor_put_spec(weir_str spec, bool suspended, weir_buf *out)
+{
+    json_t *root = json_loadb(spec.at, spec.size, JSON_ALLOW_NUL, NULL);
+    json_object_set_new(root, "suspended", json_boolean(suspended));
+    char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    weir_buf_str(out, text ? weir_str_of(text) : spec);
+    free(text);
+    json_decref(root);
+}
+
 static void put_summary(weir_supervisor *s, bool with_spec, weir_json *out)
 {
     weir_arena *arena = weir_arena_new();
@@ -88,7 +100,10 @@ static void put_summary(weir_supervisor *s, bool with_spec, weir_json *out)
     }
     if (with_spec && spec) {
         weir_json_key(out, WEIR_STR("spec"));
-        weir_json_raw(out, spec->text);
+        weir_buf text = {0};
+        weir_supervisor_put_spec(spec->text, condition.suspended, &text);
+        weir_json_raw(out, weir_buf_view(&text));
+        weir_buf_done(&text);
     }
     weir_json_end_object(out);
     weir_spec_unref(spec);
@@ -136,7 +151,10 @@ bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_
     weir_spec *spec;
     weir_supervisor *s = find_with_spec(ingest, id, &spec, err);
     if (spec) {
-        weir_buf_str(out, spec->text);
+        pthread_mutex_lock(&s->lock);
+        bool suspended = s->suspended;
+        pthread_mutex_unlock(&s->lock);
+        weir_supervisor_put_spec(spec->text, suspended, out);
         weir_spec_unref(spec);
     }
     if (s) {
