@@ -84,27 +84,41 @@ static void list_table(listing *l, weir_table *table, bool published)
     }
 }
 
-static listing list_named(const weir_inventory *inv, weir_str name, bool published)
+static bool is_before(const weir_str *names, size_t at)
+{
+    size_t i = 0;
+    while (!weir_str_eq(names[i], names[at])) {
+        i++;
+    }
+    return i < at;
+}
+
+/* Of the tables that are named, each once. */
+static listing list_some(const weir_inventory *inv, const weir_str *names, size_t count,
+                         bool published)
 {
     listing l = {.arena = weir_arena_new()};
-    weir_table *table = weir_catalog_table(inv->catalog, name);
-    if (table) {
-        list_table(&l, table, published);
+    for (size_t i = 0; i < count; i++) {
+        weir_table *table = weir_catalog_table(inv->catalog, names[i]);
+        if (table && !is_before(names, i)) {
+            list_table(&l, table, published);
+        }
     }
     return l;
 }
 
+static listing list_named(const weir_inventory *inv, weir_str name, bool published)
+{
+    return list_some(inv, &name, 1, published);
+}
+
 static listing list_all(const weir_inventory *inv, bool published)
 {
-    listing l = {.arena = weir_arena_new()};
+    weir_arena *arena = weir_arena_new();
     weir_str *names;
-    size_t count = weir_catalog_tables(inv->catalog, l.arena, &names);
-    for (size_t i = 0; i < count; i++) {
-        weir_table *table = weir_catalog_table(inv->catalog, names[i]);
-        if (table) {
-            list_table(&l, table, published);
-        }
-    }
+    size_t count = weir_catalog_tables(inv->catalog, arena, &names);
+    listing l = list_some(inv, names, count, published);
+    weir_arena_free(arena);
     return l;
 }
 
@@ -251,6 +265,25 @@ static uint64_t size_of(const listing *l, size_t from, size_t end)
     return bytes;
 }
 
+/* Bytes of what is published of all tables: as the logs have it, without a look at the segments. */
+static uint64_t stored_bytes(const weir_inventory *inv)
+{
+    weir_arena *arena = weir_arena_new();
+    weir_table **tables;
+    size_t table_count = weir_catalog_all(inv->catalog, arena, &tables), count;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < table_count; i++) {
+        weir_log_state *state = weir_table_state(tables[i]);
+        const weir_segment_state *const *segments = weir_log_segments(state, &count);
+        for (size_t k = 0; k < count; k++) {
+            bytes += segments[k]->added.bytes;
+        }
+        weir_log_state_unref(state);
+    }
+    weir_arena_free(arena);
+    return bytes;
+}
+
 /* Data sources. */
 
 static void put_properties(weir_json *json, const listing *l)
@@ -313,6 +346,17 @@ static void put_datasource(weir_json *json, weir_str name, const listing *l, wei
     }
 }
 
+/* Without a look at its segments. */
+static bool has_rows(const weir_inventory *inv, weir_str name, bool published)
+{
+    weir_table *table = weir_catalog_table(inv->catalog, name);
+    weir_table_stats stats = {0};
+    if (table) {
+        weir_table_stats_get(table, &stats);
+    }
+    return stats.frozen_segments > 0 || (!published && stats.live_rows > 0);
+}
+
 void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_detail detail,
                                 weir_buf *out)
 {
@@ -322,6 +366,12 @@ void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_
     size_t count = weir_catalog_tables(inv->catalog, arena, &names);
     weir_json_begin_array(&json);
     for (size_t i = 0; i < count; i++) {
+        if (detail == WEIR_DETAIL_NAMES) {
+            if (has_rows(inv, names[i], published)) {
+                weir_json_str(&json, names[i]);
+            }
+            continue;
+        }
         listing l = list_named(inv, names[i], published);
         if (l.count > 0) {
             put_datasource(&json, names[i], &l, detail);
@@ -466,26 +516,14 @@ bool weir_inventory_segment(const weir_inventory *inv, weir_str name, bool publi
     return found;
 }
 
-static bool is_wanted(const segment *s, const weir_str *names, size_t count)
-{
-    bool wanted = count == 0;
-    for (size_t i = 0; i < count && !wanted; i++) {
-        wanted = weir_str_eq(names[i], s->table);
-    }
-    return wanted;
-}
-
 void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *names, size_t count,
                                  bool overshadowed, bool live, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_all(inv, !live);
+    listing l = count > 0 ? list_some(inv, names, count, !live) : list_all(inv, !live);
     weir_json_begin_array(&json);
     for (size_t i = 0; i < l.count; i++) {
         const segment *s = &l.at[i];
-        if (!is_wanted(s, names, count)) {
-            continue;
-        }
         weir_json_begin_object(&json);
         put_members(&json, s);
         if (overshadowed) {
@@ -680,15 +718,13 @@ void weir_inventory_tiers(const weir_inventory *inv, bool simple, weir_buf *out)
         weir_buf_text(out, "[\"" WEIR_DATA_TIER "\"]");
         return;
     }
-    listing l = list_all(inv, false);
     weir_json_begin_object(&json);
     weir_json_key(&json, WEIR_STR(WEIR_DATA_TIER));
     weir_json_begin_object(&json);
-    weir_json_member_long(&json, "currSize", (int64_t)size_of(&l, 0, l.count));
+    weir_json_member_long(&json, "currSize", (int64_t)stored_bytes(inv));
     weir_json_member_long(&json, "maxSize", 0);
     weir_json_end_object(&json);
     weir_json_end_object(&json);
-    drop(&l);
 }
 
 /* {table: {interval: {"size", "count"}}} of what is listed. */
@@ -734,8 +770,7 @@ void weir_inventory_tier(const weir_inventory *inv, weir_str tier, bool simple, 
     weir_arena_free(arena);
 }
 
-static void put_server(weir_json *json, const weir_inventory *inv, const listing *l,
-                       weir_detail detail)
+static void put_server(weir_json *json, const weir_inventory *inv, weir_detail detail)
 {
     if (detail == WEIR_DETAIL_NAMES) {
         weir_json_str(json, inv->node);
@@ -743,15 +778,17 @@ static void put_server(weir_json *json, const weir_inventory *inv, const listing
     }
     weir_json_begin_object(json);
     put_server_members(json, inv);
-    weir_json_member_long(json, "currSize", (int64_t)size_of(l, 0, l->count));
+    weir_json_member_long(json, "currSize", (int64_t)stored_bytes(inv));
     if (detail == WEIR_DETAIL_FULL) {
+        listing l = list_all(inv, false);
         weir_json_key(json, WEIR_STR("segments"));
         weir_json_begin_object(json);
-        for (size_t i = 0; i < l->count; i++) {
-            weir_json_key(json, l->at[i].rows->id);
-            put_segment(json, &l->at[i]);
+        for (size_t i = 0; i < l.count; i++) {
+            weir_json_key(json, l.at[i].rows->id);
+            put_segment(json, &l.at[i]);
         }
         weir_json_end_object(json);
+        drop(&l);
     }
     weir_json_end_object(json);
 }
@@ -759,11 +796,9 @@ static void put_server(weir_json *json, const weir_inventory *inv, const listing
 void weir_inventory_servers(const weir_inventory *inv, weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_all(inv, false);
     weir_json_begin_array(&json);
-    put_server(&json, inv, &l, detail);
+    put_server(&json, inv, detail);
     weir_json_end_array(&json);
-    drop(&l);
 }
 
 bool weir_inventory_server(const weir_inventory *inv, weir_str name, weir_detail detail,
@@ -773,9 +808,7 @@ bool weir_inventory_server(const weir_inventory *inv, weir_str name, weir_detail
     if (!weir_str_eq(name, inv->node)) {
         return false;
     }
-    listing l = list_all(inv, false);
-    put_server(&json, inv, &l, detail);
-    drop(&l);
+    put_server(&json, inv, detail);
     return true;
 }
 

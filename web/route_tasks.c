@@ -148,7 +148,9 @@ void weir_route_tasks_waiting(weir_call *call)
 
 void weir_route_tasks_complete(weir_call *call)
 {
-    list(call, &(weir_task_filter){.state = WEIR_STR("complete")}, "n");
+    weir_str ignored;
+    bool has_n = weir_call_param(call, "n", &ignored); /* in its docs: max */
+    list(call, &(weir_task_filter){.state = WEIR_STR("complete")}, has_n ? "n" : "max");
 }
 
 static void reply_of_body(weir_call *call, bool ok, const weir_error *err)

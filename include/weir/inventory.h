@@ -1,7 +1,8 @@
 /* include/weir/inventory.h - which data there is, as Druid's coordinator and broker tell it: data
  * sources, their segments by interval, the one server that holds them. Segments are those of a
  * view: published ones, and the live ones beside them where Druid's servers would tell theirs. Any
- * thread; segments that were never read are opened, so not the web's loop. */
+ * thread; segments that were never read are opened (their interval is that of their bucket, which
+ * their footer tells) but for names and for sizes of servers and tiers: so not the web's loop. */
 #ifndef WEIR_INVENTORY_H
 #define WEIR_INVENTORY_H
 #include "weir/catalog.h"
