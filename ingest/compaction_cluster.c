@@ -60,8 +60,7 @@ static bool read_cluster(const json_t *root, cluster *out, weir_error *err)
     bool supervisors = false;
     if (!weir_members_of(root, "", &m, err) || !read_ratio(&m, &out->ratio, err) ||
         !weir_member_long(&m, "maxCompactionTaskSlots", 0, INT32_MAX, &out->slots, err) ||
-        !read_policy(&m, out, err) ||
-        !weir_member_bool(&m, "useSupervisors", &supervisors, err) ||
+        !read_policy(&m, out, err) || !weir_member_bool(&m, "useSupervisors", &supervisors, err) ||
         !weir_member_text(&m, "engine", &engine, err)) {
         return false;
     }

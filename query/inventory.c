@@ -1,269 +1,9 @@
 /* query/inventory.c - see inventory.h. Every answer is a walk over the segments of one or all
  * tables: a listing is taken, kept for the answer, and written. */
-#include "weir/inventory.h"
+#include "query/inventory_list.h"
 #include "weir/query.h"
 #include <jansson.h>
 #include <stdlib.h>
-
-#define BINARY_VERSION 9 /* of Druid's segments; clients expect a number */
-
-typedef struct segment {
-    weir_str table;
-    const weir_rows *rows;
-    weir_str version; /* what the id ends with */
-    uint64_t size_bytes, row_count;
-    bool broken; /* cannot be read */
-} segment;
-
-/* Segments of one table, or of all. */
-typedef struct listing {
-    weir_arena *arena; /* holds the views */
-    segment *at;
-    size_t count, capacity;
-} listing;
-
-static void unref_view(void *view)
-{
-    weir_view_unref(view);
-}
-
-static void unref_state(void *state)
-{
-    weir_log_state_unref(state);
-}
-
-static void add_segment(listing *l, const segment *s)
-{
-    if (l->count == l->capacity) {
-        l->capacity = l->capacity ? l->capacity * 2 : 64;
-        segment *more = WEIR_ARENA_ARRAY(l->arena, segment, l->capacity);
-        if (l->count > 0) {
-            memcpy(more, l->at, l->count * sizeof(*more));
-        }
-        l->at = more;
-    }
-    l->at[l->count++] = *s;
-}
-
-static weir_str version_of(weir_str id)
-{
-    const char *underscore = id.size ? memrchr(id.at, '_', id.size) : NULL;
-    size_t from = underscore ? (size_t)(underscore - id.at) + 1 : 0;
-    return (weir_str){id.at + from, id.size - from};
-}
-
-static uint64_t count_rows(const weir_rows *rows)
-{
-    uint64_t count = 0;
-    uint32_t chunks = rows->ops->chunks(rows);
-    for (uint32_t i = 0; i < chunks; i++) {
-        weir_chunk_info info;
-        rows->ops->chunk(rows, i, &info);
-        count += info.row_count;
-    }
-    return count;
-}
-
-static void list_table(listing *l, weir_table *table, bool published)
-{
-    weir_view *view = weir_table_view(table);
-    weir_log_state *state = weir_table_state(table);
-    weir_arena_defer(l->arena, unref_view, view);
-    weir_arena_defer(l->arena, unref_state, state);
-    for (uint32_t i = 0; i < view->count; i++) {
-        segment s = {.table = weir_table_name(table), .rows = view->rows[i]};
-        if (s.rows->live && published) {
-            continue;
-        }
-        s.version = version_of(s.rows->id);
-        s.broken = view->problems && view->problems[i].size > 0;
-        const weir_segment_state *known = s.rows->live ? NULL : weir_log_segment(state, s.version);
-        s.size_bytes = known ? known->added.bytes : 0;
-        s.row_count = known ? known->added.rows : s.broken ? 0 : count_rows(s.rows);
-        add_segment(l, &s);
-    }
-}
-
-static bool is_before(const weir_str *names, size_t at)
-{
-    size_t i = 0;
-    while (!weir_str_eq(names[i], names[at])) {
-        i++;
-    }
-    return i < at;
-}
-
-/* Of the tables that are named, each once. */
-static listing list_some(const weir_inventory *inv, const weir_str *names, size_t count,
-                         bool published)
-{
-    listing l = {.arena = weir_arena_new()};
-    for (size_t i = 0; i < count; i++) {
-        weir_table *table = weir_catalog_table(inv->catalog, names[i]);
-        if (table && !is_before(names, i)) {
-            list_table(&l, table, published);
-        }
-    }
-    return l;
-}
-
-static listing list_named(const weir_inventory *inv, weir_str name, bool published)
-{
-    return list_some(inv, &name, 1, published);
-}
-
-static listing list_all(const weir_inventory *inv, bool published)
-{
-    weir_arena *arena = weir_arena_new();
-    weir_str *names;
-    size_t count = weir_catalog_tables(inv->catalog, arena, &names);
-    listing l = list_some(inv, names, count, published);
-    weir_arena_free(arena);
-    return l;
-}
-
-static void drop(listing *l)
-{
-    weir_arena_free(l->arena);
-}
-
-/* Segments that are not within `interval` go; NULL: all stay. */
-static void keep_within(listing *l, const weir_interval *interval)
-{
-    size_t kept = 0;
-    for (size_t i = 0; interval && i < l->count; i++) {
-        weir_interval own = l->at[i].rows->interval;
-        if (interval->start_ms <= own.start_ms && own.end_ms <= interval->end_ms) {
-            l->at[kept++] = l->at[i];
-        }
-    }
-    l->count = interval ? kept : l->count;
-}
-
-/* Newest interval first, each one's segments by table and in the order they were in. */
-static int compare_newest(const void *a, const void *b)
-{
-    const segment *x = a, *y = b;
-    weir_interval i = x->rows->interval, k = y->rows->interval;
-    int order = (k.start_ms > i.start_ms) - (k.start_ms < i.start_ms);
-    order = order ? order : (k.end_ms > i.end_ms) - (k.end_ms < i.end_ms);
-    order = order ? order : weir_str_cmp(x->table, y->table);
-    return order ? order : weir_str_cmp(x->rows->id, y->rows->id);
-}
-
-static void sort_newest(listing *l)
-{
-    if (l->count > 1) {
-        qsort(l->at, l->count, sizeof(*l->at), compare_newest);
-    }
-}
-
-static bool same_interval(const segment *a, const segment *b)
-{
-    return a->rows->interval.start_ms == b->rows->interval.start_ms &&
-           a->rows->interval.end_ms == b->rows->interval.end_ms;
-}
-
-/* One past the last segment that lies in the interval of segment i (and, by_table, in its table).
- */
-static size_t run_end(const listing *l, size_t i, bool by_table)
-{
-    size_t end = i + 1;
-    while (end < l->count && same_interval(&l->at[i], &l->at[end]) &&
-           (!by_table || weir_str_eq(l->at[i].table, l->at[end].table))) {
-        end++;
-    }
-    return end;
-}
-
-/* Parts of answers. */
-
-static weir_str interval_text(char text[82], weir_interval interval)
-{
-    size_t n = weir_time_print(text, interval.start_ms);
-    text[n++] = '/';
-    return (weir_str){text, n + weir_time_print(text + n, interval.end_ms)};
-}
-
-/* Names with a comma between them, as Druid keeps them. */
-static void put_columns(weir_json *json, const char *key, const weir_rows *rows, bool metrics)
-{
-    weir_buf names = {0};
-    uint32_t count = rows->ops->column_count(rows);
-    for (uint32_t i = 0; i < count; i++) {
-        const weir_column *col = rows->ops->column_at(rows, i);
-        if (!weir_str_is(col->name, "__time") && col->metric == metrics) {
-            weir_buf_text(&names, names.size ? "," : "");
-            weir_buf_str(&names, col->name);
-        }
-    }
-    weir_json_member_str(json, key, names.size ? weir_buf_view(&names) : WEIR_STR(""));
-    weir_buf_done(&names);
-}
-
-static void put_members(weir_json *json, const segment *s)
-{
-    char text[82];
-    weir_json_member_str(json, "dataSource", s->table);
-    weir_json_member_str(json, "interval", interval_text(text, s->rows->interval));
-    weir_json_member_str(json, "version", s->version);
-    weir_json_key(json, WEIR_STR("loadSpec"));
-    weir_json_raw(json, WEIR_STR("{}"));
-    if (s->broken) {
-        weir_json_member_text(json, "dimensions", "");
-        weir_json_member_text(json, "metrics", "");
-    } else {
-        put_columns(json, "dimensions", s->rows, false);
-        put_columns(json, "metrics", s->rows, true);
-    }
-    weir_json_key(json, WEIR_STR("shardSpec"));
-    weir_json_raw(json, WEIR_STR("{\"type\":\"numbered\",\"partitionNum\":0,\"partitions\":1}"));
-    weir_json_member_long(json, "binaryVersion", BINARY_VERSION);
-    weir_json_member_long(json, "size", (int64_t)s->size_bytes);
-    weir_json_member_str(json, "identifier", s->rows->id);
-}
-
-static void put_segment(weir_json *json, const segment *s)
-{
-    weir_json_begin_object(json);
-    put_members(json, s);
-    weir_json_end_object(json);
-}
-
-static void put_segments(weir_json *json, const listing *l, weir_detail detail)
-{
-    weir_json_begin_array(json);
-    for (size_t i = 0; i < l->count; i++) {
-        if (detail == WEIR_DETAIL_FULL) {
-            put_segment(json, &l->at[i]);
-        } else {
-            weir_json_str(json, l->at[i].rows->id);
-        }
-    }
-    weir_json_end_array(json);
-}
-
-/* {"metadata": the segment, "servers": [us]} */
-static void put_served(weir_json *json, const weir_inventory *inv, const segment *s)
-{
-    weir_json_begin_object(json);
-    weir_json_key(json, WEIR_STR("metadata"));
-    put_segment(json, s);
-    weir_json_key(json, WEIR_STR("servers"));
-    weir_json_begin_array(json);
-    weir_json_str(json, inv->node);
-    weir_json_end_array(json);
-    weir_json_end_object(json);
-}
-
-static uint64_t size_of(const listing *l, size_t from, size_t end)
-{
-    uint64_t bytes = 0;
-    for (size_t i = from; i < end; i++) {
-        bytes += l->at[i].size_bytes;
-    }
-    return bytes;
-}
 
 /* Bytes of what is published of all tables: as the logs have it, without a look at the segments. */
 static uint64_t stored_bytes(const weir_inventory *inv)
@@ -286,9 +26,9 @@ static uint64_t stored_bytes(const weir_inventory *inv)
 
 /* Data sources. */
 
-static void put_properties(weir_json *json, const listing *l)
+static void put_properties(weir_json *json, const weir_listing *l)
 {
-    int64_t size = (int64_t)size_of(l, 0, l->count), count = (int64_t)l->count;
+    int64_t size = (int64_t)weir_list_bytes(l, 0, l->count), count = (int64_t)l->count;
     weir_interval hull = {INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < l->count; i++) {
         weir_interval own = l->at[i].rows->interval;
@@ -316,18 +56,19 @@ static void put_properties(weir_json *json, const listing *l)
     weir_json_end_object(json);
 }
 
-static void put_whole(weir_json *json, weir_str name, const listing *l)
+static void put_whole(weir_json *json, weir_str name, const weir_listing *l)
 {
     weir_json_begin_object(json);
     weir_json_member_str(json, "name", name);
     weir_json_key(json, WEIR_STR("properties"));
     weir_json_raw(json, WEIR_STR("{}"));
     weir_json_key(json, WEIR_STR("segments"));
-    put_segments(json, l, WEIR_DETAIL_FULL);
+    weir_list_put(json, l, WEIR_DETAIL_FULL);
     weir_json_end_object(json);
 }
 
-static void put_datasource(weir_json *json, weir_str name, const listing *l, weir_detail detail)
+static void put_datasource(weir_json *json, weir_str name, const weir_listing *l,
+                           weir_detail detail)
 {
     switch (detail) {
     case WEIR_DETAIL_NAMES:
@@ -372,11 +113,11 @@ void weir_inventory_datasources(const weir_inventory *inv, bool published, weir_
             }
             continue;
         }
-        listing l = list_named(inv, names[i], published);
+        weir_listing l = weir_list_named(inv, names[i], published);
         if (l.count > 0) {
             put_datasource(&json, names[i], &l, detail);
         }
-        drop(&l);
+        weir_list_drop(&l);
     }
     weir_json_end_array(&json);
     weir_arena_free(arena);
@@ -413,14 +154,14 @@ bool weir_inventory_datasource(const weir_inventory *inv, weir_str name, bool pu
                                weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, published);
+    weir_listing l = weir_list_named(inv, name, published);
     bool found = l.count > 0;
     if (found && detail == WEIR_DETAIL_FULL) {
         put_whole(&json, name, &l);
     } else if (found) {
         put_properties(&json, &l);
     }
-    drop(&l);
+    weir_list_drop(&l);
     return found;
 }
 
@@ -430,35 +171,13 @@ bool weir_inventory_segments(const weir_inventory *inv, weir_str name, bool publ
                              weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, published);
+    weir_listing l = weir_list_named(inv, name, published);
     bool found = l.count > 0;
     if (found) {
-        put_segments(&json, &l, detail);
+        weir_list_put(&json, &l, detail);
     }
-    drop(&l);
+    weir_list_drop(&l);
     return found;
-}
-
-static bool touches(const segment *s, const weir_interval *interval)
-{
-    return s->rows->interval.start_ms < interval->end_ms &&
-           s->rows->interval.end_ms > interval->start_ms;
-}
-
-/* Segments that overlap none of the intervals go. */
-static void keep_touching(listing *l, const weir_interval *intervals, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < l->count; i++) {
-        bool wanted = false;
-        for (size_t k = 0; k < count && !wanted; k++) {
-            wanted = touches(&l->at[i], &intervals[k]);
-        }
-        if (wanted) {
-            l->at[kept++] = l->at[i];
-        }
-    }
-    l->count = kept;
 }
 
 /* Into `arena`; how many, -1: they are no list of intervals. */
@@ -474,7 +193,8 @@ static ptrdiff_t read_intervals(weir_str text, weir_arena *arena, weir_interval 
     *out = WEIR_ARENA_ARRAY(arena, weir_interval, count + 1);
     for (size_t i = 0; i < count && ok; i++) {
         const char *one = json_string_value(json_array_get(list, i));
-        ok = one ? weir_interval_parse(weir_str_of(one), *out + i, err) || weir_fail_in(err, "[%zu]", i)
+        ok = one ? weir_interval_parse(weir_str_of(one), *out + i, err) ||
+                       weir_fail_in(err, "[%zu]", i)
                  : weir_fail(err, WEIR_ERR_BAD_REQUEST, "[%zu]: an interval is wanted", i);
     }
     json_decref(list);
@@ -485,16 +205,16 @@ bool weir_inventory_segments_in(const weir_inventory *inv, weir_str name, weir_s
                                 weir_detail detail, weir_buf *out, weir_error *err)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, true);
+    weir_listing l = weir_list_named(inv, name, true);
     weir_interval *wanted;
     ptrdiff_t count = read_intervals(intervals, l.arena, &wanted, err);
     if (count >= 0) {
-        keep_touching(&l, wanted, (size_t)count);
-        put_segments(&json, &l, detail);
+        weir_list_touching(&l, wanted, (size_t)count);
+        weir_list_put(&json, &l, detail);
     } else {
         err->code = WEIR_ERR_BAD_REQUEST;
     }
-    drop(&l);
+    weir_list_drop(&l);
     return count >= 0;
 }
 
@@ -502,17 +222,17 @@ bool weir_inventory_segment(const weir_inventory *inv, weir_str name, bool publi
                             weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, published);
+    weir_listing l = weir_list_named(inv, name, published);
     bool found = false;
     for (size_t i = 0; i < l.count && !found; i++) {
         found = weir_str_eq(l.at[i].rows->id, id);
         if (found && published) {
-            put_segment(&json, &l.at[i]);
+            weir_listed_put(&json, &l.at[i]);
         } else if (found) {
-            put_served(&json, inv, &l.at[i]);
+            weir_listed_put_served(&json, inv, &l.at[i]);
         }
     }
-    drop(&l);
+    weir_list_drop(&l);
     return found;
 }
 
@@ -520,12 +240,13 @@ void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *name
                                  bool overshadowed, bool live, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = count > 0 ? list_some(inv, names, count, !live) : list_all(inv, !live);
+    weir_listing l =
+        count > 0 ? weir_list_some(inv, names, count, !live) : weir_list_all(inv, !live);
     weir_json_begin_array(&json);
     for (size_t i = 0; i < l.count; i++) {
-        const segment *s = &l.at[i];
+        const weir_listed *s = &l.at[i];
         weir_json_begin_object(&json);
-        put_members(&json, s);
+        weir_listed_put_members(&json, s);
         if (overshadowed) {
             weir_json_member_bool(&json, "overshadowed", false);
             weir_json_member_long(&json, "replicationFactor", s->rows->live ? 0 : 1);
@@ -535,24 +256,24 @@ void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *name
         weir_json_end_object(&json);
     }
     weir_json_end_array(&json);
-    drop(&l);
+    weir_list_drop(&l);
 }
 
 /* Intervals. */
 
-static void put_size_and_count(weir_json *json, const listing *l, size_t from, size_t end)
+static void put_size_and_count(weir_json *json, const weir_listing *l, size_t from, size_t end)
 {
     weir_json_begin_object(json);
-    weir_json_member_long(json, "size", (int64_t)size_of(l, from, end));
+    weir_json_member_long(json, "size", (int64_t)weir_list_bytes(l, from, end));
     weir_json_member_long(json, "count", (int64_t)(end - from));
     weir_json_end_object(json);
 }
 
-static void put_interval(weir_json *json, const weir_inventory *inv, const listing *l, size_t from,
-                         size_t end, weir_detail detail)
+static void put_interval(weir_json *json, const weir_inventory *inv, const weir_listing *l,
+                         size_t from, size_t end, weir_detail detail)
 {
     char text[82];
-    weir_str key = interval_text(text, l->at[from].rows->interval);
+    weir_str key = weir_listed_interval(text, l->at[from].rows->interval);
     if (detail == WEIR_DETAIL_NAMES) {
         weir_json_str(json, key);
         return;
@@ -565,7 +286,7 @@ static void put_interval(weir_json *json, const weir_inventory *inv, const listi
     weir_json_begin_object(json);
     for (size_t i = from; i < end; i++) {
         weir_json_key(json, l->at[i].rows->id);
-        put_served(json, inv, &l->at[i]);
+        weir_listed_put_served(json, inv, &l->at[i]);
     }
     weir_json_end_object(json);
 }
@@ -574,12 +295,12 @@ bool weir_inventory_intervals(const weir_inventory *inv, weir_str name, const we
                               weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, false);
+    weir_listing l = weir_list_named(inv, name, false);
     bool found = l.count > 0;
-    keep_within(&l, within);
-    sort_newest(&l);
+    weir_list_within(&l, within);
+    weir_list_sort(&l);
     if (found && within && detail == WEIR_DETAIL_NAMES) {
-        put_segments(&json, &l, detail);
+        weir_list_put(&json, &l, detail);
     } else if (found) {
         if (detail == WEIR_DETAIL_NAMES) {
             weir_json_begin_array(&json);
@@ -587,7 +308,7 @@ bool weir_inventory_intervals(const weir_inventory *inv, weir_str name, const we
             weir_json_begin_object(&json);
         }
         for (size_t i = 0, end; i < l.count; i = end) {
-            end = run_end(&l, i, false);
+            end = weir_list_run_end(&l, i, false);
             put_interval(&json, inv, &l, i, end, detail);
         }
         if (detail == WEIR_DETAIL_NAMES) {
@@ -596,16 +317,16 @@ bool weir_inventory_intervals(const weir_inventory *inv, weir_str name, const we
             weir_json_end_object(&json);
         }
     }
-    drop(&l);
+    weir_list_drop(&l);
     return found;
 }
 
 /* {table: {"size", "count"}} of segments that lie in one interval. */
-static void put_by_table(weir_json *json, const listing *l, size_t from, size_t end)
+static void put_by_table(weir_json *json, const weir_listing *l, size_t from, size_t end)
 {
     weir_json_begin_object(json);
     for (size_t i = from, next; i < end; i = next) {
-        next = run_end(l, i, true);
+        next = weir_list_run_end(l, i, true);
         weir_json_key(json, l->at[i].table);
         put_size_and_count(json, l, i, next);
     }
@@ -616,19 +337,19 @@ void weir_inventory_all_intervals(const weir_inventory *inv, const weir_interval
                                   weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_all(inv, false);
-    keep_within(&l, within);
-    sort_newest(&l);
+    weir_listing l = weir_list_all(inv, false);
+    weir_list_within(&l, within);
+    weir_list_sort(&l);
     if (within && detail == WEIR_DETAIL_NAMES) {
         put_size_and_count(&json, &l, 0, l.count);
-        drop(&l);
+        weir_list_drop(&l);
         return;
     }
     weir_json_begin_object(&json);
     for (size_t i = 0, end; i < l.count; i = end) {
         char text[82];
-        end = run_end(&l, i, false);
-        weir_json_key(&json, interval_text(text, l.at[i].rows->interval));
+        end = weir_list_run_end(&l, i, false);
+        weir_json_key(&json, weir_listed_interval(text, l.at[i].rows->interval));
         if (within && detail == WEIR_DETAIL_SIMPLE) {
             put_size_and_count(&json, &l, i, end);
         } else {
@@ -636,7 +357,7 @@ void weir_inventory_all_intervals(const weir_inventory *inv, const weir_interval
         }
     }
     weir_json_end_object(&json);
-    drop(&l);
+    weir_list_drop(&l);
 }
 
 /* The server. */
@@ -654,7 +375,7 @@ void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
                                const weir_interval *intervals, size_t count, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, false);
+    weir_listing l = weir_list_named(inv, name, false);
     weir_json_begin_array(&json);
     for (size_t i = 0; i < l.count; i++) {
         for (size_t k = 0; k < count; k++) {
@@ -667,7 +388,7 @@ void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
                 continue;
             }
             weir_json_begin_object(&json);
-            weir_json_member_str(&json, "interval", interval_text(text, own));
+            weir_json_member_str(&json, "interval", weir_listed_interval(text, own));
             weir_json_member_str(&json, "version", l.at[i].version);
             weir_json_member_long(&json, "partitionNumber", 0);
             weir_json_member_long(&json, "size", (int64_t)l.at[i].size_bytes);
@@ -682,20 +403,20 @@ void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
         }
     }
     weir_json_end_array(&json);
-    drop(&l);
+    weir_list_drop(&l);
 }
 
 void weir_inventory_served(const weir_inventory *inv, weir_str name, weir_interval within,
                            weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = list_named(inv, name, false);
-    keep_touching(&l, &within, 1);
+    weir_listing l = weir_list_named(inv, name, false);
+    weir_list_touching(&l, &within, 1);
     weir_json_begin_array(&json);
     for (size_t i = 0; i < l.count; i++) {
         weir_json_begin_object(&json);
         weir_json_key(&json, WEIR_STR("segment"));
-        put_segment(&json, &l.at[i]);
+        weir_listed_put(&json, &l.at[i]);
         weir_json_key(&json, WEIR_STR("servers"));
         weir_json_begin_array(&json);
         weir_json_begin_object(&json);
@@ -706,7 +427,7 @@ void weir_inventory_served(const weir_inventory *inv, weir_str name, weir_interv
         weir_json_end_object(&json);
     }
     weir_json_end_array(&json);
-    drop(&l);
+    weir_list_drop(&l);
 }
 
 /* The one tier that there is. */
@@ -728,25 +449,25 @@ void weir_inventory_tiers(const weir_inventory *inv, bool simple, weir_buf *out)
 }
 
 /* {table: {interval: {"size", "count"}}} of what is listed. */
-static void put_intervals_by_table(weir_json *json, const weir_inventory *inv, const weir_str *names,
-                                   size_t count)
+static void put_intervals_by_table(weir_json *json, const weir_inventory *inv,
+                                   const weir_str *names, size_t count)
 {
     weir_json_begin_object(json);
     for (size_t t = 0; t < count; t++) {
-        listing l = list_named(inv, names[t], false);
-        sort_newest(&l);
+        weir_listing l = weir_list_named(inv, names[t], false);
+        weir_list_sort(&l);
         if (l.count > 0) {
             weir_json_key(json, names[t]);
             weir_json_begin_object(json);
         }
         for (size_t i = 0, end; i < l.count; i = end) {
-            end = run_end(&l, i, false);
+            end = weir_list_run_end(&l, i, false);
             put_interval(json, inv, &l, i, end, WEIR_DETAIL_SIMPLE);
         }
         if (l.count > 0) {
             weir_json_end_object(json);
         }
-        drop(&l);
+        weir_list_drop(&l);
     }
     weir_json_end_object(json);
 }
@@ -780,15 +501,15 @@ static void put_server(weir_json *json, const weir_inventory *inv, weir_detail d
     put_server_members(json, inv);
     weir_json_member_long(json, "currSize", (int64_t)stored_bytes(inv));
     if (detail == WEIR_DETAIL_FULL) {
-        listing l = list_all(inv, false);
+        weir_listing l = weir_list_all(inv, false);
         weir_json_key(json, WEIR_STR("segments"));
         weir_json_begin_object(json);
         for (size_t i = 0; i < l.count; i++) {
             weir_json_key(json, l.at[i].rows->id);
-            put_segment(json, &l.at[i]);
+            weir_listed_put(json, &l.at[i]);
         }
         weir_json_end_object(json);
-        drop(&l);
+        weir_list_drop(&l);
     }
     weir_json_end_object(json);
 }
@@ -819,15 +540,15 @@ bool weir_inventory_server_segments(const weir_inventory *inv, weir_str name, we
     if (!weir_str_eq(name, inv->node)) {
         return false;
     }
-    listing l = list_all(inv, false);
-    put_segments(&json, &l, detail);
-    drop(&l);
+    weir_listing l = weir_list_all(inv, false);
+    weir_list_put(&json, &l, detail);
+    weir_list_drop(&l);
     return true;
 }
 
 /* Load status. */
 
-static void put_load(weir_json *json, const listing *l, size_t from, size_t end, bool per_cent)
+static void put_load(weir_json *json, const weir_listing *l, size_t from, size_t end, bool per_cent)
 {
     int64_t broken = 0, count = (int64_t)(end - from);
     for (size_t i = from; i < end; i++) {
@@ -845,9 +566,9 @@ bool weir_inventory_load(const weir_inventory *inv, weir_str name, const weir_in
                          weir_detail detail, weir_buf *out)
 {
     weir_json json = {.out = out};
-    listing l = name.at ? list_named(inv, name, true) : list_all(inv, true);
+    weir_listing l = name.at ? weir_list_named(inv, name, true) : weir_list_all(inv, true);
     if (within) {
-        keep_touching(&l, within, 1);
+        weir_list_touching(&l, within, 1);
     }
     bool found = !name.at || l.count > 0;
     if (found) {
@@ -866,6 +587,6 @@ bool weir_inventory_load(const weir_inventory *inv, weir_str name, const weir_in
         }
         weir_json_end_object(&json);
     }
-    drop(&l);
+    weir_list_drop(&l);
     return found;
 }

@@ -1,6 +1,6 @@
 /* web/route_compaction.c - Druid's auto-compaction API: HTTP in, one call, HTTP out. Twice: as its
- * coordinator always had it, and as its overlord has it since (there errors have Druid's newer body,
- * and a change answers {"success": true}). */
+ * coordinator always had it, and as its overlord has it since (there errors have Druid's newer
+ * body, and a change answers {"success": true}). */
 #include "web/routes.h"
 #include "weir/compaction.h"
 
