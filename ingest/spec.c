@@ -385,10 +385,23 @@ static bool read_task_io(parse *p, const weir_members *io)
     static const char *const known[] = {
         "type", "inputSource", "inputFormat", "appendToExisting", "dropExisting", "firehose", NULL};
     check_known(io, known);
-    p->spec->append_to_existing = false;
-    return weir_member_bool(io, "appendToExisting", &p->spec->append_to_existing, p->err) &&
-           weir_member_bool(io, "dropExisting", &p->spec->drop_existing, p->err) &&
-           read_input_source(p, io);
+    weir_spec *spec = p->spec;
+    spec->append_to_existing = false;
+    if (!weir_member_bool(io, "appendToExisting", &spec->append_to_existing, p->err) ||
+        !weir_member_bool(io, "dropExisting", &spec->drop_existing, p->err)) {
+        return false;
+    }
+    if (spec->drop_existing && spec->append_to_existing) {
+        return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
+                         "Cannot both drop existing segments and append to existing segments. "
+                         "Either dropExisting or appendToExisting should be set to false");
+    }
+    if (spec->drop_existing && spec->interval_count == 0) {
+        return weir_fail(p->err, WEIR_ERR_BAD_REQUEST,
+                         "GranularitySpec's intervals cannot be empty when setting dropExisting "
+                         "to true.");
+    }
+    return read_input_source(p, io);
 }
 
 /* tuningConfig, of both. */

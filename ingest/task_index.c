@@ -6,6 +6,7 @@
 #include "weir/log.h"
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SAVED_MAX 20 /* bad rows kept of a task, whatever it asks for */
@@ -42,8 +43,43 @@ static bool check_source(const weir_task *task, const weir_spec *spec, weir_erro
                      "task_input_path names no folder");
 }
 
+static bool is_one_of(const char *text, const char *const *names)
+{
+    while (*names && strcmp(text, *names) != 0) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+/* `path` of the spec, where it is given, is one of `names`. */
+static bool check_type(const json_t *spec, const char *object, const char *inner,
+                       const char *const *names, weir_error *err)
+{
+    const json_t *of = json_object_get(spec, object);
+    of = inner ? json_object_get(of, inner) : of;
+    const char *type = json_string_value(json_object_get(of, "type"));
+    return !type || is_one_of(type, names) ||
+           weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s%s%s.type cannot be '%s'", object,
+                     inner ? "." : "", inner ? inner : "", type);
+}
+
+/* What only a supervisor has, or nobody. */
+static bool check_types(const json_t *json, weir_error *err)
+{
+    static const char *const tasks[] = {"index_parallel", "index", NULL};
+    static const char *const partitions[] = {"dynamic", "hashed", "single_dim", "range", NULL};
+    const json_t *given = json_object_get(json, "spec"),
+                 *spec = json_is_object(given) ? given : json;
+    return check_type(spec, "ioConfig", NULL, tasks, err) &&
+           check_type(spec, "tuningConfig", NULL, tasks, err) &&
+           check_type(spec, "tuningConfig", "partitionsSpec", partitions, err);
+}
+
 static bool read_index(weir_task *task, const json_t *json, weir_error *err)
 {
+    if (!check_types(json, err)) {
+        return false;
+    }
     char *text = json_dumps(json, JSON_COMPACT);
     weir_spec *spec = weir_spec_parse(weir_str_of(text), false, false, err);
     free(text);

@@ -668,7 +668,7 @@ static void random_overwrites_equal_a_slow_twin(void **state)
             bool six = b.granularity[0] == 'S';
             s.rows.append = true;
             b.append = draw(w, 3) == 0;
-            b.drop = draw(w, 3) == 0;
+            bool drop = draw(w, 3) == 0;
             uint32_t from = first, to = first + hours;
             if (draw(w, 2)) {
                 uint32_t cut = draw(w, hours);
@@ -676,6 +676,7 @@ static void random_overwrites_equal_a_slow_twin(void **state)
                 b.intervals = weir_arena_printf(w->arena, "[\"1970-01-%02uT%02u/PT%uH\"]",
                                                 1 + from / 24, from % 24, to - from)
                                   .at;
+                b.drop = drop && !b.append;
             }
             from = six ? from / 6 * 6 : from;
             to = six ? (to + 5) / 6 * 6 : to;
