@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include "mock_helper.h"
 
-/* Polls until an event of `kind`, at most 20 s; others are skipped (records too). */
+/* Polls until an event of `kind`, at most 60 s; others are skipped (records too). */
 static weir_source_event wait_for(weir_event_source *source, weir_source_event_kind kind)
 {
     weir_source_event event = {0};
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 1200; i++) {
         source->ops->poll(source, 50, true, &event);
         if (event.kind == kind) {
             return event;
@@ -77,7 +77,7 @@ static int64_t ends[2]; /* as told by EOF since the last assignment */
  */
 static void take_numbers(const shared *t, int64_t *next, uint32_t want)
 {
-    for (int i = 0; want > 0 && i < 400; i++) {
+    for (int i = 0; want > 0 && i < 1200; i++) {
         weir_source_event event;
         t->source->ops->poll(t->source, 50, true, &event);
         if (event.kind == WEIR_SOURCE_EOF) {

@@ -72,7 +72,7 @@ void mock_produce_to(mock *m, const char *topic, int partition, const char *valu
 
 void mock_flush(mock *m)
 {
-    assert_int_equal(rd_kafka_flush(m->producer, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(rd_kafka_flush(m->producer, 60000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 struct json_t *mock_properties(const mock *m)

@@ -115,7 +115,7 @@ static uint64_t count_rows(world *w)
 
 static void wait_for_rows(world *w, uint64_t want)
 {
-    for (int i = 0; i < 2000 && count_rows(w) != want; i++) {
+    for (int i = 0; i < 12000 && count_rows(w) != want; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     assert_int_equal(count_rows(w), want);

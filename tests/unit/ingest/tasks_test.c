@@ -112,7 +112,7 @@ static const char *status_of(place *p, const char *id)
 
 static void wait_for(place *p, const char *id, const char *status)
 {
-    for (int i = 0; i < 2000 && strcmp(status_of(p, id), status) != 0; i++) {
+    for (int i = 0; i < 12000 && strcmp(status_of(p, id), status) != 0; i++) {
         usleep(5000);
     }
     assert_string_equal(status_of(p, id), status);

@@ -189,7 +189,7 @@ static int ask(fixture *f, const char *body, weir_buf *out)
     weir_answer *answer =
         weir_engine_native(f->engine, &request, (weir_answer_wake){no_wake, NULL});
     weir_answer_state state = WEIR_ANSWER_WAIT;
-    for (int i = 0; i < 10000 && state != WEIR_ANSWER_DONE && state != WEIR_ANSWER_BROKEN; i++) {
+    for (int i = 0; i < 60000 && state != WEIR_ANSWER_DONE && state != WEIR_ANSWER_BROKEN; i++) {
         state = weir_answer_take(answer, out, &broken);
         usleep(state == WEIR_ANSWER_WAIT ? 1000 : 0);
     }
@@ -234,6 +234,9 @@ static void a_query_that_waits_for_a_store_ends_at_its_deadline(void **state)
     weir_buf out = {0};
     f->store.hangs = true;
     assert_int_equal(ask(f, SUM("\"timeout\":150"), &out), 504);
+    if (f->store.waiting == 0) { /* a busy machine: its turn came too late to ask the store */
+        assert_int_equal(ask(f, SUM("\"timeout\":5000"), &out), 504);
+    }
     assert_true(f->store.waiting > 0);
     f->store.hangs = false;
     out.size = 0;

@@ -134,7 +134,7 @@ static void ask(fixture *f, asked *a, const char *body)
 static weir_answer_state take(asked *a)
 {
     weir_answer_state state = WEIR_ANSWER_WAIT;
-    for (int i = 0; i < 10000 && state == WEIR_ANSWER_WAIT; i++) {
+    for (int i = 0; i < 60000 && state == WEIR_ANSWER_WAIT; i++) {
         state = weir_answer_take(a->answer, &a->out, &a->broken);
         if (state == WEIR_ANSWER_WAIT) {
             usleep(1000);

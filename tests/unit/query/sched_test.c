@@ -17,9 +17,11 @@ typedef struct reader { /* a sink that can be slow */
     pthread_cond_t wake;
     bool ended, slow, fail;
     int room; /* batches that may still come; -1: any number */
-    uint32_t rows, batches, asked;
+    uint32_t rows, batches, asked, order; /* order: of the ends */
     weir_error err;
 } reader;
+
+static _Atomic uint32_t ends;
 
 static bool take(void *self, const weir_batch *batch, weir_error *err)
 {
@@ -49,6 +51,7 @@ static void end(void *self, const weir_error *err)
     reader *r = self;
     pthread_mutex_lock(&r->lock);
     r->ended = true;
+    r->order = ++ends;
     r->err = *err;
     pthread_cond_signal(&r->wake);
     pthread_mutex_unlock(&r->lock);
@@ -225,18 +228,19 @@ static void a_short_query_overtakes_a_long_one(void **state)
     (void)state;
     uint64_t seed = 8;
     fixture *f = fixture_new(&seed, 60000, SOURCE_MIXED, 1);
-    weir_ctl ctl = ctl_of(0), other = ctl_of(0);
-    reader r = reader_of(-1), quick = reader_of(-1);
-    start(f, heavy, &ctl, &r, &(weir_run_options){.force_bytes = true, .force_hash = true});
-    usleep(1000);
-    start(f, light, &other, &quick, NULL);
-    wait_end(&quick);
-    pthread_mutex_lock(&r.lock);
-    bool long_one_ended = r.ended;
-    pthread_mutex_unlock(&r.lock);
-    assert_false(long_one_ended);
-    wait_end(&r);
-    assert_int_equal(r.err.code, WEIR_OK);
+    bool overtook = false;
+    for (int i = 0; i < 50 && !overtook; i++) { /* this thread may sleep between the two starts until the long one has ended */
+        weir_ctl ctl = ctl_of(0), other = ctl_of(0);
+        reader r = reader_of(-1), quick = reader_of(-1);
+        start(f, heavy, &ctl, &r, &(weir_run_options){.force_bytes = true, .force_hash = true});
+        usleep(1000);
+        start(f, light, &other, &quick, NULL);
+        wait_end(&quick);
+        wait_end(&r);
+        assert_int_equal(r.err.code, WEIR_OK);
+        overtook = quick.order < r.order;
+    }
+    assert_true(overtook);
     fixture_free(f);
 }
 

@@ -1185,7 +1185,7 @@ static void the_poll_finds_what_another_process_made(void **state)
     add_segment(f, a, commit, 0, 10);
     assert_int_equal(commit_to(a, commit, &rule), WEIR_COMMIT_LANDED);
     uint64_t rows = 0;
-    for (int i = 0; i < 100 && rows == 0; i++) {
+    for (int i = 0; i < 6000 && rows == 0; i++) {
         usleep(10000);
         weir_table *table = weir_catalog_table(catalog, WEIR_STR("t"));
         rows = table ? rows_seen(table) : 0;
