@@ -7,13 +7,13 @@ const {druidRequesterFactory} = require('plywood-druid-requester');
 const url = new URL(process.argv[2]);
 const rows = fs.readFileSync(process.argv[3], 'utf8').trim().split('\n').map(line => JSON.parse(line));
 const begin = Date.UTC(2026, 2, 1), end = Date.UTC(2026, 2, 11), day = 86400000;
-const requester = druidRequesterFactory({host: url.host, timeout: 20000});
+const requester = druidRequesterFactory({host: url.host, timeout: 120000});
 const sum = (list, column) => list.reduce((s, r) => s + (r[column] || 0), 0);
 const groups = (list, key) => { const m = new Map(); for (const r of list) { const k = key(r); if (!m.has(k)) m.set(k, []); m.get(k).push(r); } return m; };
 const byText = (a, b) => a === b ? 0 : a === null ? -1 : b === null ? 1 : a < b ? -1 : 1;
 
 const external = (extra) => External.fromJS(Object.assign({
-  engine: 'druid', version: '33.0.0', source: 'sales', timeAttribute: '__time', allowSelectQueries: true, context: {timeout: 20000},
+  engine: 'druid', version: '33.0.0', source: 'sales', timeAttribute: '__time', allowSelectQueries: true, context: {timeout: 120000},
   attributes: [{name: '__time', type: 'TIME'}, {name: 'country', type: 'STRING'}, {name: 'product', type: 'STRING'}, {name: 'buyer', type: 'STRING'},
     {name: 'tags', type: 'SET/STRING'}, {name: 'units', type: 'NUMBER'}, {name: 'price', type: 'NUMBER'}],
   filter: $('__time').overlap({start: new Date(begin), end: new Date(end)})}, extra), requester);

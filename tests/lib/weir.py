@@ -20,15 +20,19 @@ def free_port(with_next=False):
 class Weir:
     """`weir serve` on a free port. `with Weir(data) as w: w.query({...})`."""
     def __init__(self, data, *flags, wait=True, env=None):
-        self.data, self.port = data, free_port()
+        self.data, self.flags, self.env = data, flags, {**os.environ, **(env or {})}
         self.log_path = data.rstrip("/") + ".log"
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([WEIR, "serve", "--data", data, "--listen", "127.0.0.1:%d" % self.port, *flags], stderr=self.log, stdout=self.log, env={**os.environ, **(env or {})})
+        self.launch()
         if wait: self.wait_ready()
+    def launch(self):
+        self.port = free_port()
+        self.process = subprocess.Popen([WEIR, "serve", "--data", self.data, "--listen", "127.0.0.1:%d" % self.port, *self.flags], stderr=self.log, stdout=self.log, env=self.env)
     url = property(lambda self: "http://127.0.0.1:%d" % self.port)
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=120):
         end = time.time() + seconds
         while time.time() < end:
+            if self.process.poll() == 1 and "Address already in use" in self.log_tail(400): self.launch() # another test was faster
             if self.process.poll() is not None: raise RuntimeError("weir ended with %s\n%s" % (self.process.returncode, self.log_tail()))
             try:
                 if self.call("GET", "/status/health")[0] == 200: return
@@ -63,8 +67,8 @@ class Weir:
     def supervisor(self, spec): return self.call("POST", "/druid/indexer/v1/supervisor", spec)
     def kill(self):
         self.process.kill(); self.process.wait(); self.log.close()
-    def stop(self, seconds=15):
-        """SIGTERM; the exit code."""
+    def stop(self, seconds=60):
+        """SIGTERM; the exit code. Who means how long it takes measures that."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try: self.process.wait(seconds)
@@ -101,8 +105,8 @@ class Kafka:
     def __enter__(self): return self
     def __exit__(self, *why): self.close()
 
-def wait_for(what, seconds=60, step=.05):
-    """The first true value of what(); fails with the last one after `seconds`."""
+def wait_for(what, seconds=120, step=.05):
+    """The first true value of what(); fails with the last one after `seconds`: many, as a wait that ends well costs none of them, and machines may be slow."""
     end, last = time.time() + seconds, None
     while time.time() < end:
         last = what()
