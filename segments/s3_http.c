@@ -356,6 +356,27 @@ static void set_options(CURL *h)
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
+/* Characters that XML cannot hold as they are, in place. */
+static void decode_entities(char *text)
+{
+    static const struct {
+        const char *name;
+        char is;
+    } entities[] = {{"&quot;", '"'}, {"&#34;", '"'}, {"&apos;", '\''}, {"&#39;", '\''},
+                    {"&lt;", '<'},   {"&gt;", '>'},  {"&amp;", '&'}};
+    char *to = text;
+    while (*text) {
+        size_t i = 0, count = sizeof(entities) / sizeof(*entities), size;
+        while (i < count && strncmp(text, entities[i].name, strlen(entities[i].name)) != 0) {
+            i++;
+        }
+        size = i < count ? strlen(entities[i].name) : 1;
+        *to++ = i < count ? entities[i].is : *text;
+        text += size;
+    }
+    *to = 0;
+}
+
 /* X of "<name>X</name>" in an error body, which ends with a zero. */
 static void find_element(const weir_buf *body, const char *name, char *out, size_t room)
 {
@@ -367,6 +388,7 @@ static void find_element(const weir_buf *body, const char *name, char *out, size
     for (char *c = out; *c; c++) { /* outside bytes, on their way to a log */
         *c = (unsigned char)*c < ' ' ? ' ' : *c;
     }
+    decode_entities(out);
 }
 
 static bool never_sent(CURLcode code)

@@ -58,7 +58,7 @@ typedef struct weir_s3_reply {
     char place[512];   /* of a redirect: Location; "" */
     char region[40];   /* x-amz-bucket-region; "" */
     char problem[256]; /* status 0 or cut: libcurl's words or ours; else S3's <Code>, or "" */
-    char said[200];    /* S3's <Message>, or "" */
+    char said[240];    /* S3's <Message>, or "" */
 } weir_s3_reply;
 /* The body of a good answer (2xx) is appended to `out` (may be NULL). */
 void weir_s3_perform(weir_s3_http *http, const weir_s3_request *request, weir_buf *out,

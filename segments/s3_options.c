@@ -61,16 +61,21 @@ static bool read_file(weir_s3_options *o, weir_arena *arena, weir_error *err)
                *profile = getenv("AWS_PROFILE");
     char line[4096];
     bool named = path && path[0], ours = false;
+    bool chosen = profile && profile[0];
     path = named ? path : home ? weir_arena_printf(arena, "%s/.aws/credentials", home).at : NULL;
     FILE *file = path ? fopen(path, "re") : NULL;
     if (!file) {
         return !named || weir_fail(err, WEIR_ERR_BAD_REQUEST, "cannot open %s", path);
     }
     while (fgets(line, sizeof(line), file)) {
-        read_line(o, arena, weir_str_of(line), profile && profile[0] ? profile : "default", &ours);
+        read_line(o, arena, weir_str_of(line), chosen ? profile : "default", &ours);
     }
     fclose(file);
-    return true;
+    if (o->access_key.size > 0 || (!named && !chosen)) {
+        return true;
+    }
+    return weir_fail(err, WEIR_ERR_BAD_REQUEST, "%s has no aws_access_key_id of profile '%s'", path,
+                     chosen ? profile : "default");
 }
 
 bool weir_s3_options_fill(weir_s3_options *o, weir_arena *arena, weir_error *err)

@@ -89,6 +89,12 @@ void weir_route_task_shutdown(weir_call *call)
     reply_of_post(call, ok, &err);
 }
 
+/* No segment is ever told of before it is committed. */
+void weir_route_pending_delete(weir_call *call)
+{
+    weir_buf_text(&call->out, "{\"numDeleted\":0}");
+}
+
 void weir_route_tasks_shutdown_all(weir_call *call)
 {
     found_or_404(call, weir_tasks_shutdown_all(tasks_of(call), call->arg, &call->out));

@@ -57,6 +57,7 @@ static const weir_route routes[] = {
     {"GET", INDEXER "/task/*/reports", QUICK, weir_route_task_reports},
     {"GET", INDEXER "/task/*/log", QUICK, weir_route_task_log},
     {"POST", INDEXER "/task/*/shutdown", QUICK, weir_route_task_shutdown},
+    {"DELETE", INDEXER "/pendingSegments/*", QUICK, weir_route_pending_delete},
     {"POST", INDEXER "/datasources/*/shutdownAllTasks", QUICK, weir_route_tasks_shutdown_all},
     {"GET", INDEXER "/tasks", QUICK, weir_route_tasks},
     {"GET", INDEXER "/runningTasks", QUICK, weir_route_tasks_running},

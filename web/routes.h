@@ -47,6 +47,7 @@ void weir_route_task_segments(weir_call *call);
 void weir_route_task_reports(weir_call *call);
 void weir_route_task_log(weir_call *call);
 void weir_route_task_shutdown(weir_call *call);
+void weir_route_pending_delete(weir_call *call);
 void weir_route_tasks_shutdown_all(weir_call *call);
 void weir_route_tasks(weir_call *call);
 void weir_route_tasks_running(weir_call *call);
