@@ -6,6 +6,7 @@
  * message is waited for, then what is there is taken. */
 #include "ingest/kafka.h"
 #include "ingest/kafka_topics.h"
+#include "ingest/kafka_wake.h"
 #include "ingest/source.h"
 #include "weir/log.h"
 #include <jansson.h>
@@ -20,15 +21,7 @@
 #define QUERY_MS 5000
 #define READ_MS 5000
 #define DISCOVER_WAIT_MS 1000
-#define SPEC_PROPERTIES "ioConfig.consumerProperties"
-/* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
- * waits a second before it fetches again: less than a second's worth of a fast stream would hold it
- * back (142,000 events/s with 16 MiB, 450,000 with this, both on a busy machine). Each message has
- * about MESSAGE_BYTES beside its own bytes, which librdkafka does not count. */
-#define PREFETCH_BYTES (640u << 20)
-#define MESSAGE_BYTES 384
-#define MESSAGE_USUAL 256
-
+#define SPEC_PROPERTIES WEIR_KAFKA_SPEC_PROPERTIES
 typedef struct pending { /* what came between records: told one by one */
     struct pending *next;
     weir_source_event event;
@@ -56,6 +49,7 @@ typedef struct kafka_source {
     uint32_t assigned_count;
     int64_t assigned_us, forwarded_us; /* monotonic */
     uint32_t member_count;
+    weir_kafka_wake wake;
 } kafka_source;
 
 static const char *text_of(const kafka_source *k) /* for errors */
@@ -285,9 +279,28 @@ static void forward_again(kafka_source *k)
 static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *out)
 {
     uint32_t count = 0;
+/* Has the queue filled again as soon as it is half empty. */
+static void wake_when_due(kafka_source *k, int64_t taken, int64_t bytes)
+{
+    uint32_t first;
+    if (!weir_kafka_wake_due(&k->wake, taken, bytes, (int64_t)rd_kafka_queue_length(k->data),
+                             weir_monotonic_us(&weir_clock_system))) {
+        return;
+    }
+    uint32_t some = weir_kafka_wake_next(&k->wake, k->assigned_count, &first);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)some);
+    for (uint32_t i = 0; i < some; i++) {
+        int32_t number = k->assigned[(first + i) % k->assigned_count];
+        rd_kafka_topic_partition_list_add(list, topic_of(k, number), partition_of(k, number));
+    }
+    weir_kafka_wake_ask(k->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
     rd_kafka_message_t *first = rd_kafka_consume_queue(k->data, wait_ms);
     if (!first) {
         return false;
+    int64_t bytes = 0;
     }
     k->messages[0] = first;
     ssize_t more = rd_kafka_consume_batch_queue(k->data, 0, k->messages + 1, BATCH - 1);
@@ -301,9 +314,11 @@ static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *ou
             count++;
         }
     }
+            bytes += (int64_t)(k->messages[i]->len + k->messages[i]->key_len);
     out->kind = WEIR_SOURCE_RECORDS;
     out->records = k->records;
     out->record_count = count;
+    wake_when_due(k, count, bytes);
     return count > 0;
 }
 
@@ -694,61 +709,6 @@ static const weir_event_source_ops kafka_ops = {
     .number = kafka_number,
 };
 
-/* What one answer of a broker brings is taken whole, however full the queue is, and what is packed
- * in it may become thirty times as large: so little is asked for where little may wait. */
-static void limit_fetches(rd_kafka_conf_t *conf, const json_t *given, size_t most)
-{
-    const struct {
-        const char *name;
-        size_t bytes, least, most;
-    } limits[] = {{"fetch.message.max.bytes", most / 160, 64u << 10, 4u << 20},
-                  {"fetch.max.bytes", most / 32, 1u << 20, 50u << 20}};
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        size_t bytes = limits[i].bytes;
-        char text[32];
-        bytes = bytes < limits[i].least ? limits[i].least : bytes;
-        bytes = bytes > limits[i].most ? limits[i].most : bytes;
-        snprintf(text, sizeof(text), "%zu", bytes);
-        if (!json_object_get(given, limits[i].name)) {
-            weir_kafka_set(conf, limits[i].name, text);
-        }
-    }
-}
-
-static rd_kafka_conf_t *consumer_conf(const weir_source_options *options, weir_error *err)
-{
-    char text[32];
-    rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, options->consumer_properties, err);
-    if (!conf) {
-        return NULL;
-    }
-    char *group = (char *)weir_str_dup(options->group_id).at,
-         *instance = (char *)weir_str_dup(options->instance_id).at;
-    size_t most = options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES,
-           messages = most / (MESSAGE_BYTES + MESSAGE_USUAL),
-           kilobytes = messages * MESSAGE_USUAL >> 10;
-    snprintf(text, sizeof(text), "%zu", kilobytes < 512 ? 512 : kilobytes);
-    weir_kafka_set(conf, "queued.max.messages.kbytes", text);
-    if (!json_object_get(options->consumer_properties, "queued.min.messages")) {
-        snprintf(text, sizeof(text), "%zu", messages < 1000 ? 1000 : messages);
-        weir_kafka_set(conf, "queued.min.messages", text);
-    }
-    limit_fetches(conf, options->consumer_properties, most);
-    weir_kafka_set(conf, "group.id", group);
-    /* By topic all partitions 0 would go to one member, which matters when topics are many and
-     * small. */
-    if (options->is_pattern) {
-        weir_kafka_set(conf, "partition.assignment.strategy", "roundrobin,range");
-    }
-    if (instance[0]) {
-        weir_kafka_set(conf, "group.instance.id", instance);
-    }
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
-    free(group);
-    free(instance);
-    return conf;
-}
-
 bool weir_kafka_check_pattern(weir_str pattern, weir_error *err)
 {
     weir_kafka_topics *topics = weir_kafka_topics_new(pattern, true, err);
@@ -784,7 +744,7 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
         return NULL;
     }
     weir_kafka_topics *topics = weir_kafka_topics_new(options->topic, options->is_pattern, err);
-    rd_kafka_conf_t *conf = topics ? consumer_conf(options, err) : NULL;
+    rd_kafka_conf_t *conf = topics ? weir_kafka_consumer_conf(options, err) : NULL;
     if (!conf) {
         weir_kafka_topics_free(topics);
         return NULL;
@@ -812,3 +772,4 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     }
     return &k->base;
 }
+    weir_kafka_wake_init(&k->wake, conf);

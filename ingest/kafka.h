@@ -6,11 +6,15 @@
 #include "weir/str.h"
 #include <librdkafka/rdkafka.h>
 
+#define WEIR_KAFKA_SPEC_PROPERTIES "ioConfig.consumerProperties"
+
 struct json_t;
 /* Reads committed records with checked CRCs, tells partitions' ends, stores no offsets; unknown
  * properties and those that weir sets have no effect. `where` is the object's path, for errors. */
 rd_kafka_conf_t *weir_kafka_conf(const char *where, const struct json_t *properties,
                                  weir_error *err);
+/* The same for a consumer in a group: with its names, and with limits of what may wait. */
+rd_kafka_conf_t *weir_kafka_consumer_conf(const weir_source_options *options, weir_error *err);
 void weir_kafka_set(rd_kafka_conf_t *conf, const char *name,
                     const char *value); /* one of ours: dies if it is none */
 int64_t weir_kafka_metadata_ms(

@@ -12,6 +12,13 @@
     "topic.metadata.refresh.interval.ms" /* metadata.max.age.ms of the Java client */
 #define METADATA_MS "10000"              /* librdkafka asks every 5 minutes by itself */
 
+/* All partitions are forwarded to one queue, so this is the sum of theirs. When it is full, 2.0.2
+ * is woken to fetch again (kafka_wake.h). Each message has about MESSAGE_BYTES beside its own
+ * bytes, which librdkafka does not count. */
+#define PREFETCH_BYTES (640u << 20)
+#define MESSAGE_BYTES 384
+#define MESSAGE_USUAL 256
+
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)rk;
@@ -184,6 +191,62 @@ rd_kafka_conf_t *weir_kafka_conf(const char *where, const json_t *properties, we
     weir_kafka_set(conf, "check.crcs", "true");
     weir_kafka_set(conf, "partition.assignment.strategy", "range");
     rd_kafka_conf_set_log_cb(conf, log_line);
+    return conf;
+}
+
+/* What one answer of a broker brings is taken whole, however full the queue is, and what is packed
+ * in it may become thirty times as large: so little is asked for where little may wait. */
+static void limit_fetches(rd_kafka_conf_t *conf, const json_t *given, size_t most)
+{
+    const struct {
+        const char *name;
+        size_t bytes, least, most;
+    } limits[] = {{"fetch.message.max.bytes", most / 160, 64u << 10, 4u << 20},
+                  {"fetch.max.bytes", most / 32, 1u << 20, 50u << 20}};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        size_t bytes = limits[i].bytes;
+        char text[32];
+        bytes = bytes < limits[i].least ? limits[i].least : bytes;
+        bytes = bytes > limits[i].most ? limits[i].most : bytes;
+        snprintf(text, sizeof(text), "%zu", bytes);
+        if (!json_object_get(given, limits[i].name)) {
+            weir_kafka_set(conf, limits[i].name, text);
+        }
+    }
+}
+
+rd_kafka_conf_t *weir_kafka_consumer_conf(const weir_source_options *options, weir_error *err)
+{
+    char text[32];
+    rd_kafka_conf_t *conf =
+        weir_kafka_conf(WEIR_KAFKA_SPEC_PROPERTIES, options->consumer_properties, err);
+    if (!conf) {
+        return NULL;
+    }
+    char *group = (char *)weir_str_dup(options->group_id).at,
+         *instance = (char *)weir_str_dup(options->instance_id).at;
+    size_t most = options->prefetch_bytes ? options->prefetch_bytes : PREFETCH_BYTES,
+           messages = most / (MESSAGE_BYTES + MESSAGE_USUAL),
+           kilobytes = messages * MESSAGE_USUAL >> 10;
+    snprintf(text, sizeof(text), "%zu", kilobytes < 512 ? 512 : kilobytes);
+    weir_kafka_set(conf, "queued.max.messages.kbytes", text);
+    if (!json_object_get(options->consumer_properties, "queued.min.messages")) {
+        snprintf(text, sizeof(text), "%zu", messages < 1000 ? 1000 : messages);
+        weir_kafka_set(conf, "queued.min.messages", text);
+    }
+    limit_fetches(conf, options->consumer_properties, most);
+    weir_kafka_set(conf, "group.id", group);
+    /* By topic all partitions 0 would go to one member, which matters when topics are many and
+     * small. */
+    if (options->is_pattern) {
+        weir_kafka_set(conf, "partition.assignment.strategy", "roundrobin,range");
+    }
+    if (instance[0]) {
+        weir_kafka_set(conf, "group.instance.id", instance);
+    }
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
+    free(group);
+    free(instance);
     return conf;
 }
 
