@@ -176,7 +176,8 @@ rd_kafka_conf_t *weir_kafka_conf(const char *where, const json_t *properties, we
     weir_kafka_set(conf, "fetch.wait.max.ms", "100");
     weir_kafka_set(conf, METADATA_INTERVAL, METADATA_MS); /* partitions that are added */
     weir_kafka_set(conf, "session.timeout.ms", "6000");
-    weir_kafka_set(conf, "heartbeat.interval.ms", "1500");
+    weir_kafka_set(conf, "heartbeat.interval.ms", "500");
+    weir_kafka_set(conf, "reconnect.backoff.max.ms", "500"); /* it would grow to 10 s */
     weir_kafka_set(conf, "queued.min.messages", "1000000");
     weir_kafka_set(conf, "client.id", "weir");
     if (!set_properties(conf, where, properties, true, err)) {
