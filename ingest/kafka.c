@@ -49,6 +49,8 @@ typedef struct kafka_source {
     uint32_t assigned_count;
     int64_t assigned_us, forwarded_us; /* monotonic */
     uint32_t member_count;
+    bool joined;     /* to the group, since its last rebalance */
+    bool unanswered; /* what it gave us was not assigned yet */
     weir_kafka_wake wake;
 } kafka_source;
 
@@ -179,6 +181,7 @@ static void take_rebalance(kafka_source *k, rd_kafka_event_t *event, weir_source
                                                     list->elems[i].partition);
     }
     bool assign = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    k->joined = k->unanswered = assign;
     if (assign) {
         uint32_t all = k->many ? weir_kafka_topics_partitions(k->topics)
                                : weir_kafka_partitions(k->consumer, text_of(k), QUERY_MS);
@@ -276,9 +279,6 @@ static void forward_again(kafka_source *k)
     }
 }
 
-static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *out)
-{
-    uint32_t count = 0;
 /* Has the queue filled again as soon as it is half empty. */
 static void wake_when_due(kafka_source *k, int64_t taken, int64_t bytes)
 {
@@ -297,10 +297,13 @@ static void wake_when_due(kafka_source *k, int64_t taken, int64_t bytes)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *out)
+{
+    uint32_t count = 0;
+    int64_t bytes = 0;
     rd_kafka_message_t *first = rd_kafka_consume_queue(k->data, wait_ms);
     if (!first) {
         return false;
-    int64_t bytes = 0;
     }
     k->messages[0] = first;
     ssize_t more = rd_kafka_consume_batch_queue(k->data, 0, k->messages + 1, BATCH - 1);
@@ -311,14 +314,14 @@ static void wake_when_due(kafka_source *k, int64_t taken, int64_t bytes)
             add_message_error(k, k->messages[i]);
         } else {
             fill_record(k->messages[i], number_of(k, k->messages[i], &last), &k->records[count]);
+            bytes += (int64_t)(k->messages[i]->len + k->messages[i]->key_len);
             count++;
         }
     }
-            bytes += (int64_t)(k->messages[i]->len + k->messages[i]->key_len);
+    wake_when_due(k, count, bytes);
     out->kind = WEIR_SOURCE_RECORDS;
     out->records = k->records;
     out->record_count = count;
-    wake_when_due(k, count, bytes);
     return count > 0;
 }
 
@@ -405,6 +408,17 @@ static bool set_assignment(kafka_source *k, const rd_kafka_topic_partition_list_
                      rd_kafka_err2str(code));
 }
 
+/* Partitions that are given back before they were assigned: to take none of them is an answer, and
+ * 2.0.2 leaves no group before it has one. */
+static bool answer_with_none(kafka_source *k, weir_error *err)
+{
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    bool ok = set_assignment(k, none, err);
+    rd_kafka_topic_partition_list_destroy(none);
+    k->unanswered = false;
+    return ok;
+}
+
 static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
                          const int64_t *offsets, uint32_t count, weir_error *err)
 {
@@ -424,6 +438,7 @@ static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
         k->assigned[i] = partitions[i];
     }
     k->assigned_count = count;
+    k->unanswered = false;
     k->assigned_us = k->forwarded_us = weir_monotonic_us(&weir_clock_system);
     ok = ok ? set_assignment(k, list, err)
             : weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': a partition has no queue", text_of(k));
@@ -434,7 +449,7 @@ static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
 static bool kafka_give(weir_event_source *source, weir_error *err)
 {
     kafka_source *k = (kafka_source *)source;
-    bool ok = set_assignment(k, NULL, err);
+    bool ok = (!k->unanswered || answer_with_none(k, err)) && set_assignment(k, NULL, err);
     for (uint32_t i = 0; i < k->assigned_count; i++) {
         forward(k, k->assigned[i], NULL);
     }
@@ -565,7 +580,8 @@ static uint32_t kafka_members(weir_event_source *source)
 /* Open and close. */
 
 #define CLOSE_WAIT_S 2
-#define GOODBYE_TURNS 40 /* of 50 ms */
+#define JOIN_TURNS 60    /* of 50 ms */
+#define GOODBYE_TURNS 40 /* the same */
 
 static bool is_member(kafka_source *k)
 {
@@ -573,6 +589,17 @@ static bool is_member(kafka_source *k)
     bool member = id && id[0];
     rd_kafka_mem_free(k->consumer, id);
     return member;
+}
+
+/* A consumer that leaves while it joins says no goodbye, and would stay in the group until its
+ * session's end, in the others' way: it joins first, as long as the others may take to rejoin. An
+ * assignment must not be touched meanwhile: 2.0.2 would take the group's answer for an old one. */
+static void end_joining(kafka_source *k)
+{
+    weir_source_event event;
+    for (int i = 0; i < JOIN_TURNS && !k->joined; i++) {
+        take_control(k, 50, &event);
+    }
 }
 
 /* Leaves the group, also as a static member, so that others take over at once. */
@@ -670,6 +697,9 @@ static void kafka_close(weir_event_source *source, bool leave)
     kafka_source *k = (kafka_source *)source;
     weir_error ignored;
     if (k->consumer) {
+        if (leave) {
+            end_joining(k);
+        }
         kafka_give(source, &ignored);
         drop_one(k);
         if (leave) {
@@ -756,6 +786,7 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     k->discover_ms = weir_kafka_metadata_ms(conf);
     k->properties = json_deep_copy(options->consumer_properties);
     k->member_count = 1;
+    weir_kafka_wake_init(&k->wake, conf);
     k->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (!k->consumer) {
         rd_kafka_conf_destroy(conf);
@@ -772,4 +803,3 @@ weir_event_source *weir_kafka_open(const weir_source_options *options, weir_erro
     }
     return &k->base;
 }
-    weir_kafka_wake_init(&k->wake, conf);
