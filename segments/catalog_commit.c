@@ -81,17 +81,6 @@ void weir_table_set_trouble(weir_table *table, const weir_error *err)
     }
 }
 
-/* Damage is looked at twice: it may have happened on the way. */
-static weir_get get_twice(weir_table *table, uint64_t version, weir_commit **out, weir_error *err)
-{
-    weir_store *store = table->catalog->options.store;
-    weir_get got = weir_commit_get(store, table->name, version, out, err);
-    if (got == WEIR_GET_FAILED && err->code == WEIR_ERR_CORRUPT) {
-        got = weir_commit_get(store, table->name, version, out, err);
-    }
-    return got;
-}
-
 /* A log that was not read to its end when this process began is read again from its newest
  * checkpoint: one by one its commits would take long, and only the list tells a lost one from the
  * end. It is asked for less and less often. */
@@ -128,7 +117,8 @@ bool weir_table_fold_to_end(weir_table *table, weir_error *err)
     for (;;) {
         weir_log_state *state = weir_table_state(table), *next = NULL;
         weir_commit *commit = NULL;
-        weir_get got = get_twice(table, weir_log_version(state) + 1, &commit, &why);
+        weir_get got = weir_commit_get(table->catalog->options.store, table->name,
+                                       weir_log_version(state) + 1, &commit, &why);
         bool ok = got == WEIR_GET_FOUND && weir_log_fold(state, commit, commit->hash, &next, &why);
         if (ok) {
             weir_table_fold(table, commit, next, take_txn(table, commit->txn));

@@ -76,15 +76,27 @@ weir_str weir_segment_id_new(weir_arena *arena, uint64_t base, const weir_clock 
     return weir_arena_printf(arena, "%020" PRIu64 "-%016" PRIx64, base, weir_random(clock));
 }
 
+enum { DAMAGED_TRIES = 6, CHECKPOINT_TRIES = 3 }; /* damage may be the way's, not the object's */
+
 weir_get weir_commit_get(weir_store *store, weir_str table, uint64_t version, weir_commit **out,
                          weir_error *err)
 {
     weir_arena *arena = weir_arena_new();
     weir_str key = weir_key_log(arena, table, version);
     weir_buf bytes = {0};
-    weir_get got = store->ops->get(store, key, 0, 0, &bytes, err);
-    if (got == WEIR_GET_FOUND && !weir_commit_read(key, weir_buf_view(&bytes), out, err)) {
-        got = WEIR_GET_FAILED;
+    weir_get got = WEIR_GET_FAILED;
+    bool damaged = true;
+    for (int i = 0; damaged && i < DAMAGED_TRIES; i++) {
+        weir_error why = {0};
+        bytes.size = 0;
+        got = store->ops->get(store, key, 0, 0, &bytes, &why);
+        damaged = got == WEIR_GET_FOUND &&
+                  !weir_commit_read(key, weir_buf_view(&bytes), out, &why) &&
+                  why.code == WEIR_ERR_CORRUPT;
+        if (why.code != WEIR_OK) {
+            got = got == WEIR_GET_FOUND ? WEIR_GET_FAILED : got;
+            *err = why;
+        }
     }
     weir_buf_done(&bytes);
     weir_arena_free(arena);
@@ -174,9 +186,14 @@ static bool get_checkpoint(weir_store *store, weir_str table, uint64_t version,
     weir_buf bytes = {0};
     weir_log_state *state = NULL;
     weir_commit *commit = NULL;
-    weir_get got = store->ops->get(store, key, 0, 0, &bytes, err);
-    bool ok =
-        got == WEIR_GET_FOUND && weir_checkpoint_read(key, weir_buf_view(&bytes), &state, err);
+    weir_get got = WEIR_GET_FAILED;
+    bool ok = false, damaged = true;
+    for (int i = 0; damaged && i < CHECKPOINT_TRIES; i++) {
+        bytes.size = 0;
+        got = store->ops->get(store, key, 0, 0, &bytes, err);
+        ok = got == WEIR_GET_FOUND && weir_checkpoint_read(key, weir_buf_view(&bytes), &state, err);
+        damaged = got == WEIR_GET_FOUND && !ok;
+    }
     if (got == WEIR_GET_NONE) {
         weir_fail(err, WEIR_ERR_STORE, "%.*s is gone", WEIR_STR_ARG(key));
     }
@@ -226,9 +243,9 @@ static bool load_checkpoint(weir_store *store, weir_str table, weir_log_state **
 
 enum { AT_ONCE = 64 }; /* log objects that are asked for together */
 
-/* Applies the answers in their order. */
-static bool apply_fetched(weir_log_state *state, const weir_fetch *parts, size_t count,
-                          uint64_t largest, weir_error *err)
+/* Applies the answers in their order; a damaged one is asked for again. */
+static bool apply_fetched(weir_store *store, weir_log_state *state, const weir_fetch *parts,
+                          size_t count, uint64_t largest, weir_error *err)
 {
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
@@ -241,7 +258,9 @@ static bool apply_fetched(weir_log_state *state, const weir_fetch *parts, size_t
             *err = parts[i].err;
             ok = false;
         } else if ((ok = weir_commit_read(parts[i].key, weir_buf_view(&parts[i].bytes), &commit,
-                                          err))) {
+                                          err) ||
+                         weir_commit_get(store, state->table, state->version + 1, &commit, err) ==
+                             WEIR_GET_FOUND)) {
             ok = weir_state_apply(state, commit, commit->hash, err);
             weir_commit_free(commit);
         }
@@ -249,8 +268,8 @@ static bool apply_fetched(weir_log_state *state, const weir_fetch *parts, size_t
     return ok;
 }
 
-static bool apply_window(weir_fetcher *fetcher, weir_log_state *state, uint64_t largest,
-                         weir_error *err)
+static bool apply_window(weir_fetcher *fetcher, weir_store *store, weir_log_state *state,
+                         uint64_t largest, weir_error *err)
 {
     weir_fetch parts[AT_ONCE];
     memset(parts, 0, sizeof(parts));
@@ -261,7 +280,7 @@ static bool apply_window(weir_fetcher *fetcher, weir_log_state *state, uint64_t 
         parts[i].key = weir_key_log(arena, state->table, state->version + 1 + i);
     }
     weir_fetch_all(fetcher, parts, count);
-    bool ok = apply_fetched(state, parts, count, largest, err);
+    bool ok = apply_fetched(store, state, parts, count, largest, err);
     for (size_t i = 0; i < count; i++) {
         weir_buf_done(&parts[i].bytes);
     }
@@ -280,7 +299,7 @@ static bool apply_listed(weir_fetcher *fetcher, weir_store *store, weir_log_stat
     weir_str after = weir_key_log(arena, state->table, state->version);
     bool ok = store->ops->list(store, prefix, after, see_largest, &found, err);
     while (ok && state->version < found.largest) {
-        ok = apply_window(fetcher, state, found.largest, err);
+        ok = apply_window(fetcher, store, state, found.largest, err);
     }
     free(found.at);
     weir_arena_free(arena);

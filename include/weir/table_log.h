@@ -145,7 +145,7 @@ bool weir_log_load(weir_store *store, weir_str table, weir_log_state **out, weir
  * `fetcher` (segments/fetch.h) gets log objects of `store` at once; NULL: one after the other. */
 struct weir_fetcher;
 bool weir_log_load_part(weir_store *store, struct weir_fetcher *fetcher, weir_str table, weir_log_state **out, weir_error *err);
-/* The commit `version`; err names the object. NONE: not there (yet). */
+/* The commit `version`; err names the object. NONE: not there (yet). Damage is read some times before it counts: it may be the way's. */
 weir_get weir_commit_get(weir_store *store, weir_str table, uint64_t version, weir_commit **out, weir_error *err);
 /* Commits of versions [from, to] in order, many gets at once. Fails at the first that is missing or damaged. */
 bool weir_log_scan(weir_store *store, weir_str table, uint64_t from, uint64_t to, void (*see)(void *self, const weir_commit *commit), void *self, weir_error *err);

@@ -70,6 +70,19 @@ static void the_state_before_a_lost_object_is_given_wherever_the_hole_lies(void 
     weir_arena_free(arena);
 }
 
+static void objects_damaged_on_their_way_are_asked_for_again(void **state)
+{
+    fixture *f = *state;
+    weir_log_state *loaded;
+    weir_error err = {0};
+    weir_store_memory_faults(f->store, &(weir_store_faults){.flip_ppm = 100000});
+    for (int i = 0; i < 20; i++) { /* some 20 of the objects each time */
+        assert_true(weir_log_load_part(f->store, f->fetcher, WEIR_STR("t"), &loaded, &err));
+        assert_true(same_state(f->log, loaded));
+        weir_log_state_unref(loaded);
+    }
+}
+
 static void a_store_that_fails_gives_no_state_and_says_why(void **state)
 {
     fixture *f = *state;
@@ -87,6 +100,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_gets_at_once_fold_to_the_same_state, begin, end),
         cmocka_unit_test_setup_teardown(
             the_state_before_a_lost_object_is_given_wherever_the_hole_lies, begin, end),
+        cmocka_unit_test_setup_teardown(objects_damaged_on_their_way_are_asked_for_again, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_store_that_fails_gives_no_state_and_says_why, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
