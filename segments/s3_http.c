@@ -25,8 +25,9 @@ enum {
     HEDGE_SAVED = 10,
     ERROR_BODY_MAX = 4096,
     IDLE_MAX = 32,
-    REPAIRS = 3, /* redirects and clock settings of one request */
-    LANES = 2,   /* the request and its hedge */
+    SILENT_MS = 1000, /* of a small request: it is asked again beside */
+    REPAIRS = 3,      /* redirects and clock settings of one request */
+    LANES = 4,        /* the request and those asked beside it */
 };
 
 typedef struct line { /* connections of one thread at a time */
@@ -462,9 +463,6 @@ static void begin(transfer *t, weir_s3_http *http, line *l, int lane, const weir
 
 static void end(transfer *t, line *l)
 {
-    if (!t->handle) {
-        return;
-    }
     curl_multi_remove_handle(l->multi, t->handle); /* half done: closes its connection */
     curl_easy_setopt(t->handle, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(t->headers);
@@ -497,11 +495,12 @@ static void learn(weir_s3_http *http, const transfer *t)
     }
 }
 
-/* Worth to be handed on while the other one may still come. */
+/* Worth to be handed on while others may still come. 409 may be their own doing. */
 static bool is_answer(const transfer *t)
 {
     const weir_s3_reply *r = &t->reply;
-    return t->done && r->end == WEIR_S3_ANSWERED && r->status < 500 && r->status != 429;
+    return t->done && r->end == WEIR_S3_ANSWERED && r->status < 500 && r->status != 429 &&
+           r->status != 409;
 }
 
 static void reap(line *l)
@@ -520,7 +519,7 @@ static void watch(transfer *t, const weir_s3_request *r)
 {
     char why[80];
     int64_t now = now_us(t->http);
-    if (!t->handle || t->done) {
+    if (t->done) {
         return;
     }
     if (t->http->cancelled) {
@@ -534,54 +533,134 @@ static void watch(transfer *t, const weir_s3_request *r)
     }
 }
 
-/* One request, perhaps with its hedge. */
-static void perform_once(weir_s3_http *http, const weir_s3_request *r, weir_str at, weir_buf *out,
-                         weir_s3_reply *reply)
+/* A request and what is asked beside it, until one of them is answered. */
+typedef struct race {
+    weir_s3_http *http;
+    const weir_s3_request *request;
+    weir_str at;
+    weir_buf *out;
+    line line;
+    transfer lanes[LANES];
+    weir_buf spare[LANES]; /* what the other lanes bring */
+    int begun;
+    bool early; /* the next may be begun as soon as the answer is late */
+} race;
+
+static void begin_lane(race *r)
 {
-    line l = take_line(http);
-    transfer t[LANES] = {0};
-    weir_buf spare = {0};
-    int running, winner = 0;
-    int64_t hedge_us = r->hedged ? hedge_after_us(http) : INT64_MAX / 2;
-    begin(&t[0], http, &l, 0, r, at, out);
+    int i = r->begun++;
+    begin(&r->lanes[i], r->http, &r->line, i, r->request, r->at,
+          i == 0   ? r->out
+          : r->out ? &r->spare[i]
+                   : NULL);
+}
+
+/* How long a lane is silent until another is begun. A store that is slow as a rule is waited for.
+ */
+static int64_t silent_us(const race *r)
+{
+    int64_t usual = r->http->usual_us * HEDGE_USUAL, least = (int64_t)SILENT_MS * 1000;
+    usual = usual > HEDGE_MAX_US ? HEDGE_MAX_US : usual;
+    return (usual > least ? usual : least) +
+           (int64_t)(r->request->body.size / STALL_BYTES_PER_MS) * 1000;
+}
+
+/* Microseconds until another lane is begun; < 1: now. Whatever is asked twice is the same when it
+ * happens twice: a put of the same bytes, and of those that must be absent the store takes one. */
+static int64_t until_next_us(race *r)
+{
+    const transfer *last = &r->lanes[r->begun - 1];
+    int64_t now = now_us(r->http);
+    if (r->begun == LANES || strcmp(r->request->method, "POST") == 0) {
+        return INT64_MAX / 2;
+    }
+    for (int i = 0; i < r->begun; i++) {
+        if (r->lanes[i].first_us) {
+            return INT64_MAX / 2; /* it comes */
+        }
+    }
+    if (r->early && now - last->begun_us >= hedge_after_us(r->http)) {
+        r->early = false;
+        if (!last->done && take_credit(r->http)) {
+            return 0;
+        }
+    }
+    int64_t silent = last->moved_us + silent_us(r) - now,
+            early = r->early ? last->begun_us + hedge_after_us(r->http) - now : silent;
+    return early < silent ? early : silent;
+}
+
+/* The lane that was answered, or -1: none yet. *over: none will be. */
+static int find_winner(const race *r, bool *over)
+{
+    bool all_done = true, coming = false;
+    for (int i = 0; i < r->begun; i++) {
+        if (is_answer(&r->lanes[i])) {
+            return i;
+        }
+        all_done = all_done && r->lanes[i].done;
+        coming = coming || (!r->lanes[i].done && r->lanes[i].first_us);
+    }
+    *over = all_done || (!coming && r->lanes[0].done && r->lanes[0].reply.end == WEIR_S3_TIMED_OUT);
+    return -1;
+}
+
+static int run_race(race *r)
+{
+    int running, winner;
+    bool over = false;
+    begin_lane(r);
     for (;;) {
-        curl_multi_perform(l.multi, &running);
-        reap(&l);
-        watch(&t[0], r);
-        watch(&t[1], r);
-        winner = is_answer(&t[1]) && !is_answer(&t[0]) ? 1 : 0;
-        if (is_answer(&t[winner]) || (t[0].done && (!t[1].handle || t[1].done))) {
-            break;
+        curl_multi_perform(r->line.multi, &running);
+        reap(&r->line);
+        for (int i = 0; i < r->begun; i++) {
+            watch(&r->lanes[i], r->request);
         }
-        int64_t late_us = now_us(http) - t[0].begun_us;
-        if (!t[1].handle && !t[0].first_us && !t[0].done && late_us >= hedge_us) {
-            hedge_us = INT64_MAX / 2;
-            if (take_credit(http)) {
-                begin(&t[1], http, &l, 1, r, at, out ? &spare : NULL);
-                continue;
-            }
+        winner = find_winner(r, &over);
+        if (winner >= 0 || over) {
+            return winner < 0 ? 0 : winner;
         }
-        int64_t wait_ms = (hedge_us - late_us) / 1000 + 1;
-        curl_multi_poll(l.multi, NULL, 0, wait_ms < WATCH_MS ? (int)wait_ms : WATCH_MS, NULL);
+        int64_t left_us = until_next_us(r);
+        if (left_us < 1) {
+            begin_lane(r);
+            continue;
+        }
+        curl_multi_poll(r->line.multi, NULL, 0,
+                        left_us / 1000 < WATCH_MS ? (int)(left_us / 1000 + 1) : WATCH_MS, NULL);
     }
-    *reply = t[winner].reply;
-    reply->took_us = now_us(http) - t[0].begun_us;
-    reply->hedge = t[1].handle != NULL;
-    reply->hedge_won = winner == 1;
+}
+
+/* One request, perhaps with others beside it. */
+static void perform_once(weir_s3_http *http, const weir_s3_request *request, weir_str at,
+                         weir_buf *out, weir_s3_reply *reply)
+{
+    race r = {.http = http,
+              .request = request,
+              .at = at,
+              .out = out,
+              .line = take_line(http),
+              .early = request->hedged};
+    int winner = run_race(&r);
+    *reply = r.lanes[winner].reply;
+    reply->took_us = now_us(http) - r.lanes[0].begun_us;
+    reply->hedges = (uint32_t)r.begun - 1;
+    reply->hedge_won = winner > 0;
     bool good = reply->end == WEIR_S3_ANSWERED;
-    if (out && (!good || winner == 1)) {
-        out->size = t[0].out_from;
+    if (out && (!good || winner > 0)) {
+        out->size = r.lanes[0].out_from;
     }
-    if (out && good && winner == 1) {
-        weir_buf_str(out, weir_buf_view(&spare));
+    if (out && good && winner > 0) {
+        weir_buf_str(out, weir_buf_view(&r.spare[winner]));
     }
-    if (good && strcmp(r->method, "GET") == 0) {
-        learn(http, &t[winner]);
+    if (good && strcmp(request->method, "GET") == 0) {
+        learn(http, &r.lanes[winner]);
     }
-    end(&t[0], &l);
-    end(&t[1], &l);
-    give_line(http, l);
-    weir_buf_done(&spare);
+    for (int i = 0; i < r.begun; i++) {
+        reply->sent = reply->sent || !r.lanes[i].done || r.lanes[i].reply.sent;
+        end(&r.lanes[i], &r.line);
+        weir_buf_done(&r.spare[i]);
+    }
+    give_line(http, r.line);
 }
 
 /* "scheme://host" of a redirect's place; empty: none that we go to. */
@@ -631,7 +710,7 @@ void weir_s3_perform(weir_s3_http *http, const weir_s3_request *request, weir_bu
     for (int i = 0; i <= REPAIRS; i++) {
         perform_once(http, request, weir_str_of(at), out, reply);
         took_us += reply->took_us;
-        asked += 1 + reply->hedge;
+        asked += 1 + reply->hedges;
         if (!repair(http, reply, at, sizeof(at))) {
             break;
         }

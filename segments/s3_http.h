@@ -1,7 +1,9 @@
 /* segments/s3_http.h - one signed request to an S3 server and its answer; no retries here but those
  * that repair the request itself: a redirect is followed, a clock that is off is set by the
- * server's. libcurl carries the bytes and keeps connections open, each used by one thread at a
- * time. Everything has an end: connecting, silence, the whole, and `cancel` ends it at once. */
+ * server's. What is silent for a second is asked again beside (all but POST), so that a request
+ * begun while the store was silent does not last much longer. libcurl carries the bytes and keeps
+ * connections open, each used by one thread at a time. Everything has an end: connecting, silence,
+ * the whole, and `cancel` ends it at once. */
 #ifndef SEGMENTS_S3_HTTP_H
 #define SEGMENTS_S3_HTTP_H
 #include "segments/s3_sign.h"
@@ -31,7 +33,7 @@ typedef struct weir_s3_request {
     bool ranged;
     uint64_t from, size; /* with ranged; size 0: to the end */
     bool if_absent;      /* If-None-Match: * */
-    bool hedged;         /* a GET: asked a second time when the answer is late; the first wins */
+    bool hedged;         /* a GET: asked a second time as soon as the answer is late */
     weir_str body;       /* PUT, POST */
     uint32_t stall_ms;   /* the longest silence; 0: by size, 4 s for a small one */
 } weir_s3_request;
@@ -51,7 +53,8 @@ typedef struct weir_s3_reply {
     bool cut;        /* the body did not come to its end */
     uint64_t length; /* of HEAD: Content-Length */
     uint32_t asked;  /* requests that this was: hedges, redirects and a set clock count */
-    bool hedge, hedge_won;
+    uint32_t hedges; /* asked beside the first: some of them may happen later, or have happened */
+    bool hedge_won;
     int64_t took_us;
     int64_t server_ms; /* the server's Date; 0: none */
     char etag[130];    /* with its quotes; "" */

@@ -102,8 +102,8 @@ void weir_s3_count(weir_s3_counts *counts, weir_s3_kind kind, const weir_s3_repl
     add(&counts->us_sum[kind], (uint64_t)reply->took_us);
     add(&counts->bytes_in, bytes_in);
     add(&counts->bytes_out, bytes_out);
-    if (reply->hedge) {
-        add(&counts->hedges, 1);
+    if (reply->hedges > 0) {
+        add(&counts->hedges, reply->hedges);
         add(&counts->hedges_won, reply->hedge_won);
     }
     if (outcome != WEIR_S3_ENDED) {

@@ -1,6 +1,7 @@
 /* segments/store_s3.c - a store in a bucket. Reading, listing and deleting are tried again here,
  * with backoff and jitter; so is a plain put, which is the same whenever it lands. A put_if_absent
- * is tried once: only its caller can tell whose object stands there afterwards. */
+ * is tried once (beside a silent one the same bytes again): only its caller can tell whose object
+ * stands there afterwards. */
 #include "segments/s3_stats.h"
 #include "segments/s3_uploads.h"
 #include "weir/arena.h"
@@ -130,7 +131,7 @@ static weir_put put_if_absent(weir_store *store, weir_str key, weir_str bytes, w
         return WEIR_PUT_EXISTS;
     }
     fail(s, err, "put", key, &reply);
-    bool unknown = reply.status == 0 ? reply.sent : may_pass(&reply);
+    bool unknown = reply.hedges > 0 || (reply.status == 0 ? reply.sent : may_pass(&reply));
     return unknown ? WEIR_PUT_UNKNOWN : WEIR_PUT_FAILED;
 }
 
