@@ -205,6 +205,20 @@ static void the_probe_leaves_nothing(void **state)
     assert_lists(f->store, "", "", 100, "");
 }
 
+static void the_probe_goes_on_where_answers_are_lost(void **state)
+{
+    fixture *f = *state;
+    int good = 0;
+    weir_store_memory_faults(
+        f->store, &(weir_store_faults){.unknown_landed_ppm = 200000, .unknown_lost_ppm = 200000});
+    for (int i = 0; i < 20; i++) {
+        weir_error err = {0};
+        good += weir_store_probe(f->store, &f->seed.clock, &err);
+        assert_int_not_equal(err.code, WEIR_ERR_REFUSED);
+    }
+    assert_in_range(good, 18, 20);
+}
+
 static weir_put put_always(weir_store *store, weir_str key, weir_str bytes, weir_error *err)
 {
     return store->ops->put(store, key, bytes, err);
@@ -553,6 +567,8 @@ int main(void)
         BOTH(list_is_ascending_by_whole_keys),
         BOTH(remove_of_what_is_absent_is_fine),
         BOTH(the_probe_leaves_nothing),
+        cmocka_unit_test_setup_teardown(the_probe_goes_on_where_answers_are_lost, begin_memory,
+                                        end),
         BOTH(of_racing_writers_one_wins_each_name),
         cmocka_unit_test_setup_teardown(the_probe_refuses_a_store_that_puts_a_name_twice,
                                         begin_memory, end),
