@@ -88,7 +88,7 @@ static bool check_words(const weir_config *config, weir_error *err)
     return weir_engine_lanes_check(weir_str_of(config->query_lanes), err) || weir_fail_in(err, "query_lanes");
 }
 
-/* After a failure of the store at the start: true when it is worth another try, a second later. A store that restarts as we do must not end us, what it
+/* After a failure of the store at the start: true when it is worth another try, a moment later. A store that restarts as we do must not end us, what it
  * refuses should be said at once. */
 static bool wait_for_store(service *s, weir_error *err)
 {
@@ -102,7 +102,7 @@ static bool wait_for_store(service *s, weir_error *err)
         return false;
     }
     weir_log(WEIR_WARN, "serve", "%s; trying again for %d s", err->message, (int)((s->store_wait_until_us - now_us) / 1000000));
-    return sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = 500000000}) < 0 || weir_fail(err, WEIR_ERR_CANCELLED, "ended before the store answered");
+    return sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = 250000000}) < 0 || weir_fail(err, WEIR_ERR_CANCELLED, "ended before the store answered");
 }
 
 static bool start_storage(service *s, weir_error *err)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RETRY_MS 1000
+#define RETRY_MS 250
 
 /* The job: fold, or commit. */
 
