@@ -161,6 +161,19 @@ class World:
         from confluent_kafka.admin import AdminClient, NewTopic
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
         for f in admin.create_topics([NewTopic(self.topic, num_partitions=self.options.partitions, replication_factor=1)]).values(): f.result()
+    def broker_serves(self, seconds=60):
+        """Waits until the broker answers for each partition of the topic and for weir's group: what any client needs."""
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
+        table_id = json.loads(open(self.s3.path("t/soak/log/%020d.json" % 1)).readline())["table_id"]
+        c = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "weir.%s.soak" % table_id, "reconnect.backoff.max.ms": 100, "log_level": 0})
+        partitions, end = [TopicPartition(self.topic, p) for p in range(self.options.partitions)], time.time() + seconds
+        while time.time() < end and not self.failure:
+            try:
+                for p in partitions: c.get_watermark_offsets(p, timeout=1)
+                c.committed(partitions, timeout=1)
+                break
+            except KafkaException: time.sleep(.02)
+        c.close()
     def spec(self):
         o = self.options
         return {"type": "kafka", "spec": {
