@@ -179,11 +179,12 @@ bool weir_compactions_history(const weir_compactions *c, weir_str table,
                               weir_error *err)
 {
     json_t *list = history_of(c, table);
+    size_t size = json_array_size(list);
     uint32_t shown = 0;
     (void)err;
     weir_buf_byte(out, '[');
-    for (size_t i = json_array_size(list); i-- > 0 && (count == 0 || shown < count);) {
-        const json_t *entry = json_array_get(list, i);
+    for (size_t i = 0; i < size && (count == 0 || shown < count); i++) {
+        const json_t *entry = json_array_get(list, count == 0 ? i : size - 1 - i);
         int64_t at_ms = 0;
         const char *time = json_string_value(json_object_get(entry, "auditTime"));
         if (within && (!time || !weir_time_parse_iso(weir_str_of(time), &at_ms) ||

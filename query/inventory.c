@@ -249,7 +249,8 @@ void weir_inventory_all_segments(const weir_inventory *inv, const weir_str *name
         weir_listed_put_members(&json, s);
         if (overshadowed) {
             weir_json_member_bool(&json, "overshadowed", false);
-            weir_json_member_long(&json, "replicationFactor", s->rows->live ? 0 : 1);
+            weir_json_key(&json, WEIR_STR("replicationFactor"));
+            weir_json_raw(&json, s->rows->live ? WEIR_STR("null") : WEIR_STR("1"));
             weir_json_member_long(&json, "numRows", (int64_t)s->row_count);
             weir_json_member_bool(&json, "realtime", s->rows->live);
         }

@@ -44,6 +44,8 @@ bool weir_call_param(weir_call *call, const char *name, weir_str *out);
 size_t weir_call_params(weir_call *call, const char *name, weir_str *out, size_t capacity);
 /* ?name=true, as Jersey reads a boolean; absent: `fallback`. */
 bool weir_call_flag(weir_call *call, const char *name, bool fallback);
+/* ?name=5, as Jersey reads a whole number of 32 bits; absent: *out stays. False: it is none, and 404 is the answer. */
+bool weir_call_int(weir_call *call, const char *name, int64_t *out);
 /* The body is JSON under any parameters, or nothing is said of it. */
 bool weir_call_is_json(const weir_call *call);
 

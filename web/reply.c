@@ -83,6 +83,23 @@ bool weir_call_flag(weir_call *call, const char *name, bool fallback)
     return weir_call_param(call, name, &value) ? weir_str_eq_nocase(value, WEIR_STR("true")) : fallback;
 }
 
+bool weir_call_int(weir_call *call, const char *name, int64_t *out)
+{
+    weir_str text;
+    weir_error err = {0};
+    int64_t value;
+    if (!weir_call_param(call, name, &text)) {
+        return true;
+    }
+    if (weir_str_to_long(text, &value) && value >= INT32_MIN && value <= INT32_MAX) {
+        *out = value;
+        return true;
+    }
+    weir_fail(&err, WEIR_ERR_NOT_FOUND, "%s must be a number of 32 bits", name);
+    weir_reply_sentence(call, &err);
+    return false;
+}
+
 bool weir_call_is_json(const weir_call *call)
 {
     weir_str given = call->content_type;

@@ -101,8 +101,10 @@ void weir_route_compaction_history(weir_call *call)
         reply(call, false, &err);
         return;
     }
-    if (weir_call_param(call, "count", &text) &&
-        (!weir_str_to_long(text, &count) || count < 1 || count > INT32_MAX)) {
+    if (!weir_call_int(call, "count", &count)) {
+        return;
+    }
+    if (weir_call_param(call, "count", &text) && count < 1) {
         reply_bad(call, "count must be a number greater than 0");
         return;
     }
@@ -131,14 +133,6 @@ void weir_route_compaction_cluster_post(weir_call *call)
     reply_changed(call, weir_compactions_cluster_set(&c, call->body, &err), &err);
 }
 
-/* Jersey's word for a parameter that is no number is 404. */
-static void no_number(weir_call *call, const char *name)
-{
-    weir_error err = {0};
-    weir_fail(&err, WEIR_ERR_NOT_FOUND, "%s must be a number", name);
-    reply(call, false, &err);
-}
-
 /* The older form: ?ratio=0.2&max=100. */
 void weir_route_compaction_slots(weir_call *call)
 {
@@ -151,12 +145,12 @@ void weir_route_compaction_slots(weir_call *call)
     int64_t max = 0;
     bool has_ratio = weir_call_param(call, "ratio", &text);
     if (has_ratio && !weir_str_to_double(text, &ratio)) {
-        no_number(call, "ratio");
+        weir_fail(&err, WEIR_ERR_NOT_FOUND, "ratio must be a number"); /* as Jersey has it */
+        reply(call, false, &err);
         return;
     }
     bool has_max = weir_call_param(call, "max", &text);
-    if (has_max && (!weir_str_to_long(text, &max) || max > INT32_MAX || max < INT32_MIN)) {
-        no_number(call, "max");
+    if (!weir_call_int(call, "max", &max)) {
         return;
     }
     weir_json_begin_object(&json);

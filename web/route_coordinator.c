@@ -142,8 +142,16 @@ void weir_route_metadata_unused(weir_call *call)
 {
     weir_str text;
     weir_interval ignored;
-    if (!weir_call_param(call, "interval", &text) ||
-        weir_call_interval(call, text, WEIR_ERR_BAD_REQUEST, &ignored)) {
+    weir_error err = {0};
+    int64_t limit = 0, offset = 0;
+    if (!weir_call_int(call, "limit", &limit) || !weir_call_int(call, "offset", &offset)) {
+        return;
+    }
+    if (limit < 0 || offset < 0) {
+        weir_fail(&err, WEIR_ERR_BAD_REQUEST, "%s must be > 0", limit < 0 ? "limit" : "offset");
+        weir_reply_error(call, &err);
+    } else if (!weir_call_param(call, "interval", &text) ||
+               weir_call_interval(call, text, WEIR_ERR_BAD_REQUEST, &ignored)) {
         weir_buf_text(&call->out, "[]");
     }
 }

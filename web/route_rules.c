@@ -49,23 +49,26 @@ void weir_route_rules_post(weir_call *call)
     reply(call, weir_rules_set(&r, call->arg, call->body, &author, &err), &err);
 }
 
-/* ?interval wins over ?count; neither: the last week. */
-static bool read_range(weir_call *call, weir_interval *within, bool *bounded, int64_t *count,
-                       weir_error *err)
+/* ?interval wins over ?count; neither: the last week. False: the answer says why. */
+static bool read_range(weir_call *call, weir_interval *within, bool *bounded, int64_t *count)
 {
     weir_str text;
+    weir_error err = {0};
     int64_t now_ms = weir_wall_ms(call->doors->clock);
     *within = (weir_interval){now_ms - WEEK_MS, now_ms + 1};
     *bounded = true;
     *count = 0;
     if (weir_call_param(call, "interval", &text)) {
-        return weir_interval_parse(text, within, err);
+        return weir_call_interval(call, text, WEIR_ERR_BAD_REQUEST, within);
     }
-    if (weir_call_param(call, "count", &text)) {
-        *bounded = false;
-        if (!weir_str_to_long(text, count) || *count <= 0) {
-            return weir_fail(err, WEIR_ERR_BAD_REQUEST, "Limit must be greater than zero!");
-        }
+    *bounded = !weir_call_param(call, "count", &text);
+    if (!*bounded && !weir_call_int(call, "count", count)) {
+        return false;
+    }
+    if (!*bounded && *count <= 0) {
+        weir_fail(&err, WEIR_ERR_BAD_REQUEST, "Limit must be greater than zero!");
+        weir_reply_sentence(call, &err);
+        return false;
     }
     return true;
 }
@@ -77,13 +80,11 @@ static void history(weir_call *call, weir_str table)
     weir_interval within;
     bool bounded;
     int64_t count;
-    if (!read_range(call, &within, &bounded, &count, &err)) {
-        err.code = WEIR_ERR_BAD_REQUEST;
-        weir_reply_sentence(call, &err);
-        return;
+    if (read_range(call, &within, &bounded, &count)) {
+        reply(call,
+              weir_rules_history(&r, table, bounded ? &within : NULL, count, &call->out, &err),
+              &err);
     }
-    reply(call, weir_rules_history(&r, table, bounded ? &within : NULL, count, &call->out, &err),
-          &err);
 }
 
 void weir_route_rules_history(weir_call *call)

@@ -22,7 +22,7 @@ bool weir_compactions_get(const weir_compactions *c, weir_str table, weir_buf *o
 /* `table` may be empty: the config names it. */
 bool weir_compactions_set(const weir_compactions *c, weir_str table, weir_str json, const weir_compaction_author *by, weir_error *err);
 bool weir_compactions_remove(const weir_compactions *c, weir_str table, const weir_compaction_author *by, weir_error *err);
-/* Newest first; `count` 0: all; `within` NULL: any time. */
+/* In order; or, count > 0, the newest so many, newest first. `within` NULL: any time. */
 bool weir_compactions_history(const weir_compactions *c, weir_str table, const weir_interval *within, uint32_t count, weir_buf *out, weir_error *err);
 /* Druid's config of the whole cluster; of what is posted, what is absent stays as it was. Task slots are kept and shown, without effect. */
 bool weir_compactions_cluster(const weir_compactions *c, weir_buf *out, weir_error *err);
