@@ -33,7 +33,7 @@ static const setting settings[] = {
     {"query_lanes", AT(query_lanes), TEXT, "", "lanes and how many queries each may answer at once: name=3,name=25%, hilo:20%; empty: none"},
     {"segment_cache_bytes", AT(segment_cache_bytes), SIZE, "256M", "partial results kept of frozen segments; 0: none"},
     {"result_cache_bytes", AT(result_cache_bytes), SIZE, "64M", "whole answers kept; 0: none"},
-    {"ingest_memory_bytes", AT(ingest_memory_bytes), SIZE, "0", "memory of live rows; 0: a quarter of the machine's"},
+    {"ingest_memory_bytes", AT(ingest_memory_bytes), SIZE, "0", "memory of ingestion and of the process itself; 0: a quarter of the machine's"},
     {"lookup_memory_bytes", AT(lookup_memory_bytes), SIZE, "0", "memory of lookups that follow topics; 0: an eighth of the machine's"},
     {"ingest_threads", AT(ingest_threads), NUMBER, "1", "ingest threads of a supervisor at most"},
     {"coordinator_period_ms", AT(coordinator_period_ms), NUMBER, "0", "how often duties (compaction, rules) look at each table at least; 0: each its own"},

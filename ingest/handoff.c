@@ -4,6 +4,7 @@
 #include "ingest/handoff.h"
 #include "ingest/segment_file.h"
 #include "ingest/upload.h"
+#include "compute/memory.h"
 #include "weir/log.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -214,6 +215,16 @@ static weir_commit *make_commit(weir_handoff *h)
     return commit;
 }
 
+/* Here, as it takes its time and the ingest thread has none. */
+static void free_rows(weir_handoff *h)
+{
+    size_t warm_bytes = weir_page_pooled_bytes();
+    weir_generation_unref(h->gen);
+    h->gen = NULL;
+    weir_page_trim_to(warm_bytes); /* the next generation takes its pages one by one */
+    malloc_trim(0);
+}
+
 static void commit_now(weir_handoff *h, int64_t *wait_ms)
 {
     weir_error err;
@@ -224,10 +235,7 @@ static void commit_now(weir_handoff *h, int64_t *wait_ms)
             weir_upload_adopt(h->options.table, &h->uploads[i]);
         }
         atomic_fetch_add(&h->options.stats->handoffs, 1);
-        weir_generation_unref(
-            h->gen); /* here, as it takes its time and the ingest thread has none */
-        h->gen = NULL;
-        malloc_trim(0);
+        free_rows(h);
         finish(h, WEIR_HANDOFF_COMMITTED);
         return;
     case WEIR_COMMIT_INVALID:

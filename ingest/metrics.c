@@ -189,9 +189,11 @@ void weir_ingest_metrics(weir_ingest *ingest, weir_buf *out)
     put_counter(&sc, out, "weir_ingest_handoff_failures_total",
                 "Steps of hand-offs that failed and were tried again.",
                 offsetof(weir_stats, handoff_failures));
-    put_head(out, "weir_ingest_memory_bytes", "gauge", "Live rows, and what they may take.");
+    put_head(out, "weir_ingest_memory_bytes", "gauge", "Live rows, their hand-offs and what consumers may hold; of it what consumers may hold; and the limit.");
     weir_buf_printf(out, "weir_ingest_memory_bytes{part=\"used\"} %zu\n",
                     (size_t)ingest->budget->used_bytes);
+    weir_buf_printf(out, "weir_ingest_memory_bytes{part=\"waiting\"} %zu\n",
+                    (size_t)ingest->waiting->used_bytes);
     weir_buf_printf(out, "weir_ingest_memory_bytes{part=\"limit\"} %zu\n",
                     ingest->budget->limit_bytes);
     for (uint32_t i = 0; i < sc.count; i++) {

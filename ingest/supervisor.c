@@ -19,19 +19,21 @@
 /* Budgets outlive the catalog, whose generations give back to them: they stay. */
 typedef struct kept_budget {
     struct kept_budget *next;
-    weir_budget budget;
+    weir_budget budget, waiting;
 } kept_budget;
 static kept_budget *_Atomic kept_budgets;
 
-static weir_budget *new_budget(size_t limit_bytes)
+static kept_budget *new_budget(size_t limit_bytes)
 {
     kept_budget *kept = weir_calloc(1, sizeof(*kept));
     kept->budget.name = "ingest";
     kept->budget.limit_bytes = limit_bytes;
+    kept->waiting.name = "consumers";
+    kept->waiting.parent = &kept->budget;
     kept->next = atomic_load(&kept_budgets);
     while (!atomic_compare_exchange_weak(&kept_budgets, &kept->next, kept)) {
     }
-    return &kept->budget;
+    return kept;
 }
 
 static weir_event_source *open_kafka(void *self, const weir_source_options *options,
@@ -49,7 +51,9 @@ weir_ingest *weir_ingest_new(const weir_ingest_options *options, weir_error *err
     ingest->options = *options;
     ingest->node = weir_str_dup(options->node);
     ingest->work_path = weir_strdup(options->work_path);
-    ingest->budget = new_budget(options->memory_bytes ? options->memory_bytes : machine / 4);
+    kept_budget *kept = new_budget(options->memory_bytes ? options->memory_bytes : machine / 4);
+    ingest->budget = &kept->budget;
+    ingest->waiting = &kept->waiting;
     ingest->open = open_kafka;
     ingest->holders = 1;
     pthread_mutex_init(&ingest->lock, NULL);
@@ -217,6 +221,7 @@ bool weir_supervisor_start(weir_supervisor *s, weir_error *err)
                                    .table = s->table,
                                    .clock = ingest->options.clock,
                                    .budget = ingest->budget,
+                                   .waiting = ingest->waiting,
                                    .work_path = ingest->work_path,
                                    .node = ingest->node,
                                    .holder = holder,

@@ -28,7 +28,7 @@ struct weir_ingest {
     weir_ingest_options options;
     weir_str node;
     char *work_path;
-    weir_budget *budget;
+    weir_budget *budget, *waiting; /* of all; of it, records that wait at consumers */
     weir_source_open open;
     void *open_self;
     pthread_mutex_t lock; /* of all below */

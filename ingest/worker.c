@@ -1,5 +1,6 @@
 /* ingest/worker.c - see ingest/worker.h: the steps of an ingest thread, its seals, requests and
  * status. */
+#include "ingest/room.h"
 #include "ingest/worker_parts.h"
 #include "weir/log.h"
 #include <assert.h>
@@ -209,22 +210,6 @@ void weir_worker_seal(weir_worker *w, bool go_on)
     }
 }
 
-/* What records that wait to be taken may use of the budget: an eighth, at most 640 MiB. */
-static size_t waiting_bytes(const weir_worker *w)
-{
-    size_t most = 640u << 20, share = w->options.budget->limit_bytes / 8;
-    return share == 0 || share > most ? most : share;
-}
-
-/* The rest is for rows. */
-static bool is_over_budget(const weir_worker *w)
-{
-    const weir_budget *budget = w->options.budget;
-    return budget->limit_bytes > 0 &&
-           atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) + waiting_bytes(w) >=
-               budget->limit_bytes;
-}
-
 static int64_t seal_age_ms(const weir_worker *w)
 {
     int64_t age_ms = w->spec->handoff_period_ms > 0 ? w->spec->handoff_period_ms : SEAL_AGE_MS;
@@ -252,8 +237,15 @@ static bool must_seal(const weir_worker *w)
     return age_ms >= seal_age_ms(w) || events >= most_events || bytes >= most_bytes ||
            (spec->max_rows_in_memory > 0 &&
             weir_realtime_rows(rt) >= (uint64_t)spec->max_rows_in_memory) ||
-           (w->options.budget->limit_bytes > 0 && bytes >= w->options.budget->limit_bytes / 4) ||
-           is_over_budget(w);
+           weir_room_is_over(w->options.budget);
+}
+
+/* In an outage generations wait for their hand-off: small ones, as freezing takes memory by the
+ * size of one. */
+static bool is_full(const weir_worker *w)
+{
+    size_t most = weir_room_generation(w->options.budget);
+    return most > 0 && w->gen && weir_realtime_bytes(weir_generation_rows(w->gen)) >= most;
 }
 
 /* Hand-offs, one at a time. */
@@ -347,11 +339,20 @@ static void step_handoffs(weir_worker *w)
 
 /* The consumer's events. */
 
+static void give_waiting(weir_worker *w)
+{
+    if (w->options.waiting) {
+        weir_budget_give(w->options.waiting, w->waiting_bytes);
+    }
+    w->waiting_bytes = 0;
+}
+
 static void close_source(weir_worker *w, bool leave)
 {
     if (w->source) {
         w->source->ops->close(w->source, leave);
         w->source = NULL;
+        give_waiting(w);
     }
     weir_worker_start_forget(w);
 }
@@ -362,20 +363,22 @@ static void open_source(weir_worker *w)
     if (w->fatal || now_us(w) < w->retry_us) {
         return;
     }
+    w->waiting_bytes = weir_room_take_waiting(w->options.budget, w->options.waiting);
     weir_log_state *state = weir_table_state(w->options.table);
-    weir_source_options options = {.topic = w->spec->topic,
-                                   .is_pattern = w->spec->topic_is_pattern,
-                                   .group_id =
-                                       weir_arena_printf(w->arena, "weir.%.*s.%.*s",
-                                                         WEIR_STR_ARG(weir_log_table_id(state)),
-                                                         WEIR_STR_ARG(w->spec->id)),
-                                   .instance_id = w->options.node,
-                                   .consumer_properties = w->spec->consumer_properties,
-                                   .if_free = w->fenced,
-                                   .prefetch_bytes = waiting_bytes(w)};
+    weir_source_options options = {
+        .topic = w->spec->topic,
+        .is_pattern = w->spec->topic_is_pattern,
+        .group_id =
+            weir_arena_printf(w->arena, "weir.%.*s.%.*s", WEIR_STR_ARG(weir_log_table_id(state)),
+                              WEIR_STR_ARG(w->spec->id)),
+        .instance_id = w->options.node,
+        .consumer_properties = w->spec->consumer_properties,
+        .if_free = w->fenced,
+        .prefetch_bytes = weir_room_prefetch(w->options.budget, w->waiting_bytes)};
     w->source = w->options.open(w->options.open_self, &options, &err);
     weir_log_state_unref(state);
     if (!w->source) {
+        give_waiting(w);
         weir_worker_problem(w, &err, false);
         weir_worker_pause(w, REOPEN_MS);
     } else if (w->fenced) {
@@ -507,7 +510,7 @@ static void show(weir_worker *w);
 static void poll_source(weir_worker *w, int wait_ms)
 {
     weir_source_event event;
-    bool take = w->phase == WEIR_WORKER_RUNNING && !is_over_budget(w);
+    bool take = w->phase == WEIR_WORKER_RUNNING && !weir_room_is_over(w->options.budget);
     w->source->ops->poll(w->source, wait_ms, take, &event);
     weir_worker_phase before = w->phase;
     take_event(w, &event);
@@ -558,7 +561,8 @@ static void step_running(weir_worker *w)
     if (w->phase == WEIR_WORKER_RUNNING) {
         look_for_absent(w);
     }
-    if (w->phase == WEIR_WORKER_RUNNING && must_seal(w) && weir_worker_is_handed_off(w)) {
+    if (w->phase == WEIR_WORKER_RUNNING &&
+        (is_full(w) || (must_seal(w) && weir_worker_is_handed_off(w)))) {
         weir_worker_seal(w, true);
     }
 }
@@ -670,6 +674,7 @@ bool weir_worker_step(weir_worker *w, int wait_ms)
         return false;
     }
     settle_when_quiet(w);
+    weir_room_keep(w->options.budget);
     if (w->source && w->phase != WEIR_WORKER_REVOKING) {
         poll_source(w, weir_worker_is_starting(w) && wait_ms > START_WAIT_MS ? START_WAIT_MS
                                                                              : wait_ms);
@@ -752,7 +757,7 @@ static void show(weir_worker *w)
     w->shown = fresh;
     w->shown_count = w->source_count;
     w->shown_phase = w->phase;
-    w->backpressure = w->phase == WEIR_WORKER_RUNNING && is_over_budget(w);
+    w->backpressure = w->phase == WEIR_WORKER_RUNNING && weir_room_is_over(w->options.budget);
     pthread_mutex_unlock(&w->lock);
     free_shown(old, old_count);
 }

@@ -14,7 +14,8 @@ typedef struct weir_worker_options {
     weir_catalog *catalog;      /* borrowed, as all below */
     weir_table *table;
     const weir_clock *clock;
-    weir_budget *budget;        /* of live rows, shared by all; must outlive the catalog */
+    weir_budget *budget;        /* of ingestion, shared by all; must outlive the catalog */
+    weir_budget *waiting;       /* a child of it: records that wait at consumers; NULL: not counted */
     const char *work_path;
     weir_str node;              /* group.instance.id */
     uint64_t holder;            /* of the generations; unique in the process */

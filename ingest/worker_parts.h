@@ -61,6 +61,7 @@ struct weir_worker {
     weir_spec *spec;
     weir_arena *arena;
     weir_event_source *source;
+    size_t waiting_bytes; /* of the budget, for the source's waiting records */
     weir_worker_phase phase;
     int64_t retry_us;     /* not before: opening, deciding after a failure */
     int64_t deadline_us;  /* of REVOKING */

@@ -568,6 +568,37 @@ static void a_reset_backwards_counts_what_was_not_committed_once(void **state)
     assert_int_equal(count_rows(w), 150);
 }
 
+static void in_an_outage_generations_stay_small_and_rows_wait_at_the_budget(void **state)
+{
+    world *w = *state;
+    const size_t limit = 32u << 20;
+    const int total = 40000;
+    for (int i = 0; i < total; i++) { /* of 1 KiB each */
+        char text[1100];
+        snprintf(text, sizeof(text), "{\"ts\":%d,\"id\":\"%01000d\",\"v\":1}", 1000 + i, i);
+        topic_put(w->topic, 0, text);
+    }
+    w->budget.limit_bytes = limit;
+    start(w, earliest, true);
+    for (int i = 0; i < 10 && count_rows(w) == 0; i++) {
+        steps(w, 20);
+        held_jobs_run(&w->held); /* where it starts is committed; from here on nothing is */
+    }
+    steps(w, 400);
+    uint64_t stuck = count_rows(w);
+    steps(w, 20);
+    assert_int_equal(count_rows(w), stuck);
+    assert_in_range(stuck, 10000, total - 1);
+    assert_true(w->budget.used_bytes <= limit);
+    w->budget.peak_bytes = w->budget.used_bytes;
+    for (int i = 0; i < 400 && count_rows(w) < (uint64_t)total; i++) {
+        held_jobs_run(&w->held);
+        steps(w, 20);
+    }
+    assert_int_equal(count_rows(w), total);
+    assert_true(w->budget.peak_bytes <= limit); /* freezing included */
+}
+
 static void a_reset_forwards_keeps_what_was_seen_and_skips_the_rest(void **state)
 {
     world *w = *state;
@@ -834,6 +865,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(a_reset_backwards_counts_what_was_not_committed_once, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            in_an_outage_generations_stay_small_and_rows_wait_at_the_budget, begin, end),
         cmocka_unit_test_setup_teardown(a_reset_forwards_keeps_what_was_seen_and_skips_the_rest,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_reset_to_where_nothing_is_is_refused, begin, end),
