@@ -81,6 +81,43 @@ void weir_supervisor_put_spec(weir_str spec, bool suspended, weir_buf *out)
     json_decref(root);
 }
 
+/* But for what they say of being suspended. */
+static bool is_same(weir_str a, weir_str b)
+{
+    json_t *x = json_loadb(a.at, a.size, JSON_ALLOW_NUL, NULL),
+           *y = json_loadb(b.at, b.size, JSON_ALLOW_NUL, NULL);
+    json_object_del(x, "suspended");
+    json_object_del(y, "suspended");
+    bool same = x && y && json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
+bool weir_supervisor_has(weir_ingest *ingest, weir_str text, weir_buf *out)
+{
+    weir_error err;
+    weir_spec *spec = weir_spec_parse(text, true, false, &err);
+    weir_supervisor *s = spec ? weir_supervisor_find(ingest, spec->id, &err) : NULL;
+    weir_spec *now = s ? weir_supervisor_spec_ref(s) : NULL;
+    bool has = false;
+    if (now) {
+        pthread_mutex_lock(&s->lock);
+        has = !s->terminated && s->suspended == spec->suspended;
+        pthread_mutex_unlock(&s->lock);
+        has = has && is_same(now->text, spec->text);
+    }
+    if (has) {
+        weir_supervisor_put_id(spec->id, out);
+    }
+    weir_spec_unref(now);
+    if (s) {
+        weir_supervisor_unref(s);
+    }
+    weir_spec_unref(spec);
+    return has;
+}
+
 static void put_summary(weir_supervisor *s, bool with_spec, weir_json *out)
 {
     weir_arena *arena = weir_arena_new();

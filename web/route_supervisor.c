@@ -18,7 +18,9 @@ static bool flag(weir_call *call, const char *name)
 void weir_route_supervisor_post(weir_call *call)
 {
     weir_error err = {0};
-    reply(call, weir_supervisor_post(call->doors->ingest, call->body, &call->out, &err), &err);
+    bool done = weir_call_flag(call, "skipRestartIfUnmodified", false) &&
+                weir_supervisor_has(call->doors->ingest, call->body, &call->out);
+    reply(call, done || weir_supervisor_post(call->doors->ingest, call->body, &call->out, &err), &err);
 }
 
 void weir_route_supervisor_list(weir_call *call)

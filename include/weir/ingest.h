@@ -23,6 +23,8 @@ void weir_ingest_free(weir_ingest *ingest);
 
 /* The supervisor API; each writes a JSON body on success and on failure sets err (BAD_REQUEST names the field, NOT_FOUND). */
 bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out, weir_error *err);
+/* Whether that very spec is what its supervisor does already; writes what a post would. A spec that cannot be read is none. */
+bool weir_supervisor_has(weir_ingest *ingest, weir_str spec, weir_buf *out);
 bool weir_supervisor_list(weir_ingest *ingest, bool full, bool state, weir_buf *out, weir_error *err);
 bool weir_supervisor_spec(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
 bool weir_supervisor_status(weir_ingest *ingest, weir_str id, weir_buf *out, weir_error *err);
