@@ -422,7 +422,7 @@ bool weir_task_shutdown(weir_tasks *tasks, weir_str id, weir_buf *out, weir_erro
         cancel_task(task, "Shutdown request from user");
     }
     pthread_mutex_unlock(&tasks->lock);
-    weir_json_begin_object(&json); /* Druid says the same of one that it does not know */
+    weir_json_begin_object(&json);
     weir_json_member_str(&json, "task", id);
     weir_json_end_object(&json);
     return true;

@@ -44,14 +44,30 @@ void weir_route_task_post(weir_call *call)
     reply_of_post(call, ok, &err);
 }
 
+/* What Druid's overlord says before it looks further. */
+static bool is_known(weir_call *call)
+{
+    weir_buf ignored = {0};
+    bool known = weir_task_status(tasks_of(call), call->arg, &ignored);
+    weir_buf_done(&ignored);
+    if (!known) {
+        reply_text(call, 404, weir_arena_printf(call->arena, "Cannot find any task with id: [%.*s]", WEIR_STR_ARG(call->arg)).at);
+    }
+    return known;
+}
+
 void weir_route_task_payload(weir_call *call)
 {
-    found_or_404(call, weir_task_payload(tasks_of(call), call->arg, &call->out));
+    if (is_known(call)) {
+        found_or_404(call, weir_task_payload(tasks_of(call), call->arg, &call->out));
+    }
 }
 
 void weir_route_task_status(weir_call *call)
 {
-    found_or_404(call, weir_task_status(tasks_of(call), call->arg, &call->out));
+    if (is_known(call)) {
+        found_or_404(call, weir_task_status(tasks_of(call), call->arg, &call->out));
+    }
 }
 
 void weir_route_task_segments(weir_call *call)
@@ -85,6 +101,9 @@ void weir_route_task_log(weir_call *call)
 void weir_route_task_shutdown(weir_call *call)
 {
     weir_error err = {0};
+    if (!is_known(call)) {
+        return;
+    }
     bool ok = weir_task_shutdown(tasks_of(call), call->arg, &call->out, &err);
     reply_of_post(call, ok, &err);
 }
