@@ -580,7 +580,7 @@ static uint32_t kafka_members(weir_event_source *source)
 /* Open and close. */
 
 #define CLOSE_WAIT_S 2
-#define JOIN_TURNS 60    /* of 50 ms */
+#define JOIN_TURNS 80    /* of 50 ms: the others hand off for up to 3 s first */
 #define GOODBYE_TURNS 40 /* the same */
 
 static bool is_member(kafka_source *k)
@@ -608,7 +608,11 @@ static void leave_group(kafka_source *k)
     rd_kafka_unsubscribe(k->consumer);
     for (int i = 0; i < 20; i++) { /* the revoke that follows; 1 s at most */
         weir_source_event event = {0};
-        if (take_control(k, 50, &event) && event.kind != WEIR_SOURCE_ASSIGNED) {
+        weir_error ignored;
+        bool told = take_control(k, 50, &event);
+        if (told && event.kind == WEIR_SOURCE_ASSIGNED) { /* it has joined at last */
+            answer_with_none(k, &ignored);
+        } else if (told) {
             rd_kafka_assign(k->consumer, NULL);
             break;
         }
