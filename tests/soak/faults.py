@@ -22,7 +22,6 @@ class Fire:
         self.all, self.threads, self.lock = [], [], threading.Lock()
         self.locks = {n: threading.Lock() for n in ("a", "b", "broker", "s3", "disk")}
         self.settled = time.time() # when the effect of the last fault that ended is over by what is promised
-        self.ghost = 0.0 # until then the group may hold a member that was killed and does not come back: a session's length, 6 s
     def hold(self, name):
         """A lock for `with`, or Busy."""
         if not self.locks[name].acquire(blocking=False): raise Busy(name)
@@ -122,23 +121,21 @@ def second_weir(fire, r, record):
         gentle = r.random() < .5
         if b.process.poll() is None:
             if gentle: b.term()
-            else: b.kill(); fire.ghost = time.time() + 6.5
+            else: b.kill()
         record.detail, record.settles = ("stopped", 1.0) if gentle else ("killed", 6.5)
         return True
 
 @fault("kill broker", 2)
 def kill_broker(fire, r, record):
-    """Over when the broker leads the topic's partitions and answers for weir's group: its process is up a second or three before. A member of the
-    group that was killed has its session from the start again then."""
+    """Over when the broker leads the topic's partitions and answers for weir's group: its process is up a second or three before. Where it has a
+    member on its disk that is not alive any more (killed, or gone while the broker was away), that one has its session, 6 s, from the start again."""
     with fire.hold("broker"):
         fire.world.kafka.kill()
-        ghost = time.time() < fire.ghost
         pause(fire, r.random() * 2)
         fire.world.kafka.start()
         up = time.time()
-        fire.world.broker_serves()
-        record.detail = "served %.1f s after it was up" % (time.time() - up)
-        if ghost: fire.ghost, record.settles, record.detail = time.time() + 6.5, 6.5, record.detail + ", with a dead member"
+        dead = fire.world.broker_serves()
+        record.detail, record.settles = "served %.1f s after it was up%s" % (time.time() - up, ", with a dead member" if dead else ""), 6.5 if dead else 0.0
         return True
 
 @fault("pause broker", 3)

@@ -162,10 +162,13 @@ class World:
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
         for f in admin.create_topics([NewTopic(self.topic, num_partitions=self.options.partitions, replication_factor=1)]).values(): f.result()
     def broker_serves(self, seconds=60):
-        """Waits until the broker answers for each partition of the topic and for weir's group: what any client needs."""
+        """Waits until the broker answers for each partition of the topic and for weir's group: what any client needs. True: the group, as the broker
+        has it from its disk, holds a member that is not alive, and waits for it to the end of a session."""
         from confluent_kafka import Consumer, KafkaException, TopicPartition
+        from confluent_kafka.admin import AdminClient
         table_id = json.loads(open(self.s3.path("t/soak/log/%020d.json" % 1)).readline())["table_id"]
-        c = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "weir.%s.soak" % table_id, "reconnect.backoff.max.ms": 100, "log_level": 0})
+        group, address, dead = "weir.%s.soak" % table_id, {"bootstrap.servers": self.kafka.address, "log_level": 0}, False
+        c = Consumer({**address, "group.id": group, "reconnect.backoff.max.ms": 100})
         partitions, end = [TopicPartition(self.topic, p) for p in range(self.options.partitions)], time.time() + seconds
         while time.time() < end and not self.failure:
             try:
@@ -174,6 +177,9 @@ class World:
                 break
             except KafkaException: time.sleep(.02)
         c.close()
+        try: dead = any(not n.process or n.process.poll() is not None for g in AdminClient(address).list_groups(group, timeout=2) for m in g.members for n in (self.a, self.b) if m.id.startswith(n.host + "-"))
+        except KafkaException: pass
+        return dead
     def spec(self):
         o = self.options
         return {"type": "kafka", "spec": {
