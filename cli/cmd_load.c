@@ -175,6 +175,7 @@ int weir_cmd_load(int argc, char **argv)
         }
     }
     if (!placed || !spec) {
+        fprintf(stderr, "weir load: %s must be given\n", placed ? "--spec" : "--data");
         return print_help(stderr);
     }
     options.file_count = (uint32_t)(argc - i);

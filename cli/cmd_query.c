@@ -134,6 +134,9 @@ int weir_cmd_query(int argc, char **argv)
             o.url = argv[++i];
         } else if (strcmp(argv[i], "--format") == 0 && i + 1 < argc && is_format(argv[i + 1])) {
             o.format = argv[++i];
+        } else if (strcmp(argv[i], "--format") == 0 && i + 1 < argc) {
+            fprintf(stderr, "weir query: '%s' is no format: table, json, csv and tsv are\n", argv[i + 1]);
+            return 2;
         } else if ((argv[i][0] == '-' && argv[i][1]) || o.query) {
             fprintf(stderr, "weir query: '%s' is not understood\n%s", argv[i], help);
             return 2;

@@ -199,6 +199,15 @@ void weir_route_tasks_locked(weir_call *call)
     reply_of_body(call, ok, &err);
 }
 
+void weir_route_worker_enabled(weir_call *call)
+{
+    weir_json json = {.out = &call->out};
+    weir_json_begin_object(&json);
+    weir_json_key(&json, call->doors->node);
+    weir_json_raw(&json, WEIR_STR("true"));
+    weir_json_end_object(&json);
+}
+
 void weir_route_workers(weir_call *call)
 {
     weir_tasks_workers(tasks_of(call), &call->out);

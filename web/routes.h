@@ -57,6 +57,7 @@ void weir_route_tasks_complete(weir_call *call);
 void weir_route_task_statuses(weir_call *call);
 void weir_route_tasks_locked(weir_call *call);
 void weir_route_workers(weir_call *call);
+void weir_route_worker_enabled(weir_call *call);
 void weir_route_worker_capacity(weir_call *call);
 
 void weir_route_lookup_tiers(weir_call *call);
