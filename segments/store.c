@@ -25,11 +25,9 @@ static const char *put_word(weir_put put)
 }
 
 /* A little longer each time. */
-static void wait_before_try(int try)
+static void wait_before_next(int tries)
 {
-    int64_t ms = try < 4 ? (int64_t)WAIT_MS <<
-    try : WAIT_MAX_MS
-        ;
+    int64_t ms = tries < 4 ? (int64_t)WAIT_MS << tries : WAIT_MAX_MS;
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
@@ -40,7 +38,7 @@ static weir_put put_until_definite(weir_store *store, weir_str name, const char 
                                    weir_error *why)
 {
     weir_put put = WEIR_PUT_UNKNOWN;
-    for (; *tries < TRIES; wait_before_try((*tries)++)) {
+    for (; *tries < TRIES; wait_before_next((*tries)++)) {
         put = store->ops->put_if_absent(store, name, weir_str_of(text), why);
         if (put == WEIR_PUT_DONE || put == WEIR_PUT_EXISTS || why->code == WEIR_ERR_REFUSED) {
             break;
@@ -74,7 +72,7 @@ bool weir_store_probe(weir_store *store, const weir_clock *clock, weir_error *er
     int tries = 0;
     while (!probe_once(store, clock, &first, &second, &tries, &why) && tries < TRIES &&
            why.code != WEIR_ERR_REFUSED) {
-        wait_before_try(tries++);
+        wait_before_next(tries++);
     }
     if (second == WEIR_PUT_EXISTS) {
         return true;
