@@ -335,14 +335,20 @@ static void another_process_reads_the_same_rules(void **state)
     assert_non_null(memmem(out.at, out.size, "loadForever", 11));
     for (int i = 0; i < 6; i++) { /* changed in turns: each builds on what the other stored */
         weir_rules_author author = {.author = WEIR_STR("a")};
-        assert_true(weir_rules_set(
-            i % 2 ? &mine : &theirs, WEIR_STR(WEIR_RULES_DEFAULT),
-            i % 2 ? WEIR_STR("[]") : WEIR_STR("[{\"type\":\"dropForever\"}]"), &author, &err));
+        assert_true(weir_rules_set(i % 2 ? &mine : &theirs, WEIR_STR(WEIR_RULES_DEFAULT),
+                                   i % 2 ? WEIR_STR("[{\"type\":\"loadForever\"}]")
+                                         : WEIR_STR("[{\"type\":\"dropForever\"}]"),
+                                   &author, &err));
     }
+    weir_rules_author nobody = {0};
+    assert_false(
+        weir_rules_set(&mine, WEIR_STR(WEIR_RULES_DEFAULT), WEIR_STR("[]"), &nobody, &err));
+    assert_int_equal(err.code, WEIR_ERR_BAD_REQUEST);
     out.size = 0;
     w->now_us += 6000000;
     assert_true(weir_rules_of(&theirs, WEIR_STR(WEIR_RULES_DEFAULT), false, &out, &err));
-    assert_int_equal(out.size, 2);
+    assert_non_null(memmem(out.at, out.size, "loadForever", 11));
+    assert_null(memmem(out.at, out.size, "dropForever", 11));
     out.size = 0;
     assert_true(weir_rules_history(&theirs, WEIR_STR(WEIR_RULES_DEFAULT), NULL, 100, &out, &err));
     size_t count = 0;
