@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "ingest/duty.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 
 #define LOOK_US 1000000     /* for new tables */
 #define IDLE_MS 1000        /* at most */
@@ -298,8 +299,7 @@ weir_coordinator *weir_coordinator_new_with(const weir_coordinator_options *opti
     c->options = *options;
     c->options.work_path = options->work_path ? weir_strdup(options->work_path) : NULL;
     c->options.memory_bytes =
-        options->memory_bytes ? options->memory_bytes
-                              : (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / 8;
+        options->memory_bytes ? options->memory_bytes : weir_machine_bytes() / 8;
     while (duties[c->lane_count]) {
         c->lane_count++;
     }

@@ -14,6 +14,7 @@
 #include "ingest/upload.h"
 #include "weir/ingest.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -389,15 +390,14 @@ static bool run_load(load *l, weir_load_result *out, weir_error *err)
 
 bool weir_load_run(const weir_load_options *options, weir_load_result *out, weir_error *err)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     load l = {.options = options, .budget = {.name = "load"}};
     *out = (weir_load_result){0};
     l.spec = weir_spec_parse(options->spec_json, false, true, err);
     if (!l.spec) {
         return false;
     }
-    l.memory_bytes = options->memory_bytes ? options->memory_bytes
-                                           : (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) / 2;
+    l.memory_bytes = options->memory_bytes ? options->memory_bytes : weir_machine_bytes() / 2;
     cores = options->thread_count > 0 ? (long)options->thread_count : cores;
     l.worker_count = cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
     pthread_mutex_init(&l.turn, NULL);

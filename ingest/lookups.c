@@ -3,9 +3,9 @@
 #include "ingest/lookups.h"
 #include "compute/lookup.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 #include <jansson.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define CONFLICTS 5 /* with other processes, in a row */
 
@@ -205,7 +205,7 @@ static bool refresh(weir_lookups *lookups, weir_error *err)
 
 weir_lookups *weir_lookups_open(const weir_lookups_options *options, weir_error *err)
 {
-    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t machine = weir_machine_bytes();
     weir_lookups *lookups = weir_calloc(1, sizeof(*lookups));
     lookups->options = *options;
     lookups->node = weir_str_dup(options->node);

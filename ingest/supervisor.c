@@ -5,10 +5,10 @@
 #include "ingest/supervisor.h"
 #include "ingest/transform.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #define STOP_WAIT_MS 60000
 #define TERM_WAIT_MS 5000 /* of SIGTERM's 10 s: the groups are left in the rest */
@@ -46,7 +46,7 @@ static weir_event_source *open_kafka(void *self, const weir_source_options *opti
 weir_ingest *weir_ingest_new(const weir_ingest_options *options, weir_error *err)
 {
     (void)err;
-    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t machine = weir_machine_bytes();
     weir_ingest *ingest = weir_calloc(1, sizeof(*ingest));
     ingest->options = *options;
     ingest->node = weir_str_dup(options->node);

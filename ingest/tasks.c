@@ -3,12 +3,12 @@
 #include "ingest/tasks.h"
 #include "ingest/claims.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 #include "weir/members.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LANES 2u
 #define ACTIVE_MAX 100u                       /* waiting and running */
@@ -460,8 +460,7 @@ weir_tasks *weir_tasks_new(const weir_tasks_options *options)
         tasks->options.input_path = NULL;
     }
     if (!options->memory_bytes) {
-        tasks->options.memory_bytes =
-            (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / 8;
+        tasks->options.memory_bytes = weir_machine_bytes() / 8;
     }
     tasks->node = weir_str_dup(options->node);
     tasks->process = weir_random(options->clock);

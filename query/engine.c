@@ -5,6 +5,7 @@
 #include "query/by_segment.h"
 #include "query/lanes.h"
 #include "weir/log.h"
+#include "weir/machine.h"
 #include "weir/pool.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -609,7 +610,7 @@ static void *tick(void *self)
 
 static void fill_defaults(weir_engine_options *options)
 {
-    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t machine = weir_machine_bytes();
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     options->worker_count = options->worker_count ? options->worker_count : (uint32_t)(cores > 0 ? cores : 1);
     options->memory_bytes = options->memory_bytes ? options->memory_bytes : machine / 4;

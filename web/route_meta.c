@@ -1,7 +1,7 @@
 /* web/route_meta.c - status, health, data sources, metrics. Druid's clients read /status for `version` and decode memory.* as integers. */
 #include "web/routes.h"
+#include "weir/machine.h"
 #include "weir/store_s3.h"
-#include <unistd.h>
 
 #define DRUID_VERSION "33.0.0" /* the release whose API is spoken: Turnilo and Grafana's plugin read it */
 
@@ -87,7 +87,7 @@ static void put_store(weir_store *store, weir_json *json)
 void weir_route_status(weir_call *call)
 {
     weir_json json = {.out = &call->out};
-    int64_t machine = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), used = weir_resident_bytes();
+    int64_t machine = (int64_t)weir_machine_bytes(), used = weir_resident_bytes();
     weir_json_begin_object(&json);
     weir_json_member_text(&json, "version", DRUID_VERSION);
     weir_json_member_text(&json, "weir", WEIR_VERSION);
