@@ -42,6 +42,7 @@ static const setting settings[] = {
     {"coordinator_memory_bytes", AT(coordinator_memory_bytes), SIZE, "0", "memory of a duty's work (compaction); 0: an eighth of the machine's"},
     {"store_wait_ms", AT(store_wait_ms), NUMBER, "30000", "how long a start waits for a store that does not answer"},
     {"gc_grace_ms", AT(gc_grace_ms), NUMBER, "3600000", "how long a segment that was dropped or replaced stays in the store, for queries that still read it"},
+    {"task_memory_bytes", AT(task_memory_bytes), SIZE, "0", "memory of all tasks together; 0: an eighth of the machine's"},
     {"task_input_path", AT(task_input_path), TEXT, "", "folder in which tasks may read files (inputSource local); empty: none"},
     {"log_level", AT(log_level), TEXT, "info", "debug, info, warn or error"},
     {"log_format", AT(log_format), TEXT, "text", "text, or json: an object a line"},

@@ -145,7 +145,7 @@ static bool start_service(service *s, weir_error *err)
     s->settings = weir_settings_new(s->data.store, &weir_clock_system, weir_str_of(node));
     s->tasks = weir_tasks_new(&(weir_tasks_options){
         .catalog = s->catalog, .ingest = s->ingest, .clock = &weir_clock_system, .node = weir_str_of(node), .work_path = s->data.work_path,
-        .input_path = s->config.task_input_path});
+        .input_path = s->config.task_input_path, .memory_bytes = (size_t)s->config.task_memory_bytes});
     s->coordinator = weir_coordinator_new(&(weir_coordinator_options){
         .catalog = s->catalog, .ingest = s->ingest, .settings = s->settings, .clock = &weir_clock_system, .work_path = s->data.work_path, .threads = true,
         .period_ms = s->config.coordinator_period_ms, .pace = (uint32_t)s->config.coordinator_pace,

@@ -8,7 +8,7 @@
 typedef struct weir_config {
     const char *listen, *data, *store, *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key, *node, *log_level, *log_format, *query_lanes, *auto_compaction, *task_input_path;
     int64_t workers, query_memory_bytes, ingest_memory_bytes, lookup_memory_bytes, query_timeout_ms, max_queries, ingest_threads, segment_cache_bytes, result_cache_bytes;
-    int64_t store_cache_bytes, coordinator_period_ms, coordinator_pace, coordinator_memory_bytes, gc_grace_ms, store_wait_ms;
+    int64_t store_cache_bytes, coordinator_period_ms, coordinator_pace, coordinator_memory_bytes, task_memory_bytes, gc_grace_ms, store_wait_ms;
     bool s3_path_style;
     bool demo;
     int64_t demo_events_per_second;
