@@ -120,6 +120,13 @@ static bool start_storage(service *s, weir_error *err)
     return s->catalog != NULL;
 }
 
+/* Only a process that has its address takes part; and what the log says of supervisors is known before the first answer. */
+static void resume_supervisors(void *self)
+{
+    service *s = self;
+    weir_ingest_resume_all(s->ingest);
+}
+
 static bool start_service(service *s, weir_error *err)
 {
     const char *node = s->config.node[0] ? s->config.node : s->config.listen;
@@ -152,10 +159,7 @@ static bool start_service(service *s, weir_error *err)
         .memory_bytes = (size_t)s->config.coordinator_memory_bytes, .compact_configured = strcmp(s->config.auto_compaction, "off") == 0, .gc_grace_ms = s->config.gc_grace_ms});
     s->server = weir_server_start(&(weir_server_options){
         .listen = weir_str_of(s->config.listen), .node = weir_str_of(node), .engine = s->engine, .ingest = s->ingest, .tasks = s->tasks, .lookups = s->lookups, .coordinator = s->coordinator, .settings = s->settings,
-        .catalog = s->catalog, .clock = &weir_clock_system}, err);
-    if (s->server) {
-        weir_ingest_resume_all(s->ingest);
-    }
+        .catalog = s->catalog, .clock = &weir_clock_system, .listening = resume_supervisors, .self = s}, err);
     return s->server != NULL;
 }
 

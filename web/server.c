@@ -323,6 +323,9 @@ weir_server *weir_server_start(const weir_server_options *options, weir_error *e
     handler *h = (handler *)h2o_create_handler(path, sizeof(*h));
     h->super.on_req = on_request;
     h->server = server;
+    if (options->listening) {
+        options->listening(options->self);
+    }
     start_loop(server, &server->loops[0], fd);
     return server;
 }

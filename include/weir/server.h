@@ -21,6 +21,7 @@ typedef struct weir_server_options {
     const weir_clock *clock;
     size_t max_body_bytes;  /* 0: 16 MiB */
     void (*metrics)(void *self, weir_buf *out); /* more Prometheus lines (the demo's), or NULL */
+    void (*listening)(void *self); /* the address is ours, nothing is answered yet; or NULL */
     void *self;
 } weir_server_options;
 /* Listens and serves on threads of its own. */
