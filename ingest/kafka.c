@@ -562,6 +562,9 @@ static void kafka_store_offsets(weir_event_source *source, const int32_t *partit
                                 const int64_t *offsets, uint32_t count)
 {
     kafka_source *k = (kafka_source *)source;
+    if (!k->joined) { /* under an older member's id: it would fence us off ourselves */
+        return;
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++) {
         rd_kafka_topic_partition_list_add(list, topic_of(k, partitions[i]),
