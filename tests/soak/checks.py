@@ -30,6 +30,10 @@ class Told:
         n = bisect.bisect_right(self.times, when)
         return self.history[n - 1] if n else [0] * self.writers
     def share(self, ids, partition): return (ids - partition + self.partitions - 1) // self.partitions if ids > partition else 0
+    def lacking(self, counts, committed):
+        """In words, what `covered` misses: rows of each writer by partition."""
+        return "; ".join("%d of %d rows of writer %d in partition %d" % (self.share(n, p) - counts.get((w, p), 0), self.share(n, p), w, p)
+                         for w, n in enumerate(committed) for p in range(self.partitions) if counts.get((w, p), 0) < self.share(n, p)) or "nothing"
     def covered(self, counts, committed): return all(counts.get((w, p), 0) >= self.share(n, p) for w, n in enumerate(committed) for p in range(self.partitions))
 
 WHOLE = {"queryType": "groupBy", "dataSource": "soak", "granularity": "all", "intervals": "2020/3000", "dimensions": [{"type": "default", "dimension": "writer", "outputType": "LONG"}, {"type": "default", "dimension": "part", "outputType": "LONG"}],

@@ -127,7 +127,7 @@ def second_weir(fire, r, record):
 
 @fault("kill broker", 2)
 def kill_broker(fire, r, record):
-    """Over when the broker leads the topic's partitions and answers for weir's group: its process is up a second or three before. Where it has a
+    """Over when the broker leads the topic's partitions and answers for weir's group: its process is up some seconds before. Where it has a
     member on its disk that is not alive any more (killed, or gone while the broker was away), that one has its session, 6 s, from the start again."""
     with fire.hold("broker"):
         fire.world.kafka.kill()

@@ -162,21 +162,24 @@ class World:
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
         for f in admin.create_topics([NewTopic(self.topic, num_partitions=self.options.partitions, replication_factor=1)]).values(): f.result()
     def broker_serves(self, seconds=60):
-        """Waits until the broker answers for each partition of the topic and for weir's group: what any client needs. True: the group, as the broker
-        has it from its disk, holds a member that is not alive, and waits for it to the end of a session."""
+        """Waits until the broker answers for each partition of the topic and for weir's group, and what it has is readable: no reader of committed
+        records sees past a transaction that was open when it died, and that its writer ends when it has found the broker again.
+        True: the group, as the broker has it from its disk, holds a member that is not alive, and waits for it to the end of a session."""
         from confluent_kafka import Consumer, KafkaException, TopicPartition
         from confluent_kafka.admin import AdminClient
         table_id = json.loads(open(self.s3.path("t/soak/log/%020d.json" % 1)).readline())["table_id"]
         group, address, dead = "weir.%s.soak" % table_id, {"bootstrap.servers": self.kafka.address, "log_level": 0}, False
-        c = Consumer({**address, "group.id": group, "reconnect.backoff.max.ms": 100})
+        all_records, c = (Consumer({**address, "group.id": group, "reconnect.backoff.max.ms": 100, "isolation.level": "read_" + level}) for level in ("uncommitted", "committed"))
+        ends = None
         partitions, end = [TopicPartition(self.topic, p) for p in range(self.options.partitions)], time.time() + seconds
         while time.time() < end and not self.failure:
             try:
-                for p in partitions: c.get_watermark_offsets(p, timeout=1)
+                ends = ends or [all_records.get_watermark_offsets(p, timeout=1)[1] for p in partitions]
                 c.committed(partitions, timeout=1)
-                break
-            except KafkaException: time.sleep(.02)
-        c.close()
+                if all(c.get_watermark_offsets(p, timeout=1)[1] >= end for p, end in zip(partitions, ends)): break
+            except KafkaException: pass
+            time.sleep(.02)
+        c.close(); all_records.close()
         try: dead = any(not n.process or n.process.poll() is not None for g in AdminClient(address).list_groups(group, timeout=2) for m in g.members for n in (self.a, self.b) if m.id.startswith(n.host + "-"))
         except KafkaException: pass
         return dead
