@@ -164,7 +164,7 @@ static bool start_service(service *s, weir_error *err)
 }
 
 #define CANCEL_MS 7000 /* after SIGTERM: whoever still waits for the store gives up */
-#define GONE_MS 9500   /* the process is gone, whatever still runs: what is committed is safe, the rest is read again */
+#define GONE_MS 9000   /* the process is gone, whatever still runs: what is committed is safe, the rest is read again */
 
 /* Sees to it that the process ends in time. */
 typedef struct end_guard {
