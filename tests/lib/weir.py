@@ -17,6 +17,13 @@ def free_port(with_next=False):
                 return port
             except OSError: pass
 
+launched = []
+def kill_left():
+    """Kills what a test that failed has left."""
+    for process in launched:
+        if process.poll() is None: process.kill(); process.wait()
+    launched.clear()
+
 class Weir:
     """`weir serve` on a free port. `with Weir(data) as w: w.query({...})`."""
     def __init__(self, data, *flags, wait=True, env=None):
@@ -28,6 +35,7 @@ class Weir:
     def launch(self):
         self.port = free_port()
         self.process = subprocess.Popen([WEIR, "serve", "--data", self.data, "--listen", "127.0.0.1:%d" % self.port, *self.flags], stderr=self.log, stdout=self.log, env=self.env)
+        launched.append(self.process)
     url = property(lambda self: "http://127.0.0.1:%d" % self.port)
     def wait_ready(self, seconds=120):
         end = time.time() + seconds
