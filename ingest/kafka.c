@@ -5,13 +5,13 @@
  * docs/PROTOCOL.md, section 6. The batch call waits until it is full or the time is over; so one
  * message is waited for, then what is there is taken. */
 #include "ingest/kafka.h"
+#include "ingest/kafka_reader.h"
 #include "ingest/kafka_topics.h"
 #include "ingest/kafka_wake.h"
 #include "ingest/source.h"
 #include "weir/log.h"
 #include <jansson.h>
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,7 +19,6 @@
 
 #define BATCH 4096
 #define QUERY_MS 5000
-#define READ_MS 5000
 #define DISCOVER_WAIT_MS 1000
 #define SPEC_PROPERTIES WEIR_KAFKA_SPEC_PROPERTIES
 typedef struct pending { /* what came between records: told one by one */
@@ -36,10 +35,7 @@ typedef struct kafka_source {
     json_t *properties;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *control, *data;
-    rd_kafka_t
-        *reader; /* a second handle outside of the group, for single records; made when needed */
-    rd_kafka_topic_t *reader_topic;      /* the one that was read last */
-    rd_kafka_message_t *one;             /* lent by read_one */
+    weir_kafka_reader reader;
     rd_kafka_message_t *messages[BATCH]; /* lent until the next poll */
     size_t message_count;
     weir_record records[BATCH];
@@ -102,12 +98,6 @@ static void add_error(kafka_source *k, rd_kafka_resp_err_t code, const char *tex
               fatal && why[0] ? why : text);
 }
 
-static bool is_out_of_range(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-           code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
-}
-
 /* The topics of a batch are few and held by its messages: the last one is remembered. */
 typedef struct last_topic {
     const rd_kafka_topic_t *handle;
@@ -132,7 +122,7 @@ static void add_message_error(kafka_source *k, const rd_kafka_message_t *message
     if (placed && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         new_pending(k, WEIR_SOURCE_EOF, number_of(k, message, &last))->event.offset =
             message->offset;
-    } else if (placed && is_out_of_range(message->err)) {
+    } else if (placed && weir_kafka_is_out_of_range(message->err)) {
         pending *p = new_pending(k, WEIR_SOURCE_OUT_OF_RANGE, number_of(k, message, &last));
         p->event.offset = message->offset;
         weir_fail(&p->event.err, WEIR_ERR_KAFKA, "topic '%s', partition %d: %s",
@@ -489,73 +479,16 @@ static bool kafka_watermarks_known(weir_event_source *source, int32_t number, in
            *low >= 0 && *high >= 0;
 }
 
-/* The reader, its topic that of partition `number`. */
-static bool open_reader(kafka_source *k, int32_t number, weir_error *err)
-{
-    char why[300];
-    const char *topic = topic_of(k, number);
-    if (!k->reader) {
-        rd_kafka_conf_t *conf = weir_kafka_conf(SPEC_PROPERTIES, k->properties, err);
-        if (!conf) {
-            return false;
-        }
-        /* one record is wanted, not megabytes of those after it */
-        weir_kafka_set(conf, "queued.min.messages", "1");
-        weir_kafka_set(conf, "fetch.message.max.bytes", "65536");
-        k->reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-        if (!k->reader) {
-            rd_kafka_conf_destroy(conf);
-            return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': %s", topic, why);
-        }
-    }
-    if (k->reader_topic && strcmp(rd_kafka_topic_name(k->reader_topic), topic) != 0) {
-        rd_kafka_topic_destroy(k->reader_topic);
-        k->reader_topic = NULL;
-    }
-    k->reader_topic =
-        k->reader_topic ? k->reader_topic : rd_kafka_topic_new(k->reader, topic, NULL);
-    return true;
-}
-
-static void drop_one(kafka_source *k)
-{
-    if (k->one) {
-        rd_kafka_message_destroy(k->one);
-        k->one = NULL;
-    }
-}
-
 static bool kafka_read_one(weir_event_source *source, int32_t number, int64_t offset,
                            weir_record *out, weir_error *err)
 {
     kafka_source *k = (kafka_source *)source;
-    const char *topic = topic_of(k, number);
-    int32_t partition = partition_of(k, number);
-    drop_one(k);
-    *err = (weir_error){0};
-    if (!open_reader(k, number, err)) {
-        return false;
+    const rd_kafka_message_t *one = weir_kafka_read_one(
+        &k->reader, k->properties, topic_of(k, number), partition_of(k, number), offset, err);
+    if (one) {
+        fill_record(one, number, out);
     }
-    if (rd_kafka_consume_start(k->reader_topic, partition, offset) != 0) {
-        return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: reading offset %lld: %s",
-                         topic, (int)partition, (long long)offset,
-                         rd_kafka_err2str(rd_kafka_last_error()));
-    }
-    k->one = rd_kafka_consume(k->reader_topic, partition, READ_MS);
-    rd_kafka_consume_stop(k->reader_topic, partition);
-    if (!k->one) {
-        return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: no answer for offset %lld",
-                         topic, (int)partition, (long long)offset);
-    }
-    if (k->one->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || is_out_of_range(k->one->err)) {
-        return false; /* nothing there */
-    }
-    if (k->one->err) {
-        return weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: reading offset %lld: %s",
-                         topic, (int)partition, (long long)offset, rd_kafka_message_errstr(k->one));
-    }
-    fill_record(k->one, number, out);
-    return true;
+    return one != NULL;
 }
 
 static void kafka_store_offsets(weir_event_source *source, const int32_t *partitions,
@@ -582,7 +515,6 @@ static uint32_t kafka_members(weir_event_source *source)
 
 /* Open and close. */
 
-#define CLOSE_WAIT_S 2
 #define JOIN_TURNS 80    /* of 50 ms: the others hand off for up to 3 s first */
 #define GOODBYE_TURNS 40 /* the same */
 
@@ -630,75 +562,6 @@ static void leave_group(kafka_source *k)
     take_control(k, 100, &ignored); /* on its way */
 }
 
-typedef struct ending {
-    rd_kafka_t *consumer, *reader;
-    rd_kafka_queue_t *control, *data;
-    rd_kafka_topic_t *reader_topic;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool ended, left_alone; /* who comes last frees it */
-} ending;
-
-static void *run_ending(void *self)
-{
-    ending *e = self;
-    rd_kafka_consumer_close(e->consumer);
-    rd_kafka_queue_destroy(e->data);
-    rd_kafka_queue_destroy(e->control);
-    rd_kafka_destroy(e->consumer);
-    if (e->reader_topic) {
-        rd_kafka_topic_destroy(e->reader_topic);
-    }
-    if (e->reader) {
-        rd_kafka_destroy(e->reader);
-    }
-    pthread_mutex_lock(&e->lock);
-    e->ended = true;
-    bool last = e->left_alone;
-    pthread_cond_signal(&e->changed);
-    pthread_mutex_unlock(&e->lock);
-    if (last) {
-        free(e);
-    }
-    return NULL;
-}
-
-/* A consumer whose topic was deleted is never done in librdkafka 2.0.2 (its issue 4362): it is
- * waited for a moment and then left to itself. */
-static void end_consumer(const kafka_source *k)
-{
-    pthread_t thread;
-    struct timespec until;
-    ending *e = weir_calloc(1, sizeof(*e));
-    e->consumer = k->consumer;
-    e->control = k->control;
-    e->data = k->data;
-    e->reader = k->reader;
-    e->reader_topic = k->reader_topic;
-    pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->changed, NULL);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CLOSE_WAIT_S;
-    if (pthread_create(&thread, NULL, run_ending, e) != 0) {
-        weir_die("out of threads");
-    }
-    pthread_detach(thread);
-    pthread_mutex_lock(&e->lock);
-    int code = 0;
-    while (!e->ended && code == 0) {
-        code = pthread_cond_timedwait(&e->changed, &e->lock, &until);
-    }
-    bool ended = e->ended;
-    e->left_alone = !ended;
-    pthread_mutex_unlock(&e->lock);
-    if (ended) {
-        free(e);
-    } else {
-        weir_log(WEIR_WARN, "kafka", "topic '%s': the consumer does not end; it is left to itself",
-                 text_of(k));
-    }
-}
-
 static void kafka_close(weir_event_source *source, bool leave)
 {
     kafka_source *k = (kafka_source *)source;
@@ -708,12 +571,14 @@ static void kafka_close(weir_event_source *source, bool leave)
             end_joining(k);
         }
         kafka_give(source, &ignored);
-        drop_one(k);
         if (leave) {
             leave_group(k);
         }
         drain(k);
-        end_consumer(k);
+        if (!weir_kafka_end(k->consumer, k->control, k->data, &k->reader)) {
+            weir_log(WEIR_WARN, "kafka",
+                     "topic '%s': the consumer does not end; it is left to itself", text_of(k));
+        }
     }
     json_decref(k->properties);
     free(k->assigned);
