@@ -108,9 +108,6 @@ struct weir_worker {
 
 /* worker.c */
 void weir_worker_problem(weir_worker *w, const weir_error *err, bool fatal); /* logs it; shown in the status until the worker runs again */
-/* Ends the generation, if its sources moved; go_on: the next begins with the same sources, else they are in none. */
-void weir_worker_seal(weir_worker *w, bool go_on);
-void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s); /* from its position; begins one if there is none */
 void weir_worker_pause(weir_worker *w, int64_t ms); /* before the next try */
 static inline bool weir_worker_is_starting(const weir_worker *w)
 {
@@ -122,6 +119,14 @@ static inline bool weir_worker_is_handed_off(const weir_worker *w)
 }
 weir_worker_source *weir_worker_find(weir_worker *w, int32_t partition);
 weir_topic_partition weir_worker_name(const weir_worker *w, int32_t partition);
+
+/* worker_handoff.c */
+void weir_worker_add_to_generation(weir_worker *w, weir_worker_source *s); /* from its position; begins one if there is none */
+bool weir_worker_must_seal(const weir_worker *w); /* by age, events, bytes, or for want of room */
+/* Ends the generation, if its sources moved; go_on: the next begins with the same sources, else they are in none. */
+void weir_worker_seal(weir_worker *w, bool go_on);
+void weir_worker_step_handoffs(weir_worker *w); /* ends the one under way if it is done, begins the next */
+void weir_worker_drop_sealed(weir_worker *w);   /* those that wait; their rows stay visible */
 
 /* worker_start.c: begins at FOLDING for all assigned partitions; step until RUNNING. */
 void weir_worker_start(weir_worker *w);
