@@ -57,28 +57,14 @@ static bool parse_delegate(weir_native *n, const weir_at *at, const json_t *json
 static bool parse_list_filtered(weir_native *n, const weir_at *at, const json_t *json,
                                 weir_key *out)
 {
-    const json_t *list;
-    size_t count;
+    weir_value set;
     bool allow;
-    if (!parse_delegate(n, at, json, out) ||
-        !weir_native_values(n, at, json, "values", &list, &count) ||
+    if (!parse_delegate(n, at, json, out) || !weir_native_text_values(n, at, json, &set) ||
         !weir_native_bool(n, at, json, "isWhitelist", true, &allow)) {
         return false;
     }
-    if (!list) {
-        return weir_native_fail(n, at, "needs 'values'");
-    }
-    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        weir_str text;
-        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
-                                     json_array_get(list, i), &text)) {
-            return false;
-        }
-        values[i] = text.at ? weir_value_str(text) : weir_value_null();
-    }
-    weir_filter *filter =
-        weir_filter_in(n->arena, (weir_target){.column = out->name}, values, count);
+    weir_filter *filter = weir_filter_in(n->arena, (weir_target){.column = out->name},
+                                         set.as.array.at, set.as.array.count);
     if (!allow) {
         filter->leaf.null_verdict =
             filter->leaf.null_verdict == WEIR_V_TRUE ? WEIR_V_TRUE : WEIR_V_FALSE; /* two-valued */
@@ -179,30 +165,15 @@ bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json
 
 /* ---- as an expression */
 
-static bool filter_in(weir_native *n, const weir_at *at, const json_t *json, const weir_expr *input,
-                      const weir_expr **out)
+bool weir_native_filter_in(weir_native *n, const weir_at *at, const json_t *json,
+                           const char *allows, const weir_expr *input, const weir_expr **out)
 {
-    const json_t *list;
-    size_t count;
+    weir_value set;
     bool allow;
-    if (!weir_native_values(n, at, json, "values", &list, &count) ||
-        !weir_native_bool(n, at, json, "isWhitelist", true, &allow)) {
+    if (!weir_native_text_values(n, at, json, &set) ||
+        !weir_native_bool(n, at, json, allows, true, &allow)) {
         return false;
     }
-    if (!list) {
-        return weir_native_fail(n, at, "needs 'values'");
-    }
-    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        weir_str text;
-        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
-                                     json_array_get(list, i), &text)) {
-            return false;
-        }
-        values[i] = text.at ? weir_value_str(text) : weir_value_null();
-    }
-    weir_value set = {.type = {.kind = WEIR_ARRAY, .elem = WEIR_STRING},
-                      .as.array = {.at = values, .count = (uint32_t)count}};
     const weir_expr *args[] = {input, weir_expr_const(n->arena, set),
                                weir_expr_const(n->arena, weir_value_long(allow))};
     *out = weir_expr_call(n->arena, "mv-filter-in", 3, args);
@@ -234,7 +205,7 @@ bool weir_native_dimension_expr(weir_native *n, const weir_at *at, const json_t 
     bool ok = weir_native_dimension_expr(n, WEIR_AT(at, "delegate"), delegate, &input);
     weir_native_leave(n);
     if (!ok || in) {
-        return ok && filter_in(n, at, json, input, out);
+        return ok && weir_native_filter_in(n, at, json, "isWhitelist", input, out);
     }
     if (!weir_native_need_text(n, at, json, regex ? "pattern" : "prefix", &text)) {
         return false;

@@ -250,6 +250,32 @@ bool weir_native_values(weir_native *n, const weir_at *at, const json_t *object,
     return true;
 }
 
+bool weir_native_text_values(weir_native *n, const weir_at *at, const json_t *object,
+                             weir_value *out)
+{
+    const json_t *list;
+    size_t count;
+    if (!weir_native_values(n, at, object, "values", &list, &count)) {
+        return false;
+    }
+    if (!list) {
+        return weir_native_fail(n, at, "needs 'values'");
+    }
+    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        weir_str text;
+        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
+                                     json_array_get(list, i), &text)) {
+            return false;
+        }
+        values[i] = text.at ? weir_value_str(text) : weir_value_null();
+    }
+    *out = (weir_value){.type = {.kind = WEIR_ARRAY, .elem = WEIR_STRING}};
+    out->as.array.at = values;
+    out->as.array.count = (uint32_t)count;
+    return true;
+}
+
 bool weir_native_object(weir_native *n, const weir_at *at, const json_t *json)
 {
     return json_is_object(json) || weir_native_fail(n, at, "must be a JSON object");

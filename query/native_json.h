@@ -75,6 +75,9 @@ bool weir_native_list(weir_native *n, const weir_at *at, const json_t *object, c
 /* A list of any length: values, fields of a filter. */
 bool weir_native_values(weir_native *n, const weir_at *at, const json_t *object, const char *name,
                         const json_t **out, size_t *count);
+/* The list "values" that must be there, its scalars as texts (null stays null): an ARRAY<STRING>. */
+bool weir_native_text_values(weir_native *n, const weir_at *at, const json_t *object,
+                             weir_value *out);
 /* RESOURCE: "Resource limit exceeded". */
 bool weir_native_too_large(weir_native *n, const weir_at *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -114,10 +117,14 @@ bool weir_native_ordering(weir_native *n, const weir_at *at, const json_t *json,
 
 /* native_dim.c */
 bool weir_native_dimension(weir_native *n, const weir_at *at, const json_t *json, weir_key *out);
-/* The function of a spec of type extraction or lookup, over `input`. */
 /* A dimension spec of any type as an expression: of the filtered ones, the elements that pass. */
 bool weir_native_dimension_expr(weir_native *n, const weir_at *at, const json_t *json,
                                 const weir_expr **out);
+/* The elements of `input` that are in "values", or with `allows` (a flag's name) false those that
+ * are not. */
+bool weir_native_filter_in(weir_native *n, const weir_at *at, const json_t *json,
+                           const char *allows, const weir_expr *input, const weir_expr **out);
+/* The function of a spec of type extraction or lookup, over `input`. */
 bool weir_native_dimension_fn(weir_native *n, const weir_at *at, const json_t *json,
                               const weir_expr *input, const weir_expr **out);
 bool weir_native_output_type(weir_native *n, const weir_at *at, const json_t *object,

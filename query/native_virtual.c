@@ -40,34 +40,9 @@ static bool parse_delegate(weir_native *n, const weir_at *at, const json_t *json
 static bool parse_list_filtered(weir_native *n, const weir_at *at, const json_t *json,
                                 weir_virtual *out)
 {
-    const json_t *list;
-    size_t count;
-    bool allow;
-    const weir_expr *args[3];
-    if (!parse_delegate(n, at, json, out, &args[0]) ||
-        !weir_native_values(n, at, json, "values", &list, &count) ||
-        !weir_native_bool(n, at, json, "isAllowList", true, &allow)) {
-        return false;
-    }
-    if (!list) {
-        return weir_native_fail(n, at, "needs 'values'");
-    }
-    weir_value *values = WEIR_ARENA_ARRAY(n->arena, weir_value, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        weir_str text;
-        if (!weir_native_scalar_text(n, WEIR_AT_ITEM(WEIR_AT(at, "values"), i),
-                                     json_array_get(list, i), &text)) {
-            return false;
-        }
-        values[i] = text.at ? weir_value_str(text) : weir_value_null();
-    }
-    weir_value set = {.type = {.kind = WEIR_ARRAY, .elem = WEIR_STRING}};
-    set.as.array.at = values;
-    set.as.array.count = (uint32_t)count;
-    args[1] = weir_expr_const(n->arena, set);
-    args[2] = weir_expr_const(n->arena, weir_value_long(allow));
-    out->expr = weir_expr_call(n->arena, "mv-filter-in", 3, args);
-    return true;
+    const weir_expr *list;
+    return parse_delegate(n, at, json, out, &list) &&
+           weir_native_filter_in(n, at, json, "isAllowList", list, &out->expr);
 }
 
 static bool parse_text_filtered(weir_native *n, const weir_at *at, const json_t *json,
