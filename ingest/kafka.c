@@ -269,12 +269,15 @@ static void forward_again(kafka_source *k)
     }
 }
 
-/* Has the queue filled again as soon as it is half empty. */
+/* Has the queue filled at the start, and again as soon as it is half empty. */
 static void wake_when_due(kafka_source *k, int64_t taken, int64_t bytes)
 {
     uint32_t first;
+    int64_t now_us = weir_monotonic_us(&weir_clock_system);
+    bool begun = weir_kafka_wake_begun_due(&k->wake, now_us);
     if (!weir_kafka_wake_due(&k->wake, taken, bytes, (int64_t)rd_kafka_queue_length(k->data),
-                             weir_monotonic_us(&weir_clock_system))) {
+                             now_us) &&
+        !begun) {
         return;
     }
     uint32_t some = weir_kafka_wake_next(&k->wake, k->assigned_count, &first);
@@ -293,6 +296,7 @@ static bool take_records_now(kafka_source *k, int wait_ms, weir_source_event *ou
     int64_t bytes = 0;
     rd_kafka_message_t *first = rd_kafka_consume_queue(k->data, wait_ms);
     if (!first) {
+        wake_when_due(k, 0, 0);
         return false;
     }
     k->messages[0] = first;
@@ -430,6 +434,7 @@ static bool kafka_assign(weir_event_source *source, const int32_t *partitions,
     k->assigned_count = count;
     k->unanswered = false;
     k->assigned_us = k->forwarded_us = weir_monotonic_us(&weir_clock_system);
+    weir_kafka_wake_begin(&k->wake, k->assigned_us);
     ok = ok ? set_assignment(k, list, err)
             : weir_fail(err, WEIR_ERR_KAFKA, "topic '%s': a partition has no queue", text_of(k));
     rd_kafka_topic_partition_list_destroy(list);

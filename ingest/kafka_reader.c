@@ -1,9 +1,12 @@
 /* ingest/kafka_reader.c - see ingest/kafka_reader.h. */
 #include "ingest/kafka_reader.h"
 #include "ingest/kafka.h"
+#include "ingest/kafka_wake.h"
+#include "weir/clock.h"
 #include <string.h>
 
 #define READ_MS 5000
+#define STEP_MS 20
 
 bool weir_kafka_is_out_of_range(rd_kafka_resp_err_t code)
 {
@@ -47,6 +50,23 @@ static void drop_message(weir_kafka_reader *r)
     }
 }
 
+/* What comes first of a partition just begun; its broker's thread may sleep, and is woken. */
+static rd_kafka_message_t *take_first(weir_kafka_reader *r, int32_t partition)
+{
+    rd_kafka_message_t *message = NULL;
+    int64_t end_us = weir_monotonic_us(&weir_clock_system) + READ_MS * 1000;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(r->topic), partition);
+    for (int ms = STEP_MS; !message && weir_monotonic_us(&weir_clock_system) < end_us; ms *= 2) {
+        message = rd_kafka_consume(r->topic, partition, ms);
+        if (!message) {
+            weir_kafka_wake_ask(r->client, list);
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return message;
+}
+
 const rd_kafka_message_t *weir_kafka_read_one(weir_kafka_reader *r, const struct json_t *properties,
                                               const char *topic, int32_t partition, int64_t offset,
                                               weir_error *err)
@@ -62,7 +82,7 @@ const rd_kafka_message_t *weir_kafka_read_one(weir_kafka_reader *r, const struct
                   (int)partition, (long long)offset, rd_kafka_err2str(rd_kafka_last_error()));
         return NULL;
     }
-    r->message = rd_kafka_consume(r->topic, partition, READ_MS);
+    r->message = take_first(r, partition);
     rd_kafka_consume_stop(r->topic, partition);
     if (!r->message) {
         weir_fail(err, WEIR_ERR_KAFKA, "topic '%s', partition %d: no answer for offset %lld", topic,

@@ -7,6 +7,8 @@
 #define ASKED_AT_ONCE 8
 #define LEAST_US 5000 /* between two questions */
 #define ANSWER_MS 2
+#define BEGUN_US 10000
+#define BEGUN_TIMES 7
 
 static int64_t number_in(rd_kafka_conf_t *conf, const char *name)
 {
@@ -37,6 +39,20 @@ bool weir_kafka_wake_due(weir_kafka_wake *wake, int64_t taken, int64_t bytes, in
     wake->peak = left;
     wake->since_us = now_us;
     return true;
+}
+
+void weir_kafka_wake_begin(weir_kafka_wake *wake, int64_t now_us)
+{
+    wake->begun_us = now_us;
+    wake->begun_asked = 0;
+}
+
+bool weir_kafka_wake_begun_due(weir_kafka_wake *wake, int64_t now_us)
+{
+    bool due = wake->begun_us > 0 && wake->begun_asked < BEGUN_TIMES &&
+               now_us - wake->begun_us >= (int64_t)BEGUN_US << wake->begun_asked;
+    wake->begun_asked += due;
+    return due;
 }
 
 uint32_t weir_kafka_wake_next(weir_kafka_wake *wake, uint32_t count, uint32_t *first)

@@ -52,6 +52,25 @@ static void a_short_time_lies_between_two_questions(void **state)
     assert_in_range(asked, 15, 20);
 }
 
+static void a_start_asks_a_few_times_in_its_first_second(void **state)
+{
+    (void)state;
+    weir_kafka_wake wake = small;
+    int asked = 0, early = 0;
+    assert_false(weir_kafka_wake_begun_due(&wake, 5000000)); /* nothing has begun */
+    for (int turn = 0; turn < 2; turn++) {
+        weir_kafka_wake_begin(&wake, 1000000);
+        assert_false(weir_kafka_wake_begun_due(&wake, 1009999));
+        for (int64_t now = 1000000; now < 10000000; now += 1000) {
+            bool due = weir_kafka_wake_begun_due(&wake, now);
+            asked += due;
+            early += due && now < 1100000;
+        }
+    }
+    assert_int_equal(asked, 2 * 7);
+    assert_int_equal(early, 2 * 4);
+}
+
 static void all_partitions_are_asked_in_turns(void **state)
 {
     (void)state;
@@ -78,6 +97,7 @@ int main(void)
         cmocka_unit_test(a_queue_is_full_by_its_bytes_too),
         cmocka_unit_test(a_queue_that_never_fills_is_left_alone),
         cmocka_unit_test(a_short_time_lies_between_two_questions),
+        cmocka_unit_test(a_start_asks_a_few_times_in_its_first_second),
         cmocka_unit_test(all_partitions_are_asked_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
