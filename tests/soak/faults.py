@@ -118,11 +118,12 @@ def second_weir(fire, r, record):
     pause(fire, 1 + r.random() * 10)
     while not fire.locks["b"].acquire(timeout=.05): pass
     with Held(fire.locks["b"]):
-        gentle = r.random() < .5
+        gentle, begun = r.random() < .5, time.time()
         if b.process.poll() is None:
             if gentle: b.term()
             else: b.kill()
-        record.detail, record.settles = ("stopped", 1.0) if gentle else ("killed", 6.5)
+        silent = gentle and w.served_at > begun # it could not tell the broker that it goes: its session ends later
+        record.detail, record.settles = ("stopped while the broker was away" if silent else "stopped" if gentle else "killed"), 1.0 if gentle and not silent else 6.5
         return True
 
 @fault("kill broker", 2)
@@ -130,11 +131,13 @@ def kill_broker(fire, r, record):
     """Over when the broker leads the topic's partitions and answers for weir's group: its process is up some seconds before. Where it has a
     member on its disk that is not alive any more (killed, or gone while the broker was away), that one has its session, 6 s, from the start again."""
     with fire.hold("broker"):
+        fire.world.served_at = float("inf")
         fire.world.kafka.kill()
         pause(fire, r.random() * 2)
         fire.world.kafka.start()
         up = time.time()
         dead = fire.world.broker_serves()
+        fire.world.served_at = time.time()
         record.detail, record.settles = "served %.1f s after it was up%s" % (time.time() - up, ", with a dead member" if dead else ""), 6.5 if dead else 0.0
         return True
 

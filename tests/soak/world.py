@@ -157,6 +157,7 @@ class World:
         self.b = Node(self, "b", os.path.join(folder, "b"))
         self.writers, self.rows, self.log_seen, self.rows_lock = None, 0, 0, threading.Lock()
         self.part_rows, self.part_commits, self.ops = {}, {}, {}
+        self.served_at = 0.0 # since when the broker serves again; infinite: it is away
     def make_topic(self):
         from confluent_kafka.admin import AdminClient, NewTopic
         admin = AdminClient({"bootstrap.servers": self.kafka.address, "log_level": 0})
