@@ -77,14 +77,64 @@ static void note_unnoticed(world *w, const weir_commit *c, const weir_range *r, 
     w->unnoticed++;
 }
 
+static void note_lost(world *w, uint32_t p, int64_t from, int64_t to)
+{
+    for (int64_t offset = from; offset < to; offset++) {
+        for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
+            record *rec = topic_record(w, p, k, offset);
+            if (rec) {
+                rec->lost = true;
+            }
+        }
+    }
+}
+
+/* Whether one that read this topic found a record to keep in the range; -1: the topic does not
+ * reach so far. */
+static int has_data(world *w, int32_t incarnation, const weir_range *r)
+{
+    int found = 0;
+    for (int64_t offset = r->from; offset < r->to; offset++) {
+        const record *rec = topic_record(w, (uint32_t)r->source.partition, incarnation, offset);
+        if (!rec) {
+            return -1;
+        }
+        found |= rec->kind == RECORD_DATA;
+    }
+    return found;
+}
+
+/* A range without an anchor had control records alone, or aborted ones. Nothing could tell that
+ * they were of a topic before the one that there is now: what that one has there is read by nobody.
+ */
+static void note_control(world *w, const weir_commit *c, const weir_range *r)
+{
+    uint32_t p = (uint32_t)r->source.partition;
+    bool read_here = false, data_elsewhere = false;
+    for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
+        int found = has_data(w, k, r);
+        read_here = read_here || found == 0;
+        data_elsewhere = data_elsewhere || found == 1;
+    }
+    if (!read_here) {
+        world_fail(w, "commit %lu keeps nothing of [%ld, %ld) of partition %u, which has records",
+                   c->version, r->from, r->to, p);
+    }
+    if (data_elsewhere) {
+        note_lost(w, p, r->from, r->to);
+        w->unnoticed++;
+    }
+    if (w->anchor_at[p] < 0) {
+        w->began_at[p] = r->to;
+    }
+}
+
 static void note_data(change *n, const weir_range *r)
 {
     world *w = n->w;
     uint32_t p = (uint32_t)r->source.partition;
-    if (!r->anchor.known) { /* control records alone */
-        if (w->anchor_at[p] < 0) {
-            w->began_at[p] = r->to;
-        }
+    if (!r->anchor.known) {
+        note_control(w, n->c, r);
         return;
     }
     int32_t k = incarnation_of(w, r);
@@ -110,18 +160,6 @@ static void note_data(change *n, const weir_range *r)
         } else if (rec->kind == RECORD_DATA) {
             add_copy(w, rec, n->c->version);
             n->expected[rec - w->records]++;
-        }
-    }
-}
-
-static void note_lost(world *w, uint32_t p, int64_t from, int64_t to)
-{
-    for (int64_t offset = from; offset < to; offset++) {
-        for (int32_t k = 0; k <= w->partitions[p].incarnation; k++) {
-            record *rec = topic_record(w, p, k, offset);
-            if (rec) {
-                rec->lost = true;
-            }
         }
     }
 }
