@@ -372,6 +372,18 @@ static void put_server_members(weir_json *json, const weir_inventory *inv)
     weir_json_member_long(json, "maxSize", 0); /* no limit is set */
 }
 
+/* key: [us] */
+static void put_us(weir_json *json, const char *key, const weir_inventory *inv)
+{
+    weir_json_key(json, weir_str_of(key));
+    weir_json_begin_array(json);
+    weir_json_begin_object(json);
+    weir_json_member_str(json, "name", inv->node);
+    put_server_members(json, inv);
+    weir_json_end_object(json);
+    weir_json_end_array(json);
+}
+
 void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
                                const weir_interval *intervals, size_t count, weir_buf *out)
 {
@@ -393,13 +405,7 @@ void weir_inventory_candidates(const weir_inventory *inv, weir_str name,
             weir_json_member_str(&json, "version", l.at[i].version);
             weir_json_member_long(&json, "partitionNumber", 0);
             weir_json_member_long(&json, "size", (int64_t)l.at[i].size_bytes);
-            weir_json_key(&json, WEIR_STR("locations"));
-            weir_json_begin_array(&json);
-            weir_json_begin_object(&json);
-            weir_json_member_str(&json, "name", inv->node);
-            put_server_members(&json, inv);
-            weir_json_end_object(&json);
-            weir_json_end_array(&json);
+            put_us(&json, "locations", inv);
             weir_json_end_object(&json);
         }
     }
@@ -418,13 +424,7 @@ void weir_inventory_served(const weir_inventory *inv, weir_str name, weir_interv
         weir_json_begin_object(&json);
         weir_json_key(&json, WEIR_STR("segment"));
         weir_listed_put(&json, &l.at[i]);
-        weir_json_key(&json, WEIR_STR("servers"));
-        weir_json_begin_array(&json);
-        weir_json_begin_object(&json);
-        weir_json_member_str(&json, "name", inv->node);
-        put_server_members(&json, inv);
-        weir_json_end_object(&json);
-        weir_json_end_array(&json);
+        put_us(&json, "servers", inv);
         weir_json_end_object(&json);
     }
     weir_json_end_array(&json);
