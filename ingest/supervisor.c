@@ -109,6 +109,11 @@ static uint32_t find_index(const weir_ingest *ingest, weir_str id)
     return i;
 }
 
+bool weir_supervisor_fail_unknown(weir_str id, weir_error *err)
+{
+    return weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist", WEIR_STR_ARG(id));
+}
+
 weir_supervisor *weir_supervisor_find(weir_ingest *ingest, weir_str id, weir_error *err)
 {
     weir_supervisor *found = NULL;
@@ -119,7 +124,7 @@ weir_supervisor *weir_supervisor_find(weir_ingest *ingest, weir_str id, weir_err
     }
     pthread_mutex_unlock(&ingest->lock);
     if (!found) {
-        weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist", WEIR_STR_ARG(id));
+        weir_supervisor_fail_unknown(id, err);
     }
     return found;
 }
@@ -405,8 +410,7 @@ bool weir_supervisor_post(weir_ingest *ingest, weir_str spec_json, weir_buf *out
 static bool suspend_now(weir_supervisor *s, bool suspend, weir_error *err)
 {
     if (s->terminated) {
-        return weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist",
-                         WEIR_STR_ARG(s->id));
+        return weir_supervisor_fail_unknown(s->id, err);
     }
     if (s->suspended == suspend && (suspend || s->worker)) {
         return weir_fail(err, WEIR_ERR_BAD_REQUEST, "[%.*s] is already %s",

@@ -62,6 +62,7 @@ void weir_ingest_sync_done(weir_ingest *ingest);
 bool weir_supervisor_commit(weir_supervisor *s, weir_table *table, weir_commit *commit, weir_error *err);
 bool weir_supervisor_wait(weir_supervisor *s, bool (*done)(void *self), void *self, weir_error *err);
 void weir_supervisor_put_id(weir_str id, weir_buf *out); /* {"id":...} */
+bool weir_supervisor_fail_unknown(weir_str id, weir_error *err); /* NOT_FOUND, in the overlord's words; false */
 /* The spec as it was posted, but for "suspended", which is as it is now: who changes a spec and posts it again changes nothing else. */
 void weir_supervisor_put_spec(weir_str spec, bool suspended, weir_buf *out);
 /* What a supervisor does now, in Druid's words. */

@@ -187,8 +187,7 @@ static bool was_reset(void *self)
 static bool reset_now(weir_supervisor *s, const weir_reset *resets, uint32_t count, weir_error *err)
 {
     if (s->terminated) {
-        return weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist",
-                         WEIR_STR_ARG(s->id));
+        return weir_supervisor_fail_unknown(s->id, err);
     }
     if (!s->worker) {
         return weir_table_refresh(s->table, err) &&
@@ -215,8 +214,7 @@ static bool reset(weir_ingest *ingest, weir_str id, const json_t *body, weir_buf
     weir_reset *resets = NULL;
     uint32_t count = 0;
     pthread_mutex_lock(&s->change);
-    bool ok = s->spec || weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist",
-                                   WEIR_STR_ARG(id));
+    bool ok = s->spec || weir_supervisor_fail_unknown(id, err);
     ok = ok && (!body || read_body(s->spec, body, arena, &resets, &count, err)) &&
          reset_now(s, resets, count, err);
     pthread_mutex_unlock(&s->change);

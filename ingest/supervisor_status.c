@@ -177,7 +177,7 @@ static weir_supervisor *find_with_spec(weir_ingest *ingest, weir_str id, weir_sp
     *spec = s ? weir_supervisor_spec_ref(s) : NULL;
     if (s && !*spec) {
         weir_supervisor_unref(s);
-        weir_fail(err, WEIR_ERR_NOT_FOUND, "[%.*s] does not exist", WEIR_STR_ARG(id));
+        weir_supervisor_fail_unknown(id, err);
         return NULL;
     }
     return s;
