@@ -10,8 +10,7 @@ weir_audit_ids *weir_audit_ids_new(weir_str column, weir_str count);
 void weir_audit_ids_free(weir_audit_ids *ids);
 void weir_audit_ids_see(void *self, weir_str id); /* of a record of the topic */
 /* Asks the table and compares; findings go to the audit. `topics`: see() was told every committed record that the topics still have;
- * `whole`: and they have all of them. */
-/* False also where the columns cannot prove anything: no values, or none that are ids. */
+ * `whole`: and they have all of them. False also where the columns cannot prove anything: no values, or none that are ids. */
 bool weir_audit_ids_check(weir_audit_ids *ids, weir_audit *audit, const weir_data_dir *data, bool topics, bool whole, weir_error *err);
 typedef struct weir_audit_ids_figures {
     uint64_t rows, without, distinct, in_topics; /* without: rows that have no id */

@@ -113,8 +113,11 @@ static bool note_change(const weir_compactions *c, weir_table *table, weir_str c
                         const weir_compaction_author *by, weir_error *err)
 {
     weir_buf entry = {0}, cluster = {0};
-    bool ok = weir_compactions_cluster(c, &cluster, err);
-    print_entry(c, ok ? weir_buf_view(&cluster) : WEIR_STR("{}"), config, by, &entry);
+    if (!weir_compactions_cluster(c, &cluster, err)) {
+        weir_buf_done(&cluster);
+        return false;
+    }
+    print_entry(c, weir_buf_view(&cluster), config, by, &entry);
     weir_buf_done(&cluster);
     json_t *list = history_of(c, weir_table_name(table));
     json_array_append_new(list, json_loadb(entry.at, entry.size, 0, NULL));
@@ -122,7 +125,7 @@ static bool note_change(const weir_compactions *c, weir_table *table, weir_str c
         json_array_remove(list, 0);
     }
     char *text = json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    ok = ok && weir_table_config_put(table, "compactionHistory", weir_str_of(text), c->clock, err);
+    bool ok = weir_table_config_put(table, "compactionHistory", weir_str_of(text), c->clock, err);
     free(text);
     json_decref(list);
     weir_buf_done(&entry);
