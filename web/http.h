@@ -33,6 +33,7 @@ const weir_route *weir_route_find(weir_call *call);
 void weir_reply_error(weir_call *call, const weir_error *err);
 /* As the coordinator's older APIs do: {"error": sentence}, no body where there is no sentence. */
 void weir_reply_sentence(weir_call *call, const weir_error *err);
+void weir_reply_or_sentence(weir_call *call, bool ok, const weir_error *err); /* ok: the body is in call->out */
 /* An interval of a path or parameter, in which `_` may stand for the slash; false: answered with the sentence, `code` says the status. */
 bool weir_call_interval(weir_call *call, weir_str text, weir_err code, weir_interval *out);
 /* ok: the body is in call->out; else the error's. */
@@ -48,6 +49,7 @@ bool weir_call_flag(weir_call *call, const char *name, bool fallback);
 bool weir_call_int(weir_call *call, const char *name, int64_t *out);
 /* The body is JSON under any parameters, or nothing is said of it. */
 bool weir_call_is_json(const weir_call *call);
+bool weir_call_needs_json(weir_call *call); /* false: it is something else, and 415 is the answer */
 
 weir_str weir_percent_decode(weir_arena *arena, weir_str text, bool plus_is_blank);
 

@@ -21,6 +21,13 @@ void weir_reply_sentence(weir_call *call, const weir_error *err)
     }
 }
 
+void weir_reply_or_sentence(weir_call *call, bool ok, const weir_error *err)
+{
+    if (!ok) {
+        weir_reply_sentence(call, err);
+    }
+}
+
 void weir_reply(weir_call *call, bool ok, const weir_error *err)
 {
     if (!ok) {
@@ -106,6 +113,13 @@ bool weir_call_is_json(const weir_call *call)
     const char *end = given.size ? memchr(given.at, ';', given.size) : NULL;
     weir_str type = weir_str_trim((weir_str){given.at, end ? (size_t)(end - given.at) : given.size});
     return type.size == 0 || weir_str_eq_nocase(type, WEIR_STR("application/json"));
+}
+
+bool weir_call_needs_json(weir_call *call)
+{
+    bool json = weir_call_is_json(call);
+    call->status = json ? call->status : 415;
+    return json;
 }
 
 bool weir_call_interval(weir_call *call, weir_str text, weir_err code, weir_interval *out)

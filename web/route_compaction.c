@@ -73,8 +73,7 @@ void weir_route_compaction_post(weir_call *call)
     weir_error err = {0};
     weir_compactions c = of(call);
     weir_compaction_author by = {call->author, call->comment, call->remote};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     reply_changed(call, weir_compactions_set(&c, call->arg, call->body, &by, &err), &err);
@@ -126,8 +125,7 @@ void weir_route_compaction_cluster_post(weir_call *call)
 {
     weir_error err = {0};
     weir_compactions c = of(call);
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     reply_changed(call, weir_compactions_cluster_set(&c, call->body, &err), &err);

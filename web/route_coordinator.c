@@ -161,10 +161,9 @@ void weir_route_metadata_segments_in(weir_call *call)
 {
     weir_inventory inv = inventory_of(call);
     weir_error err = {0};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
-    } else if (!weir_inventory_segments_in(&inv, call->arg, call->body, detail_of(call), &call->out,
-                                           &err)) {
+    if (weir_call_needs_json(call) &&
+        !weir_inventory_segments_in(&inv, call->arg, call->body, detail_of(call), &call->out,
+                                    &err)) {
         weir_reply_sentence(call, &err);
     }
 }

@@ -32,8 +32,7 @@ void weir_route_lookups_all(weir_call *call)
 void weir_route_lookups_post(weir_call *call)
 {
     weir_error err = {0};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     reply(call, weir_lookups_post(call->doors->lookups, call->body, &call->out, &err), 202, &err);
@@ -64,8 +63,7 @@ void weir_route_lookup(weir_call *call)
 void weir_route_lookup_post(weir_call *call)
 {
     weir_error err = {0};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     reply(call,

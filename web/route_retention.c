@@ -121,8 +121,7 @@ static void mark(weir_call *call, bool used)
     weir_error err = {0};
     uint64_t changed = 0;
     bool payload = true, known = is_known(call);
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     bool ok = used

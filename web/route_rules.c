@@ -14,18 +14,11 @@ static weir_retention retention_of(const weir_call *call)
                             .clock = call->doors->clock};
 }
 
-static void reply(weir_call *call, bool ok, const weir_error *err)
-{
-    if (!ok) {
-        weir_reply_sentence(call, err);
-    }
-}
-
 void weir_route_rules(weir_call *call)
 {
     weir_retention r = retention_of(call);
     weir_error err = {0};
-    reply(call, weir_rules_all(&r, &call->out, &err), &err);
+    weir_reply_or_sentence(call, weir_rules_all(&r, &call->out, &err), &err);
 }
 
 void weir_route_rules_of(weir_call *call)
@@ -34,19 +27,18 @@ void weir_route_rules_of(weir_call *call)
     weir_error err = {0};
     weir_str full;
     bool ok = weir_rules_of(&r, call->arg, weir_call_param(call, "full", &full), &call->out, &err);
-    reply(call, ok, &err);
+    weir_reply_or_sentence(call, ok, &err);
 }
 
 void weir_route_rules_post(weir_call *call)
 {
     weir_retention r = retention_of(call);
     weir_error err = {0};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     weir_rules_author author = {call->author, call->comment, call->remote};
-    reply(call, weir_rules_set(&r, call->arg, call->body, &author, &err), &err);
+    weir_reply_or_sentence(call, weir_rules_set(&r, call->arg, call->body, &author, &err), &err);
 }
 
 /* ?interval wins over ?count; neither: the last week. False: the answer says why. */
@@ -81,9 +73,9 @@ static void history(weir_call *call, weir_str table)
     bool bounded;
     int64_t count;
     if (read_range(call, &within, &bounded, &count)) {
-        reply(call,
-              weir_rules_history(&r, table, bounded ? &within : NULL, count, &call->out, &err),
-              &err);
+        weir_reply_or_sentence(
+            call, weir_rules_history(&r, table, bounded ? &within : NULL, count, &call->out, &err),
+            &err);
     }
 }
 

@@ -36,23 +36,29 @@ static void reply_of_post(weir_call *call, bool ok, const weir_error *err)
 void weir_route_task_post(weir_call *call)
 {
     weir_error err = {0};
-    if (!weir_call_is_json(call)) {
-        call->status = 415;
+    if (!weir_call_needs_json(call)) {
         return;
     }
     bool ok = weir_task_post(tasks_of(call), call->body, &call->out, &err);
     reply_of_post(call, ok, &err);
 }
 
+/* False: there is no such task, and that is the answer. */
+static bool put_status(weir_call *call, weir_buf *out)
+{
+    bool known = weir_task_status(tasks_of(call), call->arg, out);
+    if (!known) {
+        reply_text(call, 404, weir_arena_printf(call->arena, "Cannot find any task with id: [%.*s]", WEIR_STR_ARG(call->arg)).at);
+    }
+    return known;
+}
+
 /* What Druid's overlord says before it looks further. */
 static bool is_known(weir_call *call)
 {
     weir_buf ignored = {0};
-    bool known = weir_task_status(tasks_of(call), call->arg, &ignored);
+    bool known = put_status(call, &ignored);
     weir_buf_done(&ignored);
-    if (!known) {
-        reply_text(call, 404, weir_arena_printf(call->arena, "Cannot find any task with id: [%.*s]", WEIR_STR_ARG(call->arg)).at);
-    }
     return known;
 }
 
@@ -65,9 +71,7 @@ void weir_route_task_payload(weir_call *call)
 
 void weir_route_task_status(weir_call *call)
 {
-    if (is_known(call)) {
-        found_or_404(call, weir_task_status(tasks_of(call), call->arg, &call->out));
-    }
+    put_status(call, &call->out);
 }
 
 void weir_route_task_segments(weir_call *call)
